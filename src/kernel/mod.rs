@@ -1,0 +1,93 @@
+//! The seam between mathematics and machine: what a processor offers, and its choice at run time.
+//!
+//! A layer's arithmetic is written once, over the vectors of an [`Isa`] that it never names. Each
+//! whole pass over a network is a [`Kernel`], which [`Dispatch::dispatch`] runs on the best
+//! instruction set of the machine it finds itself on:
+//!
+//! | machine | instruction sets |
+//! |---|---|
+//! | x86-64 | AVX-512, else AVX2 with FMA, else SSE2, chosen at run time |
+//! | AArch64 | NEON |
+//! | WebAssembly | simd128, where it is compiled in |
+//! | all others, and without the feature `simd` | [`Scalar`] |
+//!
+//! The one choice is made per pass, not per layer, and everything below it is inlined into it.
+
+pub(crate) mod linear;
+mod scalar;
+#[cfg(feature = "simd")]
+mod simd;
+mod tile;
+
+pub use scalar::Scalar;
+
+/// An instruction set, as arithmetic on vectors of [`LANES`](Self::LANES) elements.
+///
+/// Passed by value, and empty: holding one is the proof that the machine has it. Every operation
+/// works lane by lane.
+pub trait Isa<T>: Copy {
+    /// A vector register.
+    type V: Copy;
+    /// The outcome of a comparison, one truth value a lane.
+    type Mask: Copy;
+    /// How many elements a vector holds.
+    const LANES: usize;
+    /// Whether there are 32 vector registers rather than 16, and so room for larger tiles.
+    const MANY_REGISTERS: bool;
+
+    /// The same value in every lane.
+    fn splat(self, value: T) -> Self::V;
+    /// The first elements of a slice; lanes beyond its end are zero.
+    fn load(self, from: &[T]) -> Self::V;
+    /// Stores the first lanes, as many as the slice has room for.
+    fn store(self, to: &mut [T], value: Self::V);
+    /// `a + b`
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a - b`
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b`
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a / b`
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The square root.
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// `a * b + c`, rounded once where the machine can, else twice.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a < b`, false where either is NaN.
+    fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
+    /// `yes` where the mask holds, `no` elsewhere.
+    fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
+    /// The sum of all lanes.
+    fn sum(self, a: Self::V) -> T;
+}
+
+/// A piece of work that can run on any instruction set.
+pub trait Kernel<T> {
+    /// What it gives.
+    type Output;
+    /// Does the work. Must be `#[inline(always)]`, like all that it calls in an inner loop: the
+    /// vector instructions are only used in the function that the dispatch compiled for them.
+    fn run<I: Isa<T>>(self, isa: I) -> Self::Output;
+}
+
+/// Runs a [`Kernel`] on the best instruction set at hand. Implemented for `f32` and `f64`.
+pub trait Dispatch: Sized {
+    /// Chooses, then runs.
+    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output;
+}
+
+#[cfg(not(feature = "simd"))]
+impl Dispatch for f32 {
+    #[inline(always)]
+    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
+        kernel.run(Scalar)
+    }
+}
+
+#[cfg(not(feature = "simd"))]
+impl Dispatch for f64 {
+    #[inline(always)]
+    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
+        kernel.run(Scalar)
+    }
+}

@@ -1,0 +1,82 @@
+//! One element at a time: for processors without vectors, and the check on all the others.
+
+use num_traits::Float;
+
+use super::Isa;
+
+/// Plain arithmetic, one element at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scalar;
+
+impl<T: Float> Isa<T> for Scalar {
+    type V = T;
+    type Mask = bool;
+    const LANES: usize = 1;
+    const MANY_REGISTERS: bool = false;
+
+    #[inline(always)]
+    fn splat(self, value: T) -> T {
+        value
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[T]) -> T {
+        match from {
+            [first, ..] => *first,
+            [] => T::zero(),
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [T], value: T) {
+        if let [first, ..] = to {
+            *first = value;
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: T, b: T) -> T {
+        a + b
+    }
+
+    #[inline(always)]
+    fn sub(self, a: T, b: T) -> T {
+        a - b
+    }
+
+    #[inline(always)]
+    fn mul(self, a: T, b: T) -> T {
+        a * b
+    }
+
+    #[inline(always)]
+    fn div(self, a: T, b: T) -> T {
+        a / b
+    }
+
+    #[inline(always)]
+    fn sqrt(self, a: T) -> T {
+        a.sqrt()
+    }
+
+    // Not `Float::mul_add`: without `std` that is a software routine of a hundred instructions.
+    #[inline(always)]
+    fn mul_add(self, a: T, b: T, c: T) -> T {
+        a * b + c
+    }
+
+    #[inline(always)]
+    fn lt(self, a: T, b: T) -> bool {
+        a < b
+    }
+
+    #[inline(always)]
+    fn select(self, mask: bool, yes: T, no: T) -> T {
+        if mask { yes } else { no }
+    }
+
+    #[inline(always)]
+    fn sum(self, a: T) -> T {
+        a
+    }
+}

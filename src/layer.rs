@@ -1,0 +1,142 @@
+//! The trait at the centre: what every layer and every network can do.
+
+use core::fmt;
+
+use rand::Rng;
+
+use crate::{Activation, Identity, Parameter, ParameterMut, Row, Rule, Shape, Zeroed, kernel::Isa};
+
+/// The element type of a layer: `f32` or `f64`.
+pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
+
+/// A layer, or a chain of them: a pair `(A, R)` of a first layer and the rest is one too.
+///
+/// You meet this trait as a bound and seldom call it: [`Sequential`](crate::Sequential) has the
+/// methods of a network. To write a layer of your own, implement the far smaller
+/// [`CustomLayer`](crate::CustomLayer), which gives this trait.
+///
+/// # How rows flow
+///
+/// Each layer keeps its input for the backward pass, in its [`Tape`](Self::Tape), so what one
+/// layer gives is written straight to where the next one keeps it ([`input`](Self::input)).
+/// The backward pass then goes the other way and turns each kept input, in its place, into the
+/// gradient with respect to it. So a network needs one array of rows per layer, no more.
+///
+/// An [`Activation`] between two layers has no rows of its own: the layer before it applies it as
+/// it writes (`then`), the layer after it applies its derivative as it writes (`before`).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer, nor a chain of layers",
+    note = "a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`",
+    note = "a layer of your own implements `CustomLayer`"
+)]
+pub trait Layer: Zeroed {
+    /// The features it takes.
+    type In: Shape;
+    /// The features it gives.
+    type Out: Shape<Elem = Elem<Self>>;
+    /// The first layer of a chain, to be named in a compiler's message.
+    type First;
+    /// The last layer of a chain, to be named in a compiler's message.
+    type Last;
+    /// What a batch of `B` leaves behind for the backward pass.
+    type Tape<const B: usize>: Zeroed;
+
+    /// How many numbers there are to train.
+    const PARAMS: usize;
+    /// How many weights: parameters less biases. A forward pass takes one multiply-add for each.
+    const WEIGHTS: usize;
+    /// How many layers the chain has.
+    const LAYERS: usize;
+
+    /// The activation that whoever writes the [`input`](Self::input) applies first.
+    #[inline(always)]
+    fn lead(&self) -> impl Activation<Elem<Self>> {
+        Identity
+    }
+
+    /// The activation whose derivative whoever reads the output applies on the way back.
+    #[inline(always)]
+    fn trail(&self) -> impl Activation<Elem<Self>> {
+        Identity
+    }
+
+    /// Where the layer wants its input; `y` is where its output is to go.
+    fn input<'a, const B: usize>(
+        tape: &'a mut Self::Tape<B>,
+        y: &'a mut [Row<Self::Out>; B],
+    ) -> &'a mut [Row<Self::In>; B];
+
+    /// Reads the input, writes `then(layer(input))` to `y`.
+    fn forward_tape<I: Isa<Elem<Self>>, const B: usize>(
+        &self,
+        isa: I,
+        tape: &mut Self::Tape<B>,
+        y: &mut [Row<Self::Out>; B],
+        then: impl Activation<Elem<Self>>,
+    );
+
+    /// Given `dy` adds to the gradient, averaged over the batch, and turns the input into the
+    /// gradient with respect to what `before` was applied to.
+    fn backward_tape<I: Isa<Elem<Self>>, const B: usize>(
+        &self,
+        isa: I,
+        tape: &mut Self::Tape<B>,
+        dy: &mut [Row<Self::Out>; B],
+        before: impl Activation<Elem<Self>>,
+        gradient: &mut Self,
+    );
+
+    /// As [`backward_tape`](Self::backward_tape), but puts the gradient to use at once: each
+    /// parameter is updated by the rule as its gradient is known, and none is stored.
+    fn backward_step<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize, const B: usize>(
+        &mut self,
+        isa: I,
+        tape: &mut Self::Tape<B>,
+        dy: &mut [Row<Self::Out>; B],
+        before: impl Activation<Elem<Self>>,
+        rule: U,
+        state: [&mut Self; S],
+    );
+
+    /// Updates every parameter by the rule, given the whole gradient.
+    fn update<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize>(
+        &mut self,
+        isa: I,
+        rule: U,
+        gradient: &Self,
+        state: [&mut Self; S],
+    );
+
+    /// Draws new parameters; see [`He`](crate::He).
+    fn init<R: Rng + ?Sized>(&mut self, rng: &mut R);
+
+    /// How many parameter tensors there are: two for each [`Linear`](crate::Linear).
+    fn tensors(&self) -> usize;
+
+    /// The parameter tensor of this number, counted from 0 in PyTorch's order.
+    fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<Self>>>;
+
+    /// The parameter tensor of this number, to be changed.
+    fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<Self>>>;
+
+    /// Writes a line about each layer, as PyTorch's `print(model)` does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+/// Writes what [`Layer::describe`] has to say of one layer.
+pub(crate) fn line(
+    f: &mut fmt::Formatter<'_>,
+    index: usize,
+    parameters: usize,
+    layer: fmt::Arguments<'_>,
+) -> fmt::Result {
+    write!(f, "  ({index}): {layer}")?;
+    if parameters > 0 {
+        write!(f, "  # {parameters} parameters")?;
+    }
+    writeln!(f)
+}

@@ -1,0 +1,48 @@
+#![doc = include_str!("../README.md")]
+//! # The modules, in reading order
+//!
+//! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; what chains layers,
+//! [`Sequential`]; what trains them, [`Trainer`]. Below them: the trait of all layers, [`Layer`],
+//! and the seam to the processor, [`kernel`].
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod activation;
+pub mod budget;
+mod chain;
+mod compare;
+mod custom;
+mod element;
+mod error;
+mod init;
+pub mod kernel;
+mod layer;
+mod linear;
+mod loss;
+mod macros;
+mod optim;
+mod parameter;
+mod relu;
+mod sequential;
+mod shape;
+mod shuffle;
+pub mod synthetic;
+mod trainer;
+
+pub use activation::{Activation, Identity, Unwanted};
+pub use custom::{Custom, CustomLayer};
+pub use element::{Element, Zeroed};
+pub use error::Error;
+pub use init::He;
+pub use layer::{Elem, Layer};
+pub use linear::Linear;
+pub use loss::{Loss, Mse};
+pub use optim::{Optimizer, Rule, Sgd};
+pub use parameter::{Parameter, ParameterMut};
+pub use relu::Relu;
+pub use sequential::{Pass, Sequential, Tape};
+pub use shape::{Features, Feeds, Row, Shape};
+pub use trainer::Trainer;

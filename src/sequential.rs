@@ -1,0 +1,357 @@
+//! The network: a chain of layers, with what one does with a network.
+
+use core::fmt;
+
+use rand::Rng;
+
+use crate::{
+    Activation, Elem, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed,
+    activation::{backward_all, forward_all},
+    kernel::{Dispatch, Isa, Kernel},
+};
+
+/// A network: layers in a row, as PyTorch's `nn.Sequential`.
+///
+/// Inside is a chain of nested pairs; [`mlp!`](crate::mlp) writes the type of a ReLU network,
+/// [`Sequential!`](macro@crate::Sequential) that of any, and [`sequential!`](crate::sequential)
+/// builds a value. The gradient of a network is a network of the same type.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Linear, Relu, Sequential, Tape, Zeroed, mlp, sequential};
+///
+/// let net: mlp![2, 2, 1] = sequential![
+///     Linear::new([[1.0, 1.0], [1.0, -1.0]], [0.0, 0.0]),
+///     Relu::new(),
+///     Linear::new([[2.0, 1.0]], [0.5]),
+/// ];
+/// assert_eq!(net.predict(&[3.0, 4.0]), [14.5]);
+///
+/// let mut tape = Tape::ZERO;
+/// let mut gradient = Sequential::ZERO;
+/// let pass = net.forward(&[[3.0, 4.0]], &mut tape);
+/// assert_eq!(pass.output(), &[[14.5]]);
+/// pass.backward(&[[1.0]], &mut gradient);
+/// assert_eq!(gradient.0.0.weight(), [[6.0, 8.0], [0.0, 0.0]]);
+/// ```
+#[derive(Clone, Copy, PartialEq)]
+pub struct Sequential<L>(pub L);
+
+/// As PyTorch's `print(model)`, with the number of parameters of each layer.
+///
+/// ```
+/// use constnet::{Zeroed, mlp};
+///
+/// assert_eq!(
+///     <mlp![5, 64, 3]>::ZERO.to_string(),
+///     "Sequential(
+///   (0): Linear(in_features=5, out_features=64, bias=True)  # 384 parameters
+///   (1): ReLU()
+///   (2): Linear(in_features=64, out_features=3, bias=True)  # 195 parameters
+/// )  # 579 parameters"
+/// );
+/// ```
+impl<L: Layer> fmt::Display for Sequential<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Sequential(")?;
+        self.0.describe(0, f)?;
+        write!(f, ")  # {} parameters", L::PARAMS)
+    }
+}
+
+/// All parameters; of long tensors a summary.
+impl<L: Layer> fmt::Debug for Sequential<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.parameters().map(|p| (p.path(), p.values()))).finish()
+    }
+}
+
+/// What a network remembers of a batch of `B` from the forward to the backward pass.
+///
+/// A value of known size, to be made once and used again and again: on the stack, in a `static`,
+/// in a box. Each layer's input is in it, and nothing else but, on machines with vectors, room for
+/// transposed weights.
+pub struct Tape<N: Layer, const B: usize> {
+    pub(crate) layers: N::Tape<B>,
+    pub(crate) output: [Row<N::Out>; B],
+}
+
+impl<N: Layer, const B: usize> Tape<N, B> {
+    /// Where the network's input goes.
+    #[inline(always)]
+    pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
+        N::input(&mut self.layers, &mut self.output)
+    }
+}
+
+impl<N: Layer, const B: usize> Zeroed for Tape<N, B> {
+    const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO };
+}
+
+impl<N: Layer, const B: usize> fmt::Debug for Tape<N, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape").field("output", &self.output).finish_non_exhaustive()
+    }
+}
+
+impl<L: Layer> Sequential<L> {
+    /// How many numbers there are to train: all weights and biases.
+    pub const PARAMS: usize = L::PARAMS;
+}
+
+// The bound is on each method, not on the type, so that a chain that does not fit together is
+// one error where it is used, in the words of `Feeds`.
+impl<L> Sequential<L> {
+    /// The network of a chain of layers.
+    #[must_use]
+    pub const fn new(layers: L) -> Self
+    where
+        L: Layer,
+    {
+        Self(layers)
+    }
+
+    /// `ŷ = net(x)` for one sample.
+    #[must_use]
+    // `Y` is `Row<L::Out>`: as a return type that would hide the words of `Feeds`.
+    pub fn predict<Y: Copy>(&self, x: &Row<L::In>) -> Y
+    where
+        L: Layer<Out: Shape<Row = Y>>,
+    {
+        let mut tape = Tape::<Self, 1>::ZERO;
+        let [y] = *self.forward(&[*x], &mut tape).output();
+        y
+    }
+
+    /// `ŷ = net(x)` for a batch, with what the backward pass needs left in the tape.
+    ///
+    /// The pass that it gives has the output, and the way back. While it lives, nobody can change
+    /// the network or the tape, and it can be gone back once.
+    #[inline]
+    pub fn forward<'a, const B: usize>(
+        &'a self,
+        x: &[Row<L::In>; B],
+        tape: &'a mut Tape<Self, B>,
+    ) -> Pass<'a, Self, B>
+    where
+        L: Layer,
+    {
+        *tape.input_mut() = *x;
+        Elem::<L>::dispatch(Forward { net: self, tape });
+        Pass { net: self, tape }
+    }
+
+    /// Sets every parameter to zero: what a gradient starts from, as PyTorch's
+    /// `optimizer.zero_grad()`.
+    pub fn zero_grad(&mut self)
+    where
+        L: Layer,
+    {
+        let mut index = 0;
+        while let Some(parameter) = self.0.parameter_mut(index) {
+            parameter.values.fill(Zeroed::ZERO);
+            index += 1;
+        }
+    }
+
+    /// All parameter tensors in PyTorch's order, as its `named_parameters()`.
+    ///
+    /// ```
+    /// use constnet::{Zeroed, mlp};
+    ///
+    /// let net = <mlp![5, 64, 3]>::ZERO;
+    /// let names: Vec<_> = net.parameters().map(|p| p.to_string()).collect();
+    /// assert_eq!(names, ["0.weight (64, 5)", "0.bias (64,)", "2.weight (3, 64)", "2.bias (3,)"]);
+    /// ```
+    pub fn parameters(&self) -> impl Iterator<Item = Parameter<'_, Elem<L>>>
+    where
+        L: Layer,
+    {
+        (0..self.0.tensors()).filter_map(|index| self.0.parameter(index))
+    }
+
+    /// Draws all parameters anew, in place: see [`He`](crate::He).
+    pub fn init<R: Rng + ?Sized>(&mut self, rng: &mut R)
+    where
+        L: Layer,
+    {
+        self.0.init(rng);
+    }
+}
+
+/// A finished forward pass: its output, and the way back.
+#[must_use = "a forward pass has an output"]
+pub struct Pass<'a, N: Layer, const B: usize> {
+    net: &'a N,
+    tape: &'a mut Tape<N, B>,
+}
+
+impl<'a, N: Layer, const B: usize> Pass<'a, N, B> {
+    /// The predictions.
+    #[must_use]
+    pub fn output(&self) -> &[Row<N::Out>; B] {
+        &self.tape.output
+    }
+
+    /// Given `dy`, the gradient of each sample with respect to the output, adds the gradient of
+    /// every parameter, averaged over the batch, to `gradient`.
+    pub fn backward(self, dy: &[Row<N::Out>; B], gradient: &mut N) {
+        let Self { net, tape } = self;
+        Elem::<N>::dispatch(Backward { net, tape, dy, before: Unwanted, gradient });
+    }
+
+    /// As [`backward`](Self::backward), and gives the gradient of each sample with respect to the
+    /// input.
+    pub fn backward_to_input(self, dy: &[Row<N::Out>; B], gradient: &mut N) -> &'a [Row<N::In>; B] {
+        let Self { net, tape } = self;
+        Elem::<N>::dispatch(Backward { net, tape: &mut *tape, dy, before: Identity, gradient });
+        tape.input_mut()
+    }
+}
+
+impl<N: Layer, const B: usize> fmt::Debug for Pass<'_, N, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pass").field("output", self.output()).finish_non_exhaustive()
+    }
+}
+
+/// A network is a layer too, and can stand in another's chain.
+impl<L: Layer> Layer for Sequential<L> {
+    type In = L::In;
+    type Out = L::Out;
+    type First = L::First;
+    type Last = L::Last;
+    type Tape<const B: usize> = L::Tape<B>;
+
+    const PARAMS: usize = L::PARAMS;
+    const WEIGHTS: usize = L::WEIGHTS;
+    const LAYERS: usize = L::LAYERS;
+
+    #[inline(always)]
+    fn lead(&self) -> impl Activation<Elem<L>> {
+        self.0.lead()
+    }
+
+    #[inline(always)]
+    fn trail(&self) -> impl Activation<Elem<L>> {
+        self.0.trail()
+    }
+
+    #[inline(always)]
+    fn input<'a, const B: usize>(
+        tape: &'a mut L::Tape<B>,
+        y: &'a mut [Row<L::Out>; B],
+    ) -> &'a mut [Row<L::In>; B] {
+        L::input(tape, y)
+    }
+
+    #[inline(always)]
+    fn forward_tape<I: Isa<Elem<L>>, const B: usize>(
+        &self,
+        isa: I,
+        tape: &mut L::Tape<B>,
+        y: &mut [Row<L::Out>; B],
+        then: impl Activation<Elem<L>>,
+    ) {
+        self.0.forward_tape(isa, tape, y, then);
+    }
+
+    #[inline(always)]
+    fn backward_tape<I: Isa<Elem<L>>, const B: usize>(
+        &self,
+        isa: I,
+        tape: &mut L::Tape<B>,
+        dy: &mut [Row<L::Out>; B],
+        before: impl Activation<Elem<L>>,
+        gradient: &mut Self,
+    ) {
+        self.0.backward_tape(isa, tape, dy, before, &mut gradient.0);
+    }
+
+    #[inline(always)]
+    fn backward_step<I: Isa<Elem<L>>, U: Rule<Elem<L>, S>, const S: usize, const B: usize>(
+        &mut self,
+        isa: I,
+        tape: &mut L::Tape<B>,
+        dy: &mut [Row<L::Out>; B],
+        before: impl Activation<Elem<L>>,
+        rule: U,
+        state: [&mut Self; S],
+    ) {
+        self.0.backward_step(isa, tape, dy, before, rule, state.map(|s| &mut s.0));
+    }
+
+    #[inline(always)]
+    fn update<I: Isa<Elem<L>>, U: Rule<Elem<L>, S>, const S: usize>(
+        &mut self,
+        isa: I,
+        rule: U,
+        gradient: &Self,
+        state: [&mut Self; S],
+    ) {
+        self.0.update(isa, rule, &gradient.0, state.map(|s| &mut s.0));
+    }
+
+    fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {
+        self.0.init(rng);
+    }
+
+    fn tensors(&self) -> usize {
+        self.0.tensors()
+    }
+
+    fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<L>>> {
+        self.0.parameter(index)
+    }
+
+    fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<L>>> {
+        self.0.parameter_mut(index)
+    }
+
+    fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.describe(index, f)
+    }
+}
+
+impl<L: Zeroed> Zeroed for Sequential<L> {
+    const ZERO: Self = Self(L::ZERO);
+}
+
+/// The whole network forwards, from the input that the tape already holds.
+pub(crate) struct Forward<'a, N: Layer, const B: usize> {
+    pub(crate) net: &'a N,
+    pub(crate) tape: &'a mut Tape<N, B>,
+}
+
+impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<Elem<N>>>(self, isa: I) {
+        let lead = self.net.lead();
+        forward_all(isa, lead, N::In::flatten_mut(self.tape.input_mut()));
+        let Tape { layers, output } = self.tape;
+        self.net.forward_tape(isa, layers, output, Identity);
+    }
+}
+
+/// The whole network backwards.
+struct Backward<'a, N: Layer, A, const B: usize> {
+    net: &'a N,
+    tape: &'a mut Tape<N, B>,
+    dy: &'a [Row<N::Out>; B],
+    before: A,
+    gradient: &'a mut N,
+}
+
+impl<N: Layer, A: Activation<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backward<'_, N, A, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<Elem<N>>>(self, isa: I) {
+        let Self { net, tape: Tape { layers, output }, dy, before, gradient } = self;
+        backward_all(isa, net.trail(), N::Out::flatten_mut(output), N::Out::flatten(dy));
+        net.backward_tape(isa, layers, output, before, gradient);
+    }
+}

@@ -1,0 +1,179 @@
+//! The notebook's task: learn a linear map from twenty samples of noise.
+//!
+//! | quantity | shape | drawn from |
+//! |---|---|---|
+//! | `X` | `(20, 5)` | the standard normal distribution |
+//! | `true_W` | `(3, 5)` | the standard normal distribution |
+//! | `Y = X true_Wᵀ` | `(20, 3)` | |
+//!
+//! A network that is wide enough fits it almost perfectly: the notebook asks for a mean squared
+//! error below [`GOAL`].
+
+use rand::Rng;
+
+use crate::{Element, Error, Features, Layer, Linear, Sgd, Trainer, mlp};
+
+/// How many samples there are.
+pub const SAMPLES: usize = 20;
+/// How many features a sample has.
+pub const FEATURES: usize = 5;
+/// How many targets a sample has.
+pub const TARGETS: usize = 3;
+/// The mean squared error that a trained network is to stay below.
+pub const GOAL: f32 = 1e-3;
+
+/// The data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Task {
+    /// The inputs.
+    pub x: [[f32; FEATURES]; SAMPLES],
+    /// The linear map that made the targets.
+    pub true_weight: [[f32; FEATURES]; TARGETS],
+    /// The targets: `X true_Wᵀ`.
+    pub y: [[f32; TARGETS]; SAMPLES],
+}
+
+impl Task {
+    /// Draws `X`, then `true_W`.
+    #[must_use]
+    pub fn new<R: Rng + ?Sized>(rng: &mut R) -> Self {
+        let x = [(); SAMPLES].map(|()| [(); FEATURES].map(|()| f32::standard_normal(rng)));
+        let true_weight = [(); TARGETS].map(|()| [(); FEATURES].map(|()| f32::standard_normal(rng)));
+        let y = Linear::new(true_weight, [0.0; TARGETS]).forward(&x);
+        Self { x, true_weight, y }
+    }
+}
+
+/// How to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// The learning rate of plain gradient descent.
+    pub lr: f32,
+    /// How often all samples are gone through.
+    pub epochs: usize,
+}
+
+/// What reaches the [`GOAL`] from any start, for a hidden layer of 64 and batches of 8.
+impl Default for Config {
+    fn default() -> Self {
+        Self { lr: 0.03, epochs: 1000 }
+    }
+}
+
+/// What training gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub struct Outcome<N> {
+    /// The trained network.
+    pub net: N,
+    /// How the loss went.
+    pub losses: Losses,
+    /// The mean squared error over all samples after training.
+    pub final_mse: f32,
+}
+
+/// The losses of a run of any length, in a fixed amount of memory.
+///
+/// The loss of every 20th epoch is kept, as the notebook prints it. When there is no more room,
+/// every other one is dropped and half as many are kept from then on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    values: [f32; Self::ROOM],
+    len: usize,
+    every: usize,
+}
+
+impl Losses {
+    const ROOM: usize = 128;
+
+    const fn new() -> Self {
+        Self { values: [0.0; Self::ROOM], len: 0, every: 20 }
+    }
+
+    fn push(&mut self, epoch: usize, loss: f32) {
+        if self.len == Self::ROOM {
+            for i in 0..Self::ROOM / 2 {
+                self.values[i] = self.values[2 * i];
+            }
+            self.len = Self::ROOM / 2;
+            self.every *= 2;
+        }
+        if epoch == self.len * self.every {
+            self.values[self.len] = loss;
+            self.len += 1;
+        }
+    }
+
+    /// The epochs, counted from 0, and their losses.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> {
+        self.values.iter().take(self.len).enumerate().map(|(i, loss)| (i * self.every, *loss))
+    }
+}
+
+/// The network of the task: 5 → `HIDDEN` → 3.
+pub type Net<const HIDDEN: usize> = mlp![FEATURES, HIDDEN, TARGETS];
+
+/// Trains a network 5 → `HIDDEN` → 3 on a new [`Task`] in batches of `BATCH`.
+///
+/// # Errors
+///
+/// Those of [`Trainer::fit`].
+///
+/// # Examples
+///
+/// ```
+/// use constnet::synthetic;
+/// use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
+///
+/// let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
+/// let outcome = synthetic::train::<64, 8, _>(&synthetic::Config::default(), &mut rng)?;
+/// assert!(outcome.final_mse < synthetic::GOAL);
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+pub fn train<const HIDDEN: usize, const BATCH: usize, R: Rng + ?Sized>(
+    config: &Config,
+    rng: &mut R,
+) -> Result<Outcome<Net<HIDDEN>>, Error<f32>> {
+    train_network::<Net<HIDDEN>, BATCH, R>(config, rng, |_, _| {})
+}
+
+/// Trains any network of 5 inputs and 3 outputs on a new [`Task`], and tells the loss of every
+/// epoch as it goes.
+///
+/// # Errors
+///
+/// Those of [`Trainer::fit`].
+///
+/// # Examples
+///
+/// The network of the notebook's PyTorch section:
+///
+/// ```
+/// use constnet::{mlp, synthetic};
+/// use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
+///
+/// let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
+/// let config = synthetic::Config { lr: 0.03, epochs: 1000 };
+/// let outcome = synthetic::train_network::<mlp![5, 64, 64, 3], 4, _>(&config, &mut rng, |_, _| {})?;
+/// assert!(outcome.final_mse < synthetic::GOAL);
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+pub fn train_network<N, const BATCH: usize, R: Rng + ?Sized>(
+    config: &Config,
+    rng: &mut R,
+    mut each_epoch: impl FnMut(usize, f32),
+) -> Result<Outcome<N>, Error<f32>>
+where
+    N: Layer<In = Features<FEATURES>, Out = Features<TARGETS>>,
+{
+    let task = Task::new(rng);
+    let mut trainer = Trainer::<N, Sgd, BATCH>::new(N::ZERO, Sgd { lr: config.lr });
+    trainer.net.init(rng);
+    let mut losses = Losses::new();
+    trainer.fit(&task.x, &task.y, config.epochs, rng, |epoch, loss| {
+        losses.push(epoch, loss);
+        each_epoch(epoch, loss);
+    })?;
+    let final_mse = trainer.evaluate(&task.x, &task.y)?;
+    Ok(Outcome { net: trainer.net, losses, final_mse })
+}
