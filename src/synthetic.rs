@@ -9,6 +9,8 @@
 //! A network that is wide enough fits it almost perfectly: the notebook asks for a mean squared
 //! error below [`GOAL`].
 
+use core::fmt::{self, Write as _};
+
 use rand::Rng;
 
 use crate::{Element, Error, Features, Layer, Linear, Sgd, Trainer, mlp};
@@ -107,6 +109,59 @@ impl Losses {
     /// The epochs, counted from 0, and their losses.
     pub fn iter(&self) -> impl Iterator<Item = (usize, f32)> {
         self.values.iter().take(self.len).enumerate().map(|(i, loss)| (i * self.every, *loss))
+    }
+}
+
+/// The line that the notebook prints about an epoch: `epoch 020  loss 1.2345e-04`.
+///
+/// ```
+/// use constnet::synthetic::Progress;
+///
+/// assert_eq!(Progress { epoch: 20, loss: 1.2345e-4 }.to_string(), "epoch 020  loss 1.2345e-04");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch, counted from 0.
+    pub epoch: usize,
+    /// Its loss.
+    pub loss: f32,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rust writes `1.2345e-4` where Python writes `1.2345e-04`.
+        let mut loss = Text::default();
+        write!(loss, "{:.4e}", self.loss)?;
+        match loss.as_str().split_once('e') {
+            Some((mantissa, exponent)) => {
+                let (sign, digits) =
+                    exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+                write!(f, "epoch {:03}  loss {mantissa}e{sign}{digits:0>2}", self.epoch)
+            }
+            None => write!(f, "epoch {:03}  loss {}", self.epoch, loss.as_str()),
+        }
+    }
+}
+
+/// A short text without an allocation.
+#[derive(Default)]
+struct Text {
+    bytes: [u8; 16],
+    len: usize,
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        let end = self.len + s.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(s.as_bytes());
+        self.len = end;
+        Ok(())
     }
 }
 
