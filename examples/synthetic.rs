@@ -24,7 +24,7 @@ struct Options {
     #[arg(long, value_enum, default_value_t = Batch::B8)]
     batch: Batch,
     /// Learning rate of plain gradient descent
-    #[arg(long, default_value_t = Config::default().lr)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = Config::default().lr)]
     lr: f32,
     /// How often all samples are gone through
     #[arg(long, default_value_t = Config::default().epochs)]

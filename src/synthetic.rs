@@ -58,7 +58,7 @@ pub struct Config {
 /// What reaches the [`GOAL`] from any start, for a hidden layer of 64 and batches of 8.
 impl Default for Config {
     fn default() -> Self {
-        Self { lr: 0.03, epochs: 1000 }
+        Self { lr: 0.05, epochs: 500 }
     }
 }
 
@@ -208,7 +208,7 @@ pub fn train<const HIDDEN: usize, const BATCH: usize, R: Rng + ?Sized>(
 /// use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 ///
 /// let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
-/// let config = synthetic::Config { lr: 0.03, epochs: 1000 };
+/// let config = synthetic::Config { lr: 0.03, epochs: 500 };
 /// let outcome = synthetic::train_network::<mlp![5, 64, 64, 3], 4, _>(&config, &mut rng, |_, _| {})?;
 /// assert!(outcome.final_mse < synthetic::GOAL);
 /// # Ok::<(), constnet::Error<f32>>(())
