@@ -201,7 +201,7 @@ impl<const IN: usize, const OUT: usize, const S: usize, T: Element, U: Rule<T, S
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
 pub struct LinearTape<const IN: usize, const OUT: usize, const B: usize, T> {
     x: [[T; IN]; B],
-    transposed: kernel::Transposed<T, IN, OUT>,
+    transposed: kernel::Transposed<T, OUT>,
 }
 
 impl<const IN: usize, const OUT: usize, const B: usize, T: Element> Zeroed for LinearTape<IN, OUT, B, T> {

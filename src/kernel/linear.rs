@@ -36,11 +36,13 @@ pub(crate) fn forward<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, 
     z: &mut [[T; OUT]; B],
     then: impl Activation<T>,
 ) {
-    if narrow::<IN, OUT>() {
+    if const { narrow::<IN, OUT>() } {
         return forward_narrow(isa, rows(w), bias, x, z, then);
     }
-    product::<I, T, B, OUT>(
+    product(
         isa,
+        B,
+        OUT,
         #[inline(always)]
         |i, b| x[b][i],
         w,
@@ -100,7 +102,7 @@ pub(crate) fn backward<
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     before: A,
-    transposed: &mut Transposed<T, IN, OUT>,
+    transposed: &mut Transposed<T, OUT>,
     sink: &mut impl Sink<T, IN, OUT>,
 ) {
     let share = isa.splat(T::ONE / T::from_count(B));
@@ -108,7 +110,7 @@ pub(crate) fn backward<
         let sum = dz.iter().fold(isa.splat(T::ZERO), |sum, dz| isa.add(sum, isa.load(&dz[o..])));
         sink.bias(isa, o, isa.mul(share, sum));
     }
-    if narrow::<IN, OUT>() {
+    if const { narrow::<IN, OUT>() } {
         return backward_narrow(isa, x, dz, before, share, sink);
     }
     #[cfg(feature = "simd")]
@@ -119,14 +121,18 @@ pub(crate) fn backward<
     backward_rows(isa, x, dz, before, share, sink);
 }
 
-/// Room for the weights output-major, as `dx` wants them. Without vectors nobody does.
+/// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
 #[cfg(feature = "simd")]
-pub(crate) type Transposed<T, const IN: usize, const OUT: usize> = [[T; IN]; OUT];
-/// Room for the weights output-major, as `dx` wants them. Without vectors nobody does.
-#[cfg(not(feature = "simd"))]
-pub(crate) type Transposed<T, const IN: usize, const OUT: usize> = [T; 0];
+const PANEL: usize = 64;
 
-/// Both products by register tiles, the second with the weights transposed.
+/// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
+#[cfg(feature = "simd")]
+pub(crate) type Transposed<T, const OUT: usize> = [[T; PANEL]; OUT];
+/// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
+#[cfg(not(feature = "simd"))]
+pub(crate) type Transposed<T, const OUT: usize> = [[T; 0]; OUT];
+
+/// Both products by register tiles, a panel of inputs after the other.
 #[cfg(feature = "simd")]
 #[inline(always)]
 fn backward_tiles<
@@ -142,33 +148,71 @@ fn backward_tiles<
     dz: &[[T; OUT]; B],
     before: A,
     share: I::V,
-    transposed: &mut Transposed<T, IN, OUT>,
+    transposed: &mut Transposed<T, OUT>,
     sink: &mut impl Sink<T, IN, OUT>,
 ) {
-    if A::WANTED {
-        transpose(sink.w(), transposed);
+    if const { IN >= PANEL } {
+        for panel in 0..IN / PANEL {
+            backward_panel(isa, panel * PANEL, PANEL, x, dz, before, share, transposed, sink);
+        }
     }
-    product::<I, T, IN, OUT>(
+    if const { !IN.is_multiple_of(PANEL) } {
+        let from = IN / PANEL * PANEL;
+        backward_panel(isa, from, IN - from, x, dz, before, share, transposed, sink);
+    }
+}
+
+/// Transposes the weights of a panel, updates them, and then turns its `x` into `dx`.
+#[cfg(feature = "simd")]
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "one piece of `backward_tiles`, named")]
+fn backward_panel<
+    I: Isa<T>,
+    T: Element,
+    A: Activation<T>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    isa: I,
+    from: usize,
+    inputs: usize,
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    before: A,
+    share: I::V,
+    transposed: &mut Transposed<T, OUT>,
+    sink: &mut impl Sink<T, IN, OUT>,
+) {
+    let zero = isa.splat(T::ZERO);
+    if A::WANTED {
+        transpose(sink.w(), from, inputs, transposed);
+    }
+    product(
         isa,
+        inputs,
+        OUT,
         #[inline(always)]
-        |b, i| x[b][i],
+        |b, i| x[b][from + i],
         dz,
         #[inline(always)]
-        |_| isa.splat(T::ZERO),
+        |_| zero,
         #[inline(always)]
-        |i, o, sum| sink.weight(isa, i, o, isa.mul(share, sum)),
+        |i, o, sum| sink.weight(isa, from + i, o, isa.mul(share, sum)),
     );
     if A::WANTED {
-        product::<I, T, B, IN>(
+        product(
             isa,
+            B,
+            inputs,
             #[inline(always)]
             |o, b| dz[b][o],
             transposed,
             #[inline(always)]
-            |_| isa.splat(T::ZERO),
+            |_| zero,
             #[inline(always)]
             |b, i, dx| {
-                let x = &mut x[b][i..];
+                let x = &mut x[b][from + i..];
                 let a = isa.load(x);
                 isa.store(x, before.backward(isa, a, dx));
             },
@@ -176,28 +220,39 @@ fn backward_tiles<
     }
 }
 
-/// The transpose, in square tiles that fit the registers.
+/// Copies the weights of some inputs, output-major.
+///
+/// In tiles of 4 × 4, which the compiler turns in registers, and in groups of 16 inputs: more rows
+/// of a wide layer at once would push each other out of the cache.
 #[cfg(feature = "simd")]
 #[inline(always)]
-fn transpose<T: Element, const IN: usize, const OUT: usize>(w: &[[T; OUT]; IN], to: &mut [[T; IN]; OUT]) {
-    const TILE: usize = 8;
-    for i in 0..IN / TILE {
-        for o in 0..OUT / TILE {
-            let mut tile = [[T::ZERO; TILE]; TILE];
-            for m in 0..TILE {
-                for n in 0..TILE {
-                    tile[n][m] = w[i * TILE + m][o * TILE + n];
+fn transpose<T: Element, const IN: usize, const OUT: usize>(
+    w: &[[T; OUT]; IN],
+    from: usize,
+    inputs: usize,
+    to: &mut Transposed<T, OUT>,
+) {
+    const TILE: usize = 4;
+    const GROUP: usize = 16;
+    let (tiled_inputs, tiled_outputs) = (inputs / GROUP * GROUP, OUT / TILE * TILE);
+    for group in (0..tiled_inputs).step_by(GROUP) {
+        for o in (0..tiled_outputs).step_by(TILE) {
+            for i in (group..group + GROUP).step_by(TILE) {
+                let mut tile = [[T::ZERO; TILE]; TILE];
+                for m in 0..TILE {
+                    for n in 0..TILE {
+                        tile[n][m] = w[from + i + m][o + n];
+                    }
                 }
-            }
-            for n in 0..TILE {
-                to[o * TILE + n][i * TILE..][..TILE].copy_from_slice(&tile[n]);
+                for n in 0..TILE {
+                    to[o + n][i..i + TILE].copy_from_slice(&tile[n]);
+                }
             }
         }
     }
-    for i in 0..IN {
-        let from = if i < IN / TILE * TILE { OUT / TILE * TILE } else { 0 };
-        for o in from..OUT {
-            to[o][i] = w[i][o];
+    for i in 0..inputs {
+        for o in if i < tiled_inputs { tiled_outputs } else { 0 }..OUT {
+            to[o][i] = w[from + i][o];
         }
     }
 }
