@@ -3,6 +3,8 @@
 //! `w` is kept input-major, `[[T; OUT]; IN]`, so that a vector runs over the outputs, with one
 //! exception: see [`narrow`].
 
+#[cfg(feature = "simd")]
+use super::transpose::transpose;
 use super::{Isa, Scalar, tile::product};
 use crate::{Activation, Element};
 
@@ -186,7 +188,7 @@ fn backward_panel<
 ) {
     let zero = isa.splat(T::ZERO);
     if A::WANTED {
-        transpose(sink.w(), from, inputs, transposed);
+        transpose(isa, &sink.w()[from..from + inputs], transposed);
     }
     product(
         isa,
@@ -217,43 +219,6 @@ fn backward_panel<
                 isa.store(x, before.backward(isa, a, dx));
             },
         );
-    }
-}
-
-/// Copies the weights of some inputs, output-major.
-///
-/// In tiles of 4 × 4, which the compiler turns in registers, and in groups of 16 inputs: more rows
-/// of a wide layer at once would push each other out of the cache.
-#[cfg(feature = "simd")]
-#[inline(always)]
-fn transpose<T: Element, const IN: usize, const OUT: usize>(
-    w: &[[T; OUT]; IN],
-    from: usize,
-    inputs: usize,
-    to: &mut Transposed<T, OUT>,
-) {
-    const TILE: usize = 4;
-    const GROUP: usize = 16;
-    let (tiled_inputs, tiled_outputs) = (inputs / GROUP * GROUP, OUT / TILE * TILE);
-    for group in (0..tiled_inputs).step_by(GROUP) {
-        for o in (0..tiled_outputs).step_by(TILE) {
-            for i in (group..group + GROUP).step_by(TILE) {
-                let mut tile = [[T::ZERO; TILE]; TILE];
-                for m in 0..TILE {
-                    for n in 0..TILE {
-                        tile[n][m] = w[from + i + m][o + n];
-                    }
-                }
-                for n in 0..TILE {
-                    to[o + n][i..i + TILE].copy_from_slice(&tile[n]);
-                }
-            }
-        }
-    }
-    for i in 0..inputs {
-        for o in if i < tiled_inputs { tiled_outputs } else { 0 }..OUT {
-            to[o][i] = w[from + i][o];
-        }
     }
 }
 

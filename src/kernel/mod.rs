@@ -18,6 +18,8 @@ mod scalar;
 #[cfg(feature = "simd")]
 mod simd;
 mod tile;
+#[cfg(feature = "simd")]
+mod transpose;
 
 pub use scalar::Scalar;
 
@@ -57,6 +59,10 @@ pub trait Isa<T>: Copy {
     fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
+    /// Every lane moved up by so many places; what leaves at the end comes in at the start.
+    fn rotate(self, a: Self::V, places: usize) -> Self::V;
+    /// True in the first `run` lanes, false in as many, and so on.
+    fn alternate(self, run: usize) -> Self::Mask;
     /// The sum of all lanes.
     fn sum(self, a: Self::V) -> T;
 }

@@ -76,6 +76,16 @@ impl<T: Float> Isa<T> for Scalar {
     }
 
     #[inline(always)]
+    fn rotate(self, a: T, _: usize) -> T {
+        a
+    }
+
+    #[inline(always)]
+    fn alternate(self, _: usize) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn sum(self, a: T) -> T {
         a
     }

@@ -1,0 +1,68 @@
+//! The transpose, in registers.
+
+use super::Isa;
+use crate::Element;
+
+/// `to[c][r] = from[r][c]`. There may be fewer rows in `from` than columns in `to`, whose number
+/// must be a multiple of that of the lanes; what is beyond the rows is written too.
+///
+/// Square tiles as wide as a vector, turned in registers: element by element the transpose would
+/// take as long as the product that it is for.
+#[inline(always)]
+pub(super) fn transpose<I: Isa<T>, T: Element, const C: usize, const TO: usize>(
+    isa: I,
+    from: &[[T; C]],
+    to: &mut [[T; TO]; C],
+) {
+    for r in (0..from.len()).step_by(I::LANES) {
+        for c in (0..C).step_by(I::LANES) {
+            match I::LANES {
+                16 => tile::<I, T, C, TO, 16>(isa, r, c, from, to),
+                8 => tile::<I, T, C, TO, 8>(isa, r, c, from, to),
+                4 => tile::<I, T, C, TO, 4>(isa, r, c, from, to),
+                2 => tile::<I, T, C, TO, 2>(isa, r, c, from, to),
+                _ => tile::<I, T, C, TO, 1>(isa, r, c, from, to),
+            }
+        }
+    }
+}
+
+/// The tile of `N` rows from `r` and `N` columns from `c`.
+#[inline(always)]
+fn tile<I: Isa<T>, T: Element, const C: usize, const TO: usize, const N: usize>(
+    isa: I,
+    r: usize,
+    c: usize,
+    from: &[[T; C]],
+    to: &mut [[T; TO]; C],
+) {
+    let mut rows = [isa.splat(T::ZERO); N];
+    for (row, from) in rows.iter_mut().zip(&from[r..]) {
+        *row = isa.load(&from[c..]);
+    }
+    swap::<I, T, N, 8>(isa, &mut rows);
+    swap::<I, T, N, 4>(isa, &mut rows);
+    swap::<I, T, N, 2>(isa, &mut rows);
+    swap::<I, T, N, 1>(isa, &mut rows);
+    for (row, to) in rows.into_iter().zip(&mut to[c..]) {
+        isa.store(&mut to[r..], row);
+    }
+}
+
+/// One step of the transpose of a tile: in every square of `2 · D` rows and lanes, swaps the upper
+/// right quarter with the lower left one.
+#[inline(always)]
+fn swap<I: Isa<T>, T, const N: usize, const D: usize>(isa: I, rows: &mut [I::V; N]) {
+    if const { D < N } {
+        let left = isa.alternate(D);
+        for square in rows.chunks_exact_mut(2 * D) {
+            let (uppers, lowers) = square.split_at_mut(D);
+            for (upper, lower) in uppers.iter_mut().zip(lowers) {
+                (*upper, *lower) = (
+                    isa.select(left, *upper, isa.rotate(*lower, D)),
+                    isa.select(left, isa.rotate(*upper, N - D), *lower),
+                );
+            }
+        }
+    }
+}
