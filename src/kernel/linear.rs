@@ -3,7 +3,7 @@
 //! `w` is kept input-major, `[[T; OUT]; IN]`, so that a vector runs over the outputs, with one
 //! exception: see [`narrow`].
 
-use super::{Isa, Scalar, tile::product};
+use super::{Isa, Scalar, plain, tile::product};
 use crate::{Activation, Element};
 
 /// Whether the weights are kept output-major, `[[T; IN]; OUT]`, in the same memory.
@@ -36,6 +36,9 @@ pub(crate) fn forward<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, 
     z: &mut [[T; OUT]; B],
     then: impl Activation<T>,
 ) {
+    if I::LANES == 1 {
+        return plain::forward(w, bias, x, z, then);
+    }
     if narrow::<IN, OUT>() {
         return forward_narrow(isa, rows(w), bias, x, z, then);
     }
@@ -107,6 +110,9 @@ pub(crate) fn backward<
     for o in (0..OUT).step_by(I::LANES) {
         let sum = dz.iter().fold(isa.splat(T::ZERO), |sum, dz| isa.add(sum, isa.load(&dz[o..])));
         sink.bias(isa, o, isa.mul(share, sum));
+    }
+    if I::LANES == 1 {
+        return plain::backward(x, dz, before, sink);
     }
     if narrow::<IN, OUT>() {
         return backward_narrow(isa, x, dz, before, share, sink);
