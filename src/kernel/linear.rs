@@ -3,9 +3,7 @@
 //! `w` is kept input-major, `[[T; OUT]; IN]`, so that a vector runs over the outputs, with one
 //! exception: see [`narrow`].
 
-#[cfg(feature = "simd")]
-use super::transpose::transpose;
-use super::{Isa, Scalar, tile::product};
+use super::{Isa, Scalar, plain, tile::product, transpose::transpose};
 use crate::{Activation, Element};
 
 /// Whether the weights are kept output-major, `[[T; IN]; OUT]`, in the same memory.
@@ -38,6 +36,9 @@ pub(crate) fn forward<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, 
     z: &mut [[T; OUT]; B],
     then: impl Activation<T>,
 ) {
+    if const { I::LANES == 1 } {
+        return plain::forward(w, bias, x, z, then);
+    }
     if const { narrow::<IN, OUT>() } {
         return forward_narrow(isa, rows(w), bias, x, z, then);
     }
@@ -112,47 +113,15 @@ pub(crate) fn backward<
         let sum = dz.iter().fold(isa.splat(T::ZERO), |sum, dz| isa.add(sum, isa.load(&dz[o..])));
         sink.bias(isa, o, isa.mul(share, sum));
     }
+    if const { I::LANES == 1 } {
+        return plain::backward(x, dz, before, sink);
+    }
     if const { narrow::<IN, OUT>() } {
         return backward_narrow(isa, x, dz, before, share, sink);
     }
-    #[cfg(feature = "simd")]
-    if B > 1 && I::LANES > 1 {
-        return backward_tiles(isa, x, dz, before, share, transposed, sink);
+    if const { B == 1 } {
+        return backward_row(isa, x, dz, before, sink);
     }
-    let _ = transposed;
-    backward_rows(isa, x, dz, before, share, sink);
-}
-
-/// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
-#[cfg(feature = "simd")]
-const PANEL: usize = 64;
-
-/// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
-#[cfg(feature = "simd")]
-pub(crate) type Transposed<T, const OUT: usize> = [[T; PANEL]; OUT];
-/// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
-#[cfg(not(feature = "simd"))]
-pub(crate) type Transposed<T, const OUT: usize> = [[T; 0]; OUT];
-
-/// Both products by register tiles, a panel of inputs after the other.
-#[cfg(feature = "simd")]
-#[inline(always)]
-fn backward_tiles<
-    I: Isa<T>,
-    T: Element,
-    A: Activation<T>,
-    const IN: usize,
-    const OUT: usize,
-    const B: usize,
->(
-    isa: I,
-    x: &mut [[T; IN]; B],
-    dz: &[[T; OUT]; B],
-    before: A,
-    share: I::V,
-    transposed: &mut Transposed<T, OUT>,
-    sink: &mut impl Sink<T, IN, OUT>,
-) {
     if const { IN >= PANEL } {
         for panel in 0..IN / PANEL {
             backward_panel(isa, panel * PANEL, PANEL, x, dz, before, share, transposed, sink);
@@ -164,10 +133,15 @@ fn backward_tiles<
     }
 }
 
+/// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
+const PANEL: usize = 64;
+
+/// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
+pub(crate) type Transposed<T, const OUT: usize> = [[T; if cfg!(feature = "simd") { PANEL } else { 0 }]; OUT];
+
 /// Transposes the weights of a panel, updates them, and then turns its `x` into `dx`.
-#[cfg(feature = "simd")]
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "one piece of `backward_tiles`, named")]
+#[expect(clippy::too_many_arguments, reason = "one piece of `backward`, named")]
 fn backward_panel<
     I: Isa<T>,
     T: Element,
@@ -222,10 +196,10 @@ fn backward_panel<
     }
 }
 
-/// A row of weights at a time, read and written once: for a single sample, which the weights'
-/// traffic bounds, and without vectors.
+/// A single sample: both products in one pass over the weights, whose traffic bounds it. Each row
+/// of weights is read and written once.
 #[inline(always)]
-fn backward_rows<
+fn backward_row<
     I: Isa<T>,
     T: Element,
     A: Activation<T>,
@@ -237,30 +211,21 @@ fn backward_rows<
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     before: A,
-    share: I::V,
     sink: &mut impl Sink<T, IN, OUT>,
 ) {
-    for i in 0..IN {
-        let mut dx = [T::ZERO; B];
-        if A::WANTED {
-            for (dx, dz) in dx.iter_mut().zip(dz) {
-                let mut sum = isa.splat(T::ZERO);
-                for o in (0..OUT).step_by(I::LANES) {
-                    sum = isa.mul_add(isa.load(&dz[o..]), isa.load(&sink.w()[i][o..]), sum);
+    for (x, dz) in x.iter_mut().zip(dz) {
+        for (i, x) in x.iter_mut().enumerate() {
+            let mut dx = isa.splat(T::ZERO);
+            let spread = isa.splat(*x);
+            for o in (0..OUT).step_by(I::LANES) {
+                let dz = isa.load(&dz[o..]);
+                if A::WANTED {
+                    dx = isa.mul_add(dz, isa.load(&sink.w()[i][o..]), dx);
                 }
-                *dx = isa.sum(sum);
+                sink.weight(isa, i, o, isa.mul(spread, dz));
             }
-        }
-        for o in (0..OUT).step_by(I::LANES) {
-            let mut sum = isa.splat(T::ZERO);
-            for (x, dz) in x.iter().zip(dz) {
-                sum = isa.mul_add(isa.splat(x[i]), isa.load(&dz[o..]), sum);
-            }
-            sink.weight(isa, i, o, isa.mul(share, sum));
-        }
-        if A::WANTED {
-            for (x, dx) in x.iter_mut().zip(dx) {
-                x[i] = before.backward(Scalar, x[i], dx);
+            if A::WANTED {
+                *x = before.backward(Scalar, *x, isa.sum(dx));
             }
         }
     }

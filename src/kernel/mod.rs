@@ -14,11 +14,11 @@
 //! The one choice is made per pass, not per layer, and everything below it is inlined into it.
 
 pub(crate) mod linear;
+mod plain;
 mod scalar;
 #[cfg(feature = "simd")]
 mod simd;
 mod tile;
-#[cfg(feature = "simd")]
 mod transpose;
 
 pub use scalar::Scalar;

@@ -1,16 +1,46 @@
 //! Vectors by `pulp`: safe, and chosen at run time.
 
-use pulp::{Arch, Simd, WithSimd};
+use core::marker::PhantomData;
+
+use pulp::{Simd, WithSimd};
 
 use super::{Dispatch, Isa, Kernel};
 
-/// An instruction set of `pulp`'s as one of ours.
+/// An instruction set of `pulp`'s as one of ours. `FUSED` says whether it has a fused
+/// multiply-add; where it has none, `pulp` calls a software routine to round only once.
 #[derive(Clone, Copy)]
-struct Vector<S>(S);
+struct Vector<S, const FUSED: bool>(S);
+
+/// A kernel of ours as one of `pulp`'s.
+struct Run<T, K, const FUSED: bool>(K, PhantomData<T>);
+
+/// Runs a kernel on the best instruction set that is compiled in and that the machine has.
+#[inline(always)]
+fn run<T, K: Kernel<T>>(kernel: K) -> K::Output
+where
+    Run<T, K, true>: WithSimd<Output = K::Output>,
+    Run<T, K, false>: WithSimd<Output = K::Output>,
+{
+    #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
+    if let Some(simd) = pulp::x86::V4::try_new() {
+        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
+    }
+    #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
+    }
+    // What is left is what every machine of the architecture has, and so was compiled for it.
+    #[cfg(target_arch = "x86_64")]
+    return Simd::vectorize(pulp::Scalar128b, Run::<T, K, false>(kernel, PhantomData));
+    #[cfg(target_arch = "aarch64")]
+    return pulp::Arch::new().dispatch(Run::<T, K, true>(kernel, PhantomData));
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    pulp::Arch::new().dispatch(Run::<T, K, false>(kernel, PhantomData))
+}
 
 macro_rules! vectors {
     ($float:ty, $lanes:ident, $vector:ident, $mask:ident, $ops:tt) => {
-        impl<S: Simd> Isa<$float> for Vector<S> {
+        impl<S: Simd, const FUSED: bool> Isa<$float> for Vector<S, FUSED> {
             type V = S::$vector;
             type Mask = S::$mask;
             const LANES: usize = S::$lanes;
@@ -18,19 +48,19 @@ macro_rules! vectors {
             vectors!(@ops $float, $ops);
         }
 
+        impl<K: Kernel<$float>, const FUSED: bool> WithSimd for Run<$float, K, FUSED> {
+            type Output = K::Output;
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> K::Output {
+                self.0.run(Vector::<S, FUSED>(simd))
+            }
+        }
+
         impl Dispatch for $float {
             #[inline(always)]
             fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
-                struct Run<K>(K);
-                impl<K: Kernel<$float>> WithSimd for Run<K> {
-                    type Output = K::Output;
-
-                    #[inline(always)]
-                    fn with_simd<S: Simd>(self, simd: S) -> K::Output {
-                        self.0.run(Vector(simd))
-                    }
-                }
-                Arch::new().dispatch(Run(kernel))
+                run::<$float, K>(kernel)
             }
         }
     };
@@ -88,7 +118,7 @@ macro_rules! vectors {
 
         #[inline(always)]
         fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-            self.0.$mul_add(a, b, c)
+            if const { FUSED } { self.0.$mul_add(a, b, c) } else { self.0.$add(self.0.$mul(a, b), c) }
         }
 
         #[inline(always)]

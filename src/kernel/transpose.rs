@@ -19,15 +19,32 @@ pub(super) fn transpose<I: Isa<T>, T: Element, const C: usize, const TO: usize>(
             match I::LANES {
                 16 => tile::<I, T, C, TO, 16>(isa, r, c, from, to),
                 8 => tile::<I, T, C, TO, 8>(isa, r, c, from, to),
-                4 => tile::<I, T, C, TO, 4>(isa, r, c, from, to),
-                2 => tile::<I, T, C, TO, 2>(isa, r, c, from, to),
-                _ => tile::<I, T, C, TO, 1>(isa, r, c, from, to),
+                4 => short::<T, C, TO, 4>(r, c, from, to),
+                _ => short::<T, C, TO, 2>(r, c, from, to),
             }
         }
     }
 }
 
-/// The tile of `N` rows from `r` and `N` columns from `c`.
+/// The tile of `N` rows from `r` and `N` columns from `c`, of short vectors: a vector is put
+/// together from `N` elements faster than it is turned.
+#[inline(always)]
+fn short<T: Element, const C: usize, const TO: usize, const N: usize>(
+    r: usize,
+    c: usize,
+    from: &[[T; C]],
+    to: &mut [[T; TO]; C],
+) {
+    for (c, to) in to.iter_mut().enumerate().skip(c).take(N) {
+        let mut column = [T::ZERO; N];
+        for (element, from) in column.iter_mut().zip(&from[r..]) {
+            *element = from[c];
+        }
+        to[r..r + N].copy_from_slice(&column);
+    }
+}
+
+/// The tile of `N` rows from `r` and `N` columns from `c`, turned in registers.
 #[inline(always)]
 fn tile<I: Isa<T>, T: Element, const C: usize, const TO: usize, const N: usize>(
     isa: I,
