@@ -10,13 +10,14 @@
 //! | AArch64 | NEON |
 //! | WebAssembly | simd128, where it is compiled in |
 //! | all others, and without the feature `simd` | [`Scalar`] |
+//! | with debug assertions | [`Scalar`]: vectors that no optimiser has seen take megabytes of stack and minutes to compile |
 //!
 //! The one choice is made per pass, not per layer, and everything below it is inlined into it.
 
 pub(crate) mod linear;
 mod plain;
 mod scalar;
-#[cfg(feature = "simd")]
+#[cfg(all(feature = "simd", not(debug_assertions)))]
 mod simd;
 mod tile;
 mod transpose;
@@ -82,7 +83,7 @@ pub trait Dispatch: Sized {
     fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 
-#[cfg(not(feature = "simd"))]
+#[cfg(not(all(feature = "simd", not(debug_assertions))))]
 impl Dispatch for f32 {
     #[inline(always)]
     fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
@@ -90,7 +91,7 @@ impl Dispatch for f32 {
     }
 }
 
-#[cfg(not(feature = "simd"))]
+#[cfg(not(all(feature = "simd", not(debug_assertions))))]
 impl Dispatch for f64 {
     #[inline(always)]
     fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {

@@ -127,3 +127,100 @@ fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
+
+    use super::product;
+    use crate::{
+        Element,
+        kernel::{Isa, Kernel},
+    };
+
+    /// The largest size.
+    const MOST: usize = 129;
+
+    /// The sizes that every dimension takes: around the width of every vector and tile. Unoptimised
+    /// code does the odd half of them.
+    fn sizes() -> Vec<usize> {
+        let odd = |n: &usize| !cfg!(debug_assertions) || [1, 2, 3, 5, 8, 9, 16, 17, 31, 65].contains(n);
+        (1..=33).chain(63..=65).chain(127..=MOST).filter(odd).collect()
+    }
+
+    /// Small whole numbers, whose sums and products are exact in any order.
+    fn whole<T: Element>(rng: &mut Xoshiro128PlusPlus) -> Vec<[T; MOST]> {
+        vec![(); MOST]
+            .into_iter()
+            .map(|()| [(); MOST].map(|()| T::from_f64(f64::from(rng.random_range(-4_i8..=4)))))
+            .collect()
+    }
+
+    /// Products of all sizes, against the plain triple loop.
+    struct AllSizes<'a, T> {
+        a: &'a [[T; MOST]],
+        b: &'a [[T; MOST]],
+    }
+
+    impl<T: Element> Kernel<T> for AllSizes<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<I: Isa<T>>(self, isa: I) {
+            let Self { a, b } = self;
+            let one = T::from_count(1);
+            let mut expected = vec![[one; MOST]; MOST];
+            let mut depth = 0;
+            for k in sizes() {
+                for (r, expected) in expected.iter_mut().enumerate() {
+                    for (c, expected) in expected.iter_mut().enumerate() {
+                        for k in depth..k {
+                            *expected = *expected + a[r][k] * b[k][c];
+                        }
+                    }
+                }
+                depth = k;
+                for rows in sizes() {
+                    for columns in sizes() {
+                        let mut found = vec![[T::ZERO; MOST]; rows];
+                        product(
+                            isa,
+                            rows,
+                            columns,
+                            #[inline(always)]
+                            |k, r| a[r][k],
+                            &b[..k],
+                            #[inline(always)]
+                            |_| isa.splat(one),
+                            #[inline(always)]
+                            |r, c, sum| isa.store(&mut found[r][c..columns], sum),
+                        );
+                        for (r, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                            let context = (rows, k, columns);
+                            assert_eq!(found[..columns], expected[..columns], "row {r} of {context:?}");
+                            assert!(found[columns..].iter().all(|x| *x == T::ZERO), "{context:?} overflows");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn all_sizes<T: Element>() {
+        let mut rng = Xoshiro128PlusPlus::seed_from_u64(5);
+        let (a, b) = (whole::<T>(&mut rng), whole::<T>(&mut rng));
+        T::dispatch(AllSizes { a: &a, b: &b });
+    }
+
+    #[test]
+    fn products_of_all_sizes_are_right_in_f32() {
+        all_sizes::<f32>();
+    }
+
+    #[test]
+    fn products_of_all_sizes_are_right_in_f64() {
+        all_sizes::<f64>();
+    }
+}
