@@ -32,8 +32,9 @@ where
     let net: Sequential<L> = network(rng);
     let x = rows::<L::In, B>(rng);
     let y = rows::<L::Out, B>(rng);
-    let loss =
-        |net: &Sequential<L>, x: &[Row<L::In>; B]| Mse.forward(net.forward(x, &mut Tape::ZERO).output(), &y);
+    let loss = |net: &Sequential<L>, x: &[Row<L::In>; B]| {
+        Mse.forward(net.forward(x, &mut { Tape::ZERO }).output(), &y)
+    };
 
     let mut gradient = Sequential::ZERO;
     let mut tape = Tape::ZERO;
@@ -286,7 +287,7 @@ fn evaluation_counts_every_sample_once() -> Result<(), constnet::Error<f64>> {
     let rng = &mut rng(0);
     let (x, y) = (rows::<Features<5, f64>, 20>(rng), rows::<Features<3, f64>, 20>(rng));
     let net: Net = network(rng);
-    let whole = Mse.forward(net.forward(&x, &mut Tape::ZERO).output(), &y);
+    let whole = Mse.forward(net.forward(&x, &mut { Tape::ZERO }).output(), &y);
     let by_batches = Trainer::<_, _, 8>::new(net, SGD).evaluate(&x, &y)?;
     assert_relative_eq!(by_batches, whole, max_relative = ROUNDING);
     Ok(())
