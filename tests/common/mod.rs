@@ -1,0 +1,97 @@
+//! What several tests share: seeded numbers, parameters as flat lists, finite differences.
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+use constnet::{Elem, Layer, Row, Shape, Zeroed};
+use rand::{Rng, SeedableRng, distr::Distribution, rngs::Xoshiro128PlusPlus};
+use rand_distr::StandardNormal;
+
+/// The seeded generator of all tests.
+pub(crate) fn rng(seed: u64) -> Xoshiro128PlusPlus {
+    Xoshiro128PlusPlus::seed_from_u64(seed)
+}
+
+/// A batch of normal numbers.
+pub(crate) fn rows<S: Shape, const B: usize>(rng: &mut impl Rng) -> [Row<S>; B]
+where
+    StandardNormal: Distribution<S::Elem>,
+{
+    let mut rows = [Row::<S>::ZERO; B];
+    S::flatten_mut(&mut rows).fill_with(|| StandardNormal.sample(rng));
+    rows
+}
+
+/// A batch of these numbers, one row after the other.
+pub(crate) fn rows_of<S: Shape, const B: usize>(flat: &[S::Elem]) -> [Row<S>; B] {
+    let mut rows = [Row::<S>::ZERO; B];
+    S::flatten_mut(&mut rows).copy_from_slice(flat);
+    rows
+}
+
+/// A network with normal parameters, the biases too, so that no gradient is 0 by accident.
+pub(crate) fn network<N: Layer>(rng: &mut impl Rng) -> N
+where
+    StandardNormal: Distribution<Elem<N>>,
+{
+    let mut net = N::ZERO;
+    let values: Vec<_> = StandardNormal.sample_iter(rng).take(N::PARAMS).collect();
+    set_flat(&mut net, &values);
+    net
+}
+
+/// All parameters in PyTorch's order: tensor after tensor, each row by row.
+pub(crate) fn flat<N: Layer>(net: &N) -> Vec<Elem<N>> {
+    (0..net.tensors()).flat_map(|index| net.parameter(index).expect("a tensor").iter().copied()).collect()
+}
+
+/// Sets all parameters, given in PyTorch's order.
+pub(crate) fn set_flat<N: Layer>(net: &mut N, values: &[Elem<N>]) {
+    let mut values = values.iter();
+    for index in 0..net.tensors() {
+        let parameter = net.parameter_mut(index).expect("a tensor");
+        let ([rows, columns], [down, across]) = (parameter.shape, parameter.strides);
+        for row in 0..rows {
+            for column in 0..columns {
+                parameter.values[row * down + column * across] = *values.next().expect("a value");
+            }
+        }
+    }
+    assert!(values.next().is_none(), "more values than parameters");
+}
+
+/// The bits of all parameters, to be compared exactly.
+pub(crate) fn bits<N: Layer<In: Shape<Elem = f32>>>(net: &N) -> Vec<u32> {
+    flat(net).into_iter().map(f32::to_bits).collect()
+}
+
+/// How far a number is moved for a difference. For a loss quadratic in it (see
+/// [`assert_derivatives`]) a central difference is exact for every step, so a step is chosen that
+/// is large beside the rounding and small beside the distance of most kinks.
+const STEP: f64 = 1e-5;
+
+/// What a derivative may be off, relative to the largest: the rounding of the loss, about 1e-16
+/// for each of some dozen operations, divided by the step.
+const TOLERANCE: f64 = 1e-9;
+
+/// Checks derivatives against central differences of `loss`, which is told to move the number of
+/// an index by so much.
+///
+/// A ReLU network is piecewise linear in each single parameter and input, and its mean squared
+/// error piecewise quadratic, for which a central difference of any step is exact. Where one
+/// step and half of it disagree, there is a kink between; such a number is left out, but of 50 no
+/// more than one may be.
+pub(crate) fn assert_derivatives(what: &str, derivatives: &[f64], mut loss: impl FnMut(usize, f64) -> f64) {
+    let scale = derivatives.iter().fold(loss(0, 0.0).abs(), |most, d| most.max(d.abs()));
+    assert!(scale > 0.0, "{what}: nothing to compare");
+    let mut kinks = 0;
+    for (index, derivative) in derivatives.iter().enumerate() {
+        let mut difference = |step: f64| (loss(index, step) - loss(index, -step)) / (2.0 * step);
+        let (whole, half) = (difference(STEP), difference(STEP / 2.0));
+        if (whole - half).abs() > 4.0 * TOLERANCE * scale {
+            kinks += 1;
+        } else {
+            let off = (derivative - whole).abs() / scale;
+            assert!(off < TOLERANCE, "{what}: number {index} is {derivative}, by differences {whole}");
+        }
+    }
+    assert!(kinks <= 1 + derivatives.len() / 50, "{what}: {kinks} kinks of {}", derivatives.len());
+}

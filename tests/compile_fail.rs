@@ -1,0 +1,53 @@
+//! Mistakes that the compiler finds, one a file in `ui/fail`, and what is right in `ui/pass`.
+//!
+//! The texts beside the mistakes are those of the compiler [`WRITTEN_WITH`]. Any other words some
+//! of them differently; with it the mistakes must still be refused, whatever the text. After a
+//! change that is meant, `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew.
+
+use std::{env, fs, path::Path, process::Command};
+
+use trybuild::TestCases;
+
+/// The compiler whose texts are recorded.
+const WRITTEN_WITH: &str = "rustc 1.95.";
+
+/// Set, in a run of this test by itself, to the folder of mistakes whose texts don't matter.
+const WITHOUT_TEXTS: &str = "CONSTNET_MISTAKES";
+
+#[test]
+fn mistakes_are_refused_and_the_right_way_compiles() {
+    let cases = TestCases::new();
+    if let Ok(folder) = env::var(WITHOUT_TEXTS) {
+        cases.compile_fail(format!("{folder}/*.rs"));
+    } else if compiler().starts_with(WRITTEN_WITH) {
+        cases.compile_fail("tests/ui/fail/*.rs");
+    } else {
+        refused_whatever_the_text();
+    }
+    cases.pass("tests/ui/pass/*.rs");
+}
+
+fn compiler() -> String {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = Command::new(rustc).arg("--version").output().expect("a compiler");
+    String::from_utf8_lossy(&version.stdout).into_owned()
+}
+
+/// Runs this test on a copy of the mistakes, whose texts are recorded rather than compared: a
+/// mistake that compiles still fails it.
+fn refused_whatever_the_text() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mistakes");
+    fs::create_dir_all(&folder).expect("a folder");
+    for file in fs::read_dir("tests/ui/fail").expect("the mistakes") {
+        let file = file.expect("a mistake").path();
+        if file.extension().is_some_and(|extension| extension == "rs") {
+            fs::copy(&file, folder.join(file.file_name().expect("a name"))).expect("a copy");
+        }
+    }
+    let status = Command::new(env::current_exe().expect("this test"))
+        .env(WITHOUT_TEXTS, folder)
+        .env("TRYBUILD", "overwrite")
+        .status()
+        .expect("a run of this test");
+    assert!(status.success(), "a mistake was not refused: see above");
+}

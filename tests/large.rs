@@ -1,0 +1,51 @@
+//! Networks that fit no thread's stack, and layers wider than typenum counts.
+
+use std::sync::Mutex;
+
+use constnet::{Linear, Mse, Sequential, Sgd, Tape, Trainer, Zeroed, mlp};
+use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
+
+static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 8>> =
+    Mutex::new(Trainer::new(Zeroed::ZERO, Sgd { lr: 0.01 }));
+
+/// The parameters alone are 2.7 MB, the stack of a test's thread 2 MB.
+#[test]
+fn a_large_network_trains_where_it_lies() {
+    let mut trainer = TRAINER.lock().expect("the trainer");
+    trainer.net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+    let x = [[0.1; 784]; 8];
+    let y = [[1.0; 10]; 8];
+    let first = trainer.step(&x, &y);
+    let second = trainer.step(&x, &y);
+    assert!(second < first, "the loss went from {first} to {second}");
+    assert!(trainer.net.to_string().ends_with("# 669706 parameters"));
+}
+
+type Wide = mlp![3, 1500, 2];
+
+static WIDE: Mutex<(Wide, (Wide, Tape<Wide, 4>))> = Mutex::new(Zeroed::ZERO);
+
+#[test]
+fn wide_layers_work() {
+    let mut wide = WIDE.lock().expect("the network");
+    let (net, (gradient, tape)) = &mut *wide;
+    net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+    let (x, y) = ([[0.5, -1.0, 2.0]; 4], [[1.0, -1.0]; 4]);
+    let pass = net.forward(&x, tape);
+    let before = Mse.forward(pass.output(), &y);
+    let dy = Mse.backward(pass.output(), &y);
+    pass.backward(&dy, gradient);
+    Sgd { lr: 1e-4 }.step(net, gradient);
+    let after = Mse.forward(net.forward(&x, tape).output(), &y);
+    assert!(after < before, "the loss went from {before} to {after}");
+    assert_eq!(Wide::PARAMS, 9002);
+}
+
+/// `Debug` tells of a long tensor what it is like, not all of it.
+#[test]
+fn a_large_network_prints_on_a_page() {
+    static LARGE: Sequential<Linear<1000, 1000>> = Sequential(Linear::ZERO);
+    let text = format!("{:#?}", &LARGE);
+    assert!(text.len() < 500, "{text}");
+    assert!(text.contains("0.weight"), "{text}");
+}

@@ -1,0 +1,7 @@
+//! The activation is narrower than the layer before it.
+
+use constnet::{Linear, Relu, Zeroed, sequential};
+
+fn main() {
+    let _net = sequential![Linear::<5, 64>::ZERO, Relu::<32>::new(), Linear::<32, 3>::ZERO];
+}
