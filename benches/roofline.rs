@@ -1,0 +1,706 @@
+//! How close the library comes to what this very core can do.
+//!
+//! One run measures the core's limits, then every workload against the one that bounds it:
+//!
+//! - the multiply-add peak, for all that works on a batch or trains;
+//! - the rate at which weights stream from the L1 or the L2 cache, for inference on one sample,
+//!   which uses every weight once.
+//!
+//! The limits are measured through the library's own seam, [`constnet::kernel`], and so on the
+//! same instruction set. Each sample of a workload is taken right after a sample of its limit, in
+//! many short rounds over all workloads, so that a change of clock or a busy neighbour hits both.
+//!
+//! `cargo bench --bench roofline -- [--csv] [--rounds N] [--core N] [part of a name]…`
+
+use std::{hint::black_box, time::Instant};
+
+use constnet::{
+    Element, He, Layer, Optimizer, Sequential, Sgd, Shape, Tape, Trainer, Zeroed,
+    kernel::{Dispatch, Isa, Kernel},
+    mlp,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+/// Rounds over all workloads, unless the command line says otherwise.
+const ROUNDS: usize = 200;
+
+/// About how long one sample takes: short enough that most samples escape an interruption, long
+/// enough that reading the clock does not count.
+const SAMPLE_NS: f64 = 250_000.0;
+
+/// The sizes of the arrays that are streamed: well inside a 32 KiB L1, and outside of that but
+/// well inside the smallest L2 in common use.
+const L1_BYTES: usize = 16 * 1024;
+const L2_BYTES: usize = 256 * 1024;
+
+/// Weights of up to this size are taken to stream from L1, larger ones from L2.
+const L1_CAPACITY: usize = 32 * 1024;
+
+/// Something to be timed: does itself so many times.
+type Repeat = Box<dyn FnMut(usize)>;
+
+fn main() {
+    let options = Options::parse();
+    let core = pin(options.core);
+    let limits = limits();
+    let mut workloads = workloads();
+    workloads.retain(|w| options.wants(&w.name));
+    let run = measure(limits, workloads, options.rounds);
+    if options.csv {
+        print_csv(&run);
+    } else {
+        print_machine(core);
+        print_limits(&run);
+        print_table(&run);
+        print_dispatch();
+    }
+}
+
+/// What the command line asks for.
+struct Options {
+    csv: bool,
+    rounds: usize,
+    core: Option<usize>,
+    names: Vec<String>,
+}
+
+impl Options {
+    fn parse() -> Self {
+        let mut options = Self { csv: false, rounds: 1, core: None, names: Vec::new() };
+        let mut arguments = std::env::args().skip(1);
+        let number = |argument: Option<String>, of: &str| {
+            let number = argument.and_then(|n| n.parse().ok());
+            number.unwrap_or_else(|| panic!("{of} takes a number"))
+        };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                // Cargo says so in `cargo bench`. In `cargo test --benches` it does not, and one
+                // round shows that everything runs.
+                "--bench" => options.rounds = options.rounds.max(ROUNDS),
+                "--csv" => options.csv = true,
+                "--rounds" => options.rounds = number(arguments.next(), "--rounds"),
+                "--core" => options.core = Some(number(arguments.next(), "--core")),
+                name => options.names.push(name.into()),
+            }
+        }
+        options
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+/// Stays on one core, the last unless told otherwise: the first serves most interrupts.
+fn pin(wanted: Option<usize>) -> Option<usize> {
+    let cores = core_affinity::get_core_ids()?;
+    let core = cores.into_iter().rfind(|core| wanted.is_none_or(|wanted| core.id == wanted))?;
+    core_affinity::set_for_current(core).then_some(core.id)
+}
+
+// What the core can do.
+
+/// `CHAINS` chains of dependent multiply-adds that never leave their registers.
+struct Chains<T, const CHAINS: usize> {
+    steps: usize,
+    factor: T,
+    addend: T,
+}
+
+impl<T: Element, const CHAINS: usize> Kernel<T> for Chains<T, CHAINS> {
+    /// How many floating-point operations it did.
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa<T>>(self, isa: I) -> usize {
+        let (factor, addend) = (isa.splat(self.factor), isa.splat(self.addend));
+        let mut chains = [addend; CHAINS];
+        for (n, chain) in chains.iter_mut().enumerate() {
+            *chain = isa.splat(T::from_count(n));
+        }
+        for _ in 0..self.steps {
+            // The chain runs through the product, or the product would be moved out of the loop
+            // where there is no fused multiply-add.
+            for chain in &mut chains {
+                *chain = isa.mul_add(*chain, factor, addend);
+            }
+        }
+        let mut all = addend;
+        for chain in chains {
+            all = isa.add(all, chain);
+        }
+        black_box(isa.sum(all));
+        2 * I::LANES * CHAINS * self.steps
+    }
+}
+
+fn multiply_adds<T: Element, const CHAINS: usize>() -> Limit {
+    let work = |steps| {
+        // Converges to a value far from zero and infinity, which would be slower on some cores.
+        let (factor, addend) = (black_box(T::from_f64(0.5)), black_box(T::ONE));
+        T::dispatch(Chains::<T, CHAINS> { steps, factor, addend })
+    };
+    const STEPS: usize = 64;
+    Limit {
+        name: format!("{} multiply-add, {CHAINS} chains", type_name::<T>()),
+        unit: "GFLOP/s",
+        amount: work(STEPS) as f64,
+        run: Box::new(move |repeats| {
+            work(STEPS * repeats);
+        }),
+    }
+}
+
+/// The sum of an array, again and again, by so many accumulators that no addition waits for the
+/// one before it.
+struct Stream<'a, T, const ACCUMULATORS: usize> {
+    data: &'a [T],
+    passes: usize,
+}
+
+impl<T: Element, const ACCUMULATORS: usize> Kernel<T> for Stream<'_, T, ACCUMULATORS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa<T>>(self, isa: I) {
+        let mut sums = [isa.splat(T::ZERO); ACCUMULATORS];
+        for _ in 0..self.passes {
+            for chunk in black_box(self.data).chunks_exact(ACCUMULATORS * I::LANES) {
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    *sum = isa.add(*sum, isa.load(&chunk[n * I::LANES..]));
+                }
+            }
+        }
+        let mut all = isa.splat(T::ZERO);
+        for sum in sums {
+            all = isa.add(all, sum);
+        }
+        black_box(isa.sum(all));
+    }
+}
+
+/// An array that starts at a cache line, as the weights do.
+#[repr(align(64))]
+struct Aligned<const N: usize>([f32; N]);
+
+fn stream<const N: usize, const ACCUMULATORS: usize>(cache: &str) -> Limit {
+    /// Lanes of the widest vector.
+    const WIDEST: usize = 16;
+    let data = Box::new(Aligned([1.0; N]));
+    // Whole chunks of every instruction set: what a pass leaves out must not count.
+    let length = N / (ACCUMULATORS * WIDEST) * (ACCUMULATORS * WIDEST);
+    Limit {
+        name: format!("{cache} streaming, {ACCUMULATORS} accumulators"),
+        unit: "GB/s",
+        amount: (length * size_of::<f32>()) as f64,
+        run: Box::new(move |passes| {
+            f32::dispatch(Stream::<_, ACCUMULATORS> { data: &data.0[..length], passes });
+        }),
+    }
+}
+
+/// What bounds a workload.
+#[derive(Clone, Copy, PartialEq)]
+enum Bound {
+    PeakF32,
+    PeakF64,
+    L1,
+    L2,
+}
+
+const BOUNDS: [(Bound, &str); 4] = [
+    (Bound::PeakF32, "f32 multiply-add peak"),
+    (Bound::PeakF64, "f64 multiply-add peak"),
+    (Bound::L1, "L1 streaming"),
+    (Bound::L2, "L2 streaming"),
+];
+
+impl Bound {
+    fn of_arithmetic<T>() -> Self {
+        if size_of::<T>() == 4 { Self::PeakF32 } else { Self::PeakF64 }
+    }
+
+    fn short(self) -> &'static str {
+        match self {
+            Self::PeakF32 => "f32 peak",
+            Self::PeakF64 => "f64 peak",
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+        }
+    }
+}
+
+/// A loop that does nothing but what bounds others.
+struct Limit {
+    name: String,
+    unit: &'static str,
+    /// FLOP or bytes of one repetition.
+    amount: f64,
+    run: Repeat,
+}
+
+/// The fastest loop for each bound. How many chains or accumulators it takes depends on the latency
+/// of an operation and on the number of registers, so a few numbers are tried.
+fn limits() -> [(Bound, Timed<Limit>); 4] {
+    let f32_peak = best([
+        multiply_adds::<f32, 8>(),
+        multiply_adds::<f32, 10>(),
+        multiply_adds::<f32, 12>(),
+        multiply_adds::<f32, 14>(),
+        multiply_adds::<f32, 20>(),
+    ]);
+    let f64_peak = best([
+        multiply_adds::<f64, 8>(),
+        multiply_adds::<f64, 10>(),
+        multiply_adds::<f64, 12>(),
+        multiply_adds::<f64, 14>(),
+        multiply_adds::<f64, 20>(),
+    ]);
+    let l1 = best([stream::<{ L1_BYTES / 4 }, 6>("L1"), stream::<{ L1_BYTES / 4 }, 12>("L1")]);
+    let l2 = best([stream::<{ L2_BYTES / 4 }, 6>("L2"), stream::<{ L2_BYTES / 4 }, 12>("L2")]);
+    [(Bound::PeakF32, f32_peak), (Bound::PeakF64, f64_peak), (Bound::L1, l1), (Bound::L2, l2)]
+}
+
+fn best<const N: usize>(candidates: [Limit; N]) -> Timed<Limit> {
+    const TRIALS: usize = 20;
+    let mut candidates = candidates.map(Timed::new);
+    for _ in 0..TRIALS {
+        for candidate in &mut candidates {
+            candidate.sample();
+        }
+    }
+    let rate = |limit: &Timed<Limit>| limit.work.amount / limit.minimum();
+    let fastest = candidates.into_iter().max_by(|a, b| rate(a).total_cmp(&rate(b)));
+    fastest.expect("there is a candidate")
+}
+
+// What the library is to do.
+
+/// What the issue on speed asks of a workload.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Nothing,
+    /// So many percent of the limit, or more.
+    Percent(f64),
+    /// So many nanoseconds on a Zen 4 core at 3.7 GHz, or fewer.
+    Ns(f64),
+}
+
+/// A piece of the library's work.
+struct Workload {
+    name: String,
+    flop: f64,
+    bound: Bound,
+    /// FLOP or bytes of one repetition: what the bound is about.
+    amount: f64,
+    wanted: Wanted,
+    run: Repeat,
+}
+
+fn workloads() -> Vec<Workload> {
+    use Wanted::{Nothing, Ns, Percent};
+    // Without vectors there is one aim.
+    let p = |percent| if cfg!(feature = "simd") { Percent(percent) } else { Nothing };
+    let ns = |ns| if cfg!(feature = "simd") { Ns(ns) } else { Nothing };
+    let first = if cfg!(feature = "simd") { Percent(80.0) } else { Ns(15_000.0) };
+    vec![
+        step::<mlp![5, 64, 64, 3], 20>("5-64-64-3", first),
+        step::<mlp![32, 256, 256, 8], 64>("32-256-256-8", p(88.0)),
+        step::<mlp![32, 32, 32, 8], 64>("32-32-32-8", p(70.0)),
+        step::<mlp![32, 64, 64, 8], 64>("32-64-64-8", p(82.0)),
+        step::<mlp![32, 128, 128, 8], 64>("32-128-128-8", p(86.0)),
+        step::<mlp![32, 512, 512, 8], 64>("32-512-512-8", p(85.0)),
+        forward::<mlp![32, 256, 256, 8], 256>("32-256-256-8", p(93.0)),
+        forward::<mlp![5, 64, 64, 3], 1>("5-64-64-3", ns(105.0)),
+        predict::<mlp![5, 64, 64, 3], _>("5-64-64-3", ns(105.0)),
+        forward::<mlp![5, 64, 3], 1>("5-64-3", ns(15.0)),
+        predict::<mlp![5, 64, 3], _>("5-64-3", ns(15.0)),
+        forward::<mlp![16, 128, 128, 8], 1>("16-128-128-8", p(95.0)),
+        predict::<mlp![16, 128, 128, 8], _>("16-128-128-8", p(95.0)),
+        step::<mlp![5, 16, 3], 4>("5-16-3", ns(120.0)),
+        step::<mlp![5, 64, 64, 3], 1>("5-64-64-3", ns(500.0)),
+        step::<mlp![f64; 5, 64, 64, 3], 20>("5-64-64-3", p(75.0)),
+        step::<mlp![f64; 32, 256, 256, 8], 64>("32-256-256-8", p(83.0)),
+        step::<mlp![f64; 32, 32, 32, 8], 64>("32-32-32-8", p(65.0)),
+        step::<mlp![f64; 32, 64, 64, 8], 64>("32-64-64-8", p(77.0)),
+        step::<mlp![f64; 32, 128, 128, 8], 64>("32-128-128-8", p(81.0)),
+        step::<mlp![f64; 32, 512, 512, 8], 64>("32-512-512-8", p(80.0)),
+    ]
+}
+
+/// The element type of a network.
+type Elem<N> = <<N as Layer>::In as Shape>::Elem;
+/// A row that a network takes.
+type Input<N> = <<N as Layer>::In as Shape>::Row;
+/// A row that a network gives.
+type Output<N> = <<N as Layer>::Out as Shape>::Row;
+
+/// Rows of standard normal numbers.
+fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut StdRng) -> Box<[R; B]> {
+    let mut rows = Box::new([R::ZERO; B]);
+    for row in rows.iter_mut() {
+        for x in row.as_mut() {
+            *x = T::standard_normal(rng);
+        }
+    }
+    rows
+}
+
+/// A whole training step by plain gradient descent: `2B(2P + P − P₁)` floating-point operations,
+/// for `P` weights of which `P₁` are the first layer's. (The first layer needs no `dx`.)
+fn step<N, const B: usize>(shape: &str, wanted: Wanted) -> Workload
+where
+    N: Layer + Network + 'static,
+    Sgd<Elem<N>>: Optimizer<Elem<N>>,
+{
+    let mut rng = StdRng::seed_from_u64(0);
+    // So slow that the network hardly changes, however often it is trained on the same batch.
+    let sgd = Sgd { lr: black_box(Elem::<N>::from_f64(1e-5)) };
+    let mut trainer: Box<Trainer<N, Sgd<Elem<N>>, B>> = Box::new(Trainer::new(N::ZERO, sgd));
+    trainer.net.init(&mut rng);
+    let x = normal::<Input<N>, Elem<N>, B>(&mut rng);
+    let y = normal::<Output<N>, Elem<N>, B>(&mut rng);
+    let flop = (2 * B * (3 * N::WEIGHTS - N::FIRST_WEIGHTS)) as f64;
+    Workload {
+        name: format!("step {} {shape} b{B}", type_name::<Elem<N>>()),
+        flop,
+        bound: Bound::of_arithmetic::<Elem<N>>(),
+        amount: flop,
+        wanted,
+        run: Box::new(move |repeats| {
+            for _ in 0..repeats {
+                black_box(trainer.step(black_box(&x), black_box(&y)));
+            }
+        }),
+    }
+}
+
+/// A forward pass into a tape made once: `2BP` floating-point operations.
+fn forward<N: Network + 'static, const B: usize>(shape: &str, wanted: Wanted) -> Workload {
+    let mut rng = StdRng::seed_from_u64(0);
+    let net: Box<Sequential<N::Chain>> = Box::new(rng.sample(He));
+    let x = normal::<Input<N::Chain>, Elem<N::Chain>, B>(&mut rng);
+    let mut tape: Box<Tape<Sequential<N::Chain>, B>> = Box::new(Tape::ZERO);
+    let name = if B == 1 { "inference" } else { "forward" };
+    inference::<N::Chain, B>(
+        name,
+        shape,
+        wanted,
+        Box::new(move |repeats| {
+            for _ in 0..repeats {
+                black_box(black_box(&*net).forward(black_box(&x), &mut tape).output());
+            }
+        }),
+    )
+}
+
+/// The same for one sample, by the method that needs no tape.
+fn predict<N, Y: Copy + 'static>(shape: &str, wanted: Wanted) -> Workload
+where
+    N: Network<Chain: Layer<Out: Shape<Row = Y>>> + 'static,
+{
+    let mut rng = StdRng::seed_from_u64(0);
+    let net: Box<Sequential<N::Chain>> = Box::new(rng.sample(He));
+    let x = normal::<Input<N::Chain>, Elem<N::Chain>, 1>(&mut rng);
+    inference::<N::Chain, 1>(
+        "predict",
+        shape,
+        wanted,
+        Box::new(move |repeats| {
+            for _ in 0..repeats {
+                black_box(black_box(&*net).predict(black_box(&x[0])));
+            }
+        }),
+    )
+}
+
+fn inference<N: Layer, const B: usize>(name: &str, shape: &str, wanted: Wanted, run: Repeat) -> Workload {
+    let flop = (2 * B * N::WEIGHTS) as f64;
+    let bytes = N::WEIGHTS * size_of::<Elem<N>>();
+    let (bound, amount) = match B {
+        1 if bytes <= L1_CAPACITY => (Bound::L1, bytes as f64),
+        1 => (Bound::L2, bytes as f64),
+        _ => (Bound::of_arithmetic::<Elem<N>>(), flop),
+    };
+    Workload {
+        name: format!("{name} {} {shape} b{B}", type_name::<Elem<N>>()),
+        flop,
+        bound,
+        amount,
+        wanted,
+        run,
+    }
+}
+
+/// A network by its chain of layers.
+trait Network {
+    type Chain: Layer;
+    /// How many weights the first layer has.
+    const FIRST_WEIGHTS: usize;
+}
+
+impl<A: Layer, R> Network for Sequential<(A, R)>
+where
+    (A, R): Layer,
+{
+    type Chain = (A, R);
+    const FIRST_WEIGHTS: usize = A::WEIGHTS;
+}
+
+fn type_name<T>() -> &'static str {
+    if size_of::<T>() == 4 { "f32" } else { "f64" }
+}
+
+// How long it takes.
+
+/// What can be repeated.
+trait Work {
+    fn run(&mut self, repeats: usize);
+}
+
+impl Work for Limit {
+    fn run(&mut self, repeats: usize) {
+        (self.run)(repeats);
+    }
+}
+
+impl Work for Workload {
+    fn run(&mut self, repeats: usize) {
+        (self.run)(repeats);
+    }
+}
+
+/// Work with the times that it took.
+struct Timed<W> {
+    work: W,
+    repeats: usize,
+    /// Nanoseconds of one repetition, of every sample.
+    ns: Vec<f64>,
+}
+
+impl<W: Work> Timed<W> {
+    /// Finds out how many repetitions fill a sample.
+    fn new(work: W) -> Self {
+        let mut timed = Self { work, repeats: 1, ns: Vec::new() };
+        loop {
+            let took = timed.time() * timed.repeats as f64;
+            if took >= SAMPLE_NS / 2.0 {
+                timed.repeats = ((timed.repeats as f64 * SAMPLE_NS / took) as usize).max(1);
+                return timed;
+            }
+            timed.repeats *= 2;
+        }
+    }
+
+    /// Nanoseconds of one repetition.
+    fn time(&mut self) -> f64 {
+        // Brings data, code and branches back into the caches after what ran in between.
+        self.work.run(self.repeats / 8 + 1);
+        let start = Instant::now();
+        self.work.run(self.repeats);
+        start.elapsed().as_nanos() as f64 / self.repeats as f64
+    }
+
+    fn sample(&mut self) -> f64 {
+        let ns = self.time();
+        self.ns.push(ns);
+        ns
+    }
+}
+
+impl<W> Timed<W> {
+    fn minimum(&self) -> f64 {
+        self.ns.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    fn median(&self) -> f64 {
+        median(&self.ns)
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A workload with its times, and in each round how close it came to its limit.
+struct Row {
+    timed: Timed<Workload>,
+    share_of_limit: Vec<f64>,
+}
+
+struct Run {
+    limits: [(Bound, Timed<Limit>); 4],
+    rows: Vec<Row>,
+}
+
+fn measure(mut limits: [(Bound, Timed<Limit>); 4], workloads: Vec<Workload>, rounds: usize) -> Run {
+    let with_times = |w| Row { timed: Timed::new(w), share_of_limit: Vec::new() };
+    let mut rows: Vec<_> = workloads.into_iter().map(with_times).collect();
+    for _ in 0..rounds {
+        for row in &mut rows {
+            let bound = row.timed.work.bound;
+            for (_, limit) in limits.iter_mut().filter(|(b, _)| *b == bound) {
+                let at_the_limit = limit.sample() * row.timed.work.amount / limit.work.amount;
+                row.share_of_limit.push(at_the_limit / row.timed.sample());
+            }
+        }
+        for (_, limit) in &mut limits {
+            limit.sample();
+        }
+    }
+    Run { limits, rows }
+}
+
+impl Run {
+    /// The best time that the bound of a workload allows.
+    fn limit_ns(&self, w: &Workload) -> f64 {
+        let limit = self.limits.iter().find(|(bound, _)| *bound == w.bound);
+        limit.map_or(f64::NAN, |(_, limit)| limit.minimum() * w.amount / limit.work.amount)
+    }
+
+    /// The best time against that.
+    fn percent(&self, row: &Row) -> f64 {
+        100.0 * self.limit_ns(&row.timed.work) / row.timed.minimum()
+    }
+}
+
+// What is printed.
+
+fn print_csv(run: &Run) {
+    println!("name,ns,gflops,percent_of_limit");
+    for row in &run.rows {
+        let (work, ns) = (&row.timed.work, row.timed.minimum());
+        println!("{},{ns:.2},{:.2},{:.2}", work.name, work.flop / ns, run.percent(row));
+    }
+}
+
+fn print_machine(core: Option<usize>) {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let of = |key: &str| {
+        let line = cpuinfo.lines().find(|line| line.starts_with(key))?;
+        line.split_once(": ").map(|(_, value)| value)
+    };
+    let cpu = of("model name").unwrap_or(std::env::consts::ARCH);
+    let (family, model) = (of("cpu family").unwrap_or("?"), of("model\t").unwrap_or("?"));
+    let core = core.map_or("not pinned to a core".into(), |core| format!("on core {core}"));
+    println!("{cpu} (family {family}, model {model}), {core}");
+
+    let lanes = f32::dispatch(Lanes);
+    let chosen = match (lanes, std::env::consts::ARCH) {
+        (16, "x86_64") => "AVX-512",
+        (8, "x86_64") => "AVX2 and FMA",
+        (4, "x86_64") => "SSE2",
+        (4, "aarch64") => "NEON",
+        (4, "wasm32") => "simd128",
+        _ => "scalar",
+    };
+    let features = [(cfg!(feature = "std"), "std"), (cfg!(feature = "simd"), "simd")]
+        .map(|(on, name)| on.then_some(name));
+    let targets = [
+        (cfg!(target_feature = "sse2"), "sse2"),
+        (cfg!(target_feature = "avx2"), "avx2"),
+        (cfg!(target_feature = "fma"), "fma"),
+        (cfg!(target_feature = "avx512f"), "avx512f"),
+        (cfg!(target_feature = "neon"), "neon"),
+    ]
+    .map(|(on, name)| on.then_some(name));
+    let list = |names: &[Option<&str>]| names.iter().flatten().copied().collect::<Vec<_>>().join(" ");
+    println!(
+        "instruction set: {chosen}, {lanes} lanes of f32; crate features: {}; compiled in: {}",
+        list(&features),
+        list(&targets)
+    );
+}
+
+fn print_limits(run: &Run) {
+    println!("\nThe limits of this core:\n");
+    for ((_, title), (_, limit)) in BOUNDS.iter().zip(&run.limits) {
+        let rate = |ns: f64| limit.work.amount / ns;
+        println!(
+            "  {title:<22} {:>7.1} {:<8} median {:>7.1}   ({})",
+            rate(limit.minimum()),
+            limit.work.unit,
+            rate(limit.median()),
+            limit.work.name
+        );
+    }
+}
+
+/// The percentages compare the best time with the best of the limit. The one in brackets is the
+/// median of the same in each round.
+fn print_table(run: &Run) {
+    println!(
+        "\n{:<32} {:>10} {:>10} {:>8} {:>15} {:<9} {:>8}",
+        "workload", "min", "median", "GFLOP/s", "of limit", "limit", "wanted"
+    );
+    for row in &run.rows {
+        let (work, ns, percent) = (&row.timed.work, row.timed.minimum(), run.percent(row));
+        let (wanted, met) = match work.wanted {
+            Wanted::Nothing => (String::new(), ""),
+            Wanted::Percent(at_least) => (format!("{at_least} %"), yes(percent >= at_least)),
+            Wanted::Ns(at_most) => (time(at_most), yes(ns <= at_most)),
+        };
+        println!(
+            "{:<32} {:>10} {:>10} {:>8.1} {percent:>5.1} % ({:>4.1} %) {:<9} {wanted:>8} {met}",
+            work.name,
+            time(ns),
+            time(row.timed.median()),
+            work.flop / ns,
+            100.0 * median(&row.share_of_limit),
+            work.bound.short(),
+        );
+    }
+}
+
+fn yes(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
+fn time(ns: f64) -> String {
+    if ns < 1000.0 { format!("{ns:.1} ns") } else { format!("{:.2} µs", ns / 1000.0) }
+}
+
+/// Nothing to do but to tell how wide the vectors are.
+struct Lanes;
+
+impl Kernel<f32> for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<I: Isa<f32>>(self, _: I) -> usize {
+        // Or the compiler would see through the dispatch, and drop it.
+        black_box(I::LANES)
+    }
+}
+
+/// What the choice of an instruction set costs each pass over a network.
+fn print_dispatch() {
+    const TRIALS: usize = 100;
+    let repeat = |repeats: usize, f: fn() -> usize| {
+        for _ in 0..repeats {
+            black_box(f());
+        }
+    };
+    let minimum = |f: fn() -> usize| {
+        let mut timed = Timed::new(Empty(Box::new(move |repeats| repeat(repeats, f))));
+        for _ in 0..TRIALS {
+            timed.sample();
+        }
+        timed.minimum()
+    };
+    // Both are called through a pointer that the compiler cannot see through.
+    let (dispatched, direct) =
+        (minimum(black_box(|| f32::dispatch(Lanes))), minimum(black_box(|| black_box(1))));
+    println!("\nan empty kernel by dispatch: {dispatched:.2} ns; by a plain call: {direct:.2} ns");
+}
+
+/// A loop around next to nothing.
+struct Empty(Repeat);
+
+impl Work for Empty {
+    fn run(&mut self, repeats: usize) {
+        (self.0)(repeats);
+    }
+}
