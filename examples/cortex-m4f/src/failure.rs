@@ -11,6 +11,13 @@ pub enum Failure {
     Training(Error<f32>),
     /// The mean squared error is not below the goal.
     Goal(f32),
+    /// The host, on the same seed, came to another mean squared error.
+    Host {
+        /// What the device came to.
+        here: f32,
+        /// What the host came to.
+        there: f32,
+    },
 }
 
 /// The mean squared error, if it is below the goal of the task.
@@ -20,6 +27,19 @@ pub enum Failure {
 /// If it is not.
 pub fn below_goal(mse: f32) -> Result<f32, Failure> {
     if mse < GOAL { Ok(mse) } else { Err(Failure::Goal(mse)) }
+}
+
+/// How far device and host may be apart, relatively. Both draw the same numbers; the host sums
+/// products in another order and rounds them once where it has fused multiply-adds.
+const AGREEMENT: f32 = 1e-4;
+
+/// The value, if the host came to the same one.
+///
+/// # Errors
+///
+/// If it did not.
+pub fn as_on_host(here: f32, there: f32) -> Result<f32, Failure> {
+    if (here - there).abs() <= AGREEMENT * there { Ok(here) } else { Err(Failure::Host { here, there }) }
 }
 
 impl From<Error<f32>> for Failure {
@@ -34,6 +54,9 @@ impl fmt::Display for Failure {
             Self::Training(error) => error.fmt(f),
             Self::Goal(mse) => {
                 write!(f, "the mean squared error is {mse:.4e}: expected less than {GOAL:.0e}")
+            }
+            Self::Host { here, there } => {
+                write!(f, "the mean squared error is {here:e} here and {there:e} on the host")
             }
         }
     }

@@ -1,6 +1,6 @@
 //! How a program starts and ends on each target.
 
-use core::{cell::UnsafeCell, hint::black_box, panic::PanicInfo};
+use core::{cell::UnsafeCell, panic::PanicInfo};
 
 /// Memory that a program has as a `static`, and borrows once, when it starts.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ macro_rules! program {
         }
 
         #[cfg(target_family = "wasm")]
-        #[unsafe(no_mangle)]
-        extern "C" fn run() -> f32 {
+        #[unsafe(export_name = "run")]
+        extern "C" fn start() -> f32 {
             // SAFETY: There is one thread, and no call returns before it is done with the memory.
             $run(unsafe { MEMORY.borrow() }).unwrap_or(f32::NAN)
         }
@@ -65,7 +65,7 @@ macro_rules! program {
 /// Ends the program: status 0 or, with the error printed, 1.
 #[cfg(target_os = "none")]
 pub fn exit<E: core::fmt::Display>(result: Result<f32, E>) -> ! {
-    let status = match black_box(result) {
+    let status = match core::hint::black_box(result) {
         Ok(value) => {
             crate::println!("result {value:e}");
             0
