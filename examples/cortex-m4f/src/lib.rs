@@ -6,6 +6,7 @@ pub mod measure;
 mod start;
 pub mod trained;
 
+use constnet::budget::{RamBudget, TrainingRam};
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt;
 pub use failure::{Failure, as_on_host, below_goal};
@@ -37,4 +38,10 @@ macro_rules! println {
 #[inline(never)]
 pub fn print(line: core::fmt::Arguments<'_>) {
     semihosting::println!("{line}");
+}
+
+/// Refuses a trainer of more than so many KiB, when the program is checked. On a device the count
+/// that the budget compares is the very size of the trainer, of which this makes sure.
+pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB> + TrainingRam>() {
+    assert!(size_of::<T>() == <T::Bytes as typenum::Unsigned>::USIZE);
 }

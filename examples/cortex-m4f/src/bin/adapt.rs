@@ -6,7 +6,7 @@
 #![no_main]
 
 use constnet::{Fixed, Frozen, Linear, Sequential, Sgd, Trainer, Zeroed};
-use device::{Failure, below_goal, measure, program, trained};
+use device::{Failure, below_goal, fits_ram, measure, program, trained};
 
 struct Body;
 
@@ -19,6 +19,8 @@ impl Fixed for Body {
 }
 
 type Training = Trainer<Sequential![Frozen<Body>, Linear<64, 3>], Sgd, 1>;
+
+const _: () = fits_ram::<2, Training>();
 
 program!(run, Training = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
 

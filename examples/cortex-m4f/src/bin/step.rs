@@ -3,11 +3,14 @@
 #![no_std]
 #![no_main]
 
-use constnet::{Error, Layer, Sgd, Trainer, Zeroed, mlp};
-use device::{Failure, measure, program};
+use constnet::{Error, Layer, Report, Sgd, Trainer, Zeroed, mlp};
+use device::{Failure, fits_ram, measure, println, program};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
-type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1>;
+type Net = mlp![5, 64, 64, 3];
+type Training = Trainer<Net, Sgd, 1>;
+
+const _: () = fits_ram::<20, Training>();
 
 // All zeros, so that it takes no flash; `run` sets the learning rate.
 program!(run, Training = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
@@ -29,5 +32,6 @@ fn run(trainer: &mut Training) -> Result<f32, Failure> {
 
     let (loss, instructions) = measure::instructions(|| trainer.step(&[x], &[y]));
     measure::report(instructions);
+    println!("{}", Report::of::<Net, Sgd, 1>());
     if loss.is_finite() { Ok(loss) } else { Err(Error::Diverged { epoch: 0, last_loss: None }.into()) }
 }

@@ -3,10 +3,12 @@
 #![no_main]
 
 use constnet::{Sgd, Trainer, Zeroed, synthetic};
-use device::{Failure, as_on_host, below_goal, measure, println, program, trained};
+use device::{Failure, as_on_host, below_goal, fits_ram, measure, println, program, trained};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 
 type Training = Trainer<synthetic::Net<64>, Sgd, 8>;
+
+const _: () = fits_ram::<5, Training>();
 
 program!(run, Training = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
 
