@@ -7,9 +7,11 @@
 
 use core::ops::{Add, Mul, Rem};
 
-use typenum::{Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, Unsigned};
+use typenum::{
+    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U1, U4, U8, U1024, Unsigned,
+};
 
-use crate::{Linear, Relu, Sequential};
+use crate::{Elem, Fixed, Frozen, Layer, Linear, Optimizer, Relu, Sequential, Sgd, Trainer};
 
 /// The number of a network's parameters, as a type.
 ///
@@ -42,6 +44,11 @@ impl<const N: usize, T> Parameters for Relu<N, T> {
     type Count = U0;
 }
 
+/// None to be trained.
+impl<F: Fixed> Parameters for Frozen<F> {
+    type Count = U0;
+}
+
 impl<A: Parameters, R: Parameters> Parameters for (A, R)
 where
     A::Count: Add<R::Count>,
@@ -50,7 +57,7 @@ where
     type Count = Sum<A::Count, R::Count>;
 }
 
-impl<L: crate::Layer + Parameters> Parameters for Sequential<L> {
+impl<L: Layer + Parameters> Parameters for Sequential<L> {
     type Count = L::Count;
 }
 
@@ -84,6 +91,169 @@ where
 pub trait WithinBudget<const MAX: usize> {}
 
 impl<const MAX: usize> WithinBudget<MAX> for B1 {}
+
+/// How many numbers a network's workspace holds for each sample, as types.
+pub trait Workspace {
+    /// The inputs that its layers keep.
+    type Kept: Unsigned;
+    /// Its output.
+    type Output: Unsigned;
+}
+
+impl<const IN: usize, const OUT: usize, T> Workspace for Linear<IN, OUT, T>
+where
+    Const<IN>: ToUInt<Output: Unsigned>,
+    Const<OUT>: ToUInt<Output: Unsigned>,
+{
+    type Kept = U<IN>;
+    type Output = U<OUT>;
+}
+
+impl<const N: usize, T> Workspace for Relu<N, T>
+where
+    Const<N>: ToUInt<Output: Unsigned>,
+{
+    type Kept = U0;
+    type Output = U<N>;
+}
+
+impl<F: Fixed<Net: Workspace>> Workspace for Frozen<F> {
+    type Kept = <F::Net as Workspace>::Kept;
+    type Output = <F::Net as Workspace>::Output;
+}
+
+impl<A: Workspace, R: Workspace> Workspace for (A, R)
+where
+    A::Kept: Add<R::Kept>,
+    Sum<A::Kept, R::Kept>: Unsigned,
+{
+    type Kept = Sum<A::Kept, R::Kept>;
+    type Output = R::Output;
+}
+
+impl<L: Workspace> Workspace for Sequential<L> {
+    type Kept = L::Kept;
+    type Output = L::Output;
+}
+
+/// How many bytes an element takes, as a type.
+pub trait ElementBytes {
+    /// The bytes.
+    type Bytes: Unsigned;
+}
+
+impl ElementBytes for f32 {
+    type Bytes = U4;
+}
+
+impl ElementBytes for f64 {
+    type Bytes = U8;
+}
+
+/// How many numbers an optimiser holds, as types.
+pub trait OptimizerNumbers {
+    /// Those for each parameter of the network.
+    type PerParameter: Unsigned;
+    /// Those of its own.
+    type Own: Unsigned;
+}
+
+/// The learning rate.
+impl<T> OptimizerNumbers for Sgd<T> {
+    type PerParameter = U0;
+    type Own = U1;
+}
+
+/// The bytes of RAM that a [`Trainer`] takes on a device, as a type.
+///
+/// Parameters and the optimiser's numbers for each, the layers' inputs and the output for each
+/// sample of a batch, and the optimiser's own numbers. On a machine with vectors a trainer also
+/// has room for transposed weights, and aligns its arrays; its `size_of` there is larger.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Sgd, Trainer, budget::TrainingRam, mlp};
+/// use typenum::Unsigned;
+///
+/// type Bytes = <Trainer<mlp![5, 64, 64, 3], Sgd, 1> as TrainingRam>::Bytes;
+/// assert_eq!(Bytes::USIZE, 4 * (4739 + (5 + 64 + 64 + 3) + 1));
+/// ```
+pub trait TrainingRam {
+    /// The bytes.
+    type Bytes: Unsigned;
+}
+
+/// What a batch of `B` takes of the workspace.
+type OfBatch<N, const B: usize> = Prod<Sum<<N as Workspace>::Kept, <N as Workspace>::Output>, U<B>>;
+/// The parameters and what the optimiser holds for each.
+type OfParameters<N, Opt> = Prod<<N as Parameters>::Count, Add1<<Opt as OptimizerNumbers>::PerParameter>>;
+/// All numbers of a trainer.
+type Numbers<N, Opt, const B: usize> =
+    Sum<Sum<OfParameters<N, Opt>, OfBatch<N, B>>, <Opt as OptimizerNumbers>::Own>;
+
+impl<N, Opt, const B: usize, C> TrainingRam for Trainer<N, Opt, B, C>
+where
+    N: Layer + Parameters + Workspace,
+    Opt: Optimizer<Elem<N>> + OptimizerNumbers,
+    Elem<N>: ElementBytes,
+    Const<B>: ToUInt,
+    N::Kept: Add<N::Output>,
+    Sum<N::Kept, N::Output>: Mul<U<B>>,
+    Opt::PerParameter: Add<B1>,
+    N::Count: Mul<Add1<Opt::PerParameter>>,
+    OfParameters<N, Opt>: Add<OfBatch<N, B>>,
+    Sum<OfParameters<N, Opt>, OfBatch<N, B>>: Add<Opt::Own>,
+    Numbers<N, Opt, B>: Mul<<Elem<N> as ElementBytes>::Bytes>,
+    Prod<Numbers<N, Opt, B>, <Elem<N> as ElementBytes>::Bytes>: Unsigned,
+{
+    type Bytes = Prod<Numbers<N, Opt, B>, <Elem<N> as ElementBytes>::Bytes>;
+}
+
+/// A bound: a [`Trainer`] that takes at most `KIB` times 1024 bytes of RAM on a device.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Sgd, Trainer, budget, mlp};
+///
+/// type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1>;
+///
+/// const _: () = budget::fits_ram::<20, Training>();
+/// ```
+///
+/// With a wider network the program does not pass `cargo check`: "training this network with this
+/// optimiser and batch size takes more than 20 KiB of RAM".
+///
+/// ```compile_fail,E0277
+/// # use constnet::{Sgd, Trainer, budget, mlp};
+/// type Training = Trainer<mlp![5, 70, 64, 3], Sgd, 1>;
+///
+/// const _: () = budget::fits_ram::<20, Training>();
+/// ```
+pub trait RamBudget<const KIB: usize> {}
+
+impl<T: TrainingRam, const KIB: usize> RamBudget<KIB> for T
+where
+    Const<KIB>: ToUInt,
+    U<KIB>: Mul<U1024>,
+    T::Bytes: IsLessOrEqual<Prod<U<KIB>, U1024>>,
+    LeEq<T::Bytes, Prod<U<KIB>, U1024>>: WithinRam<KIB>,
+{
+}
+
+/// That a number of bytes is within the budget. Implemented for `typenum`'s "true" alone.
+#[diagnostic::on_unimplemented(
+    message = "training this network with this optimiser and batch size takes more than {KIB} KiB of RAM",
+    label = "over the budget of {KIB} KiB, which are {KIB} times 1024 bytes"
+)]
+pub trait WithinRam<const KIB: usize> {}
+
+impl<const KIB: usize> WithinRam<KIB> for B1 {}
+
+/// Does nothing, but is a place for the bound: `const _: () = fits_ram::<32, Training>();` refuses
+/// a [`Trainer`] of more than 32 KiB.
+pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB>>() {}
 
 /// A bound on the [`Batch`] size: it divides the size of the data set.
 pub trait WholeBatches<const SAMPLES: usize> {}

@@ -1,6 +1,8 @@
 //! A random order that needs no memory.
 
-use rand::{Rng, RngExt, seq::SliceRandom};
+use core::num::NonZeroU32;
+
+use rand::{Rng, RngExt};
 
 /// The numbers `0..len` in a random order, each exactly once, without an array of `len`.
 #[derive(Clone, Debug)]
@@ -33,8 +35,7 @@ impl Permutation {
             for (number, place) in (0..).zip(&mut table) {
                 *place = number;
             }
-            let (counted, _) = table.split_at_mut(len);
-            counted.shuffle(rng);
+            shuffle(&mut table, len, rng);
             Order::Short(table)
         } else {
             let bits = usize::BITS - (len - 1).leading_zeros();
@@ -65,6 +66,34 @@ impl Iterator for Permutation {
                     return Some(number);
                 }
             },
+        }
+    }
+}
+
+/// Shuffles the first `len` numbers.
+///
+/// R. Durstenfeld, "Algorithm 235: Random permutation", 1964. As `rand`'s `shuffle`, but without
+/// its panics, which would be in every program that trains.
+fn shuffle<R: Rng + ?Sized>(table: &mut [u8; SHORT], len: usize, rng: &mut R) {
+    for count in (2..=len as u32).rev().filter_map(NonZeroU32::new) {
+        let last = count.get() as usize - 1;
+        let other = below(count, rng) as usize;
+        // What is to stay in its place is no pair.
+        if let Ok([a, b]) = table.get_disjoint_mut([last, other]) {
+            core::mem::swap(a, b);
+        }
+    }
+}
+
+/// A number below `n`, each equally likely.
+///
+/// D. Lemire, "Fast random integer generation in an interval", 2019.
+fn below<R: Rng + ?Sized>(n: NonZeroU32, rng: &mut R) -> u32 {
+    let surplus = n.get().wrapping_neg() % n;
+    loop {
+        let product = u64::from(rng.next_u32()) * u64::from(n.get());
+        if product as u32 >= surplus {
+            return (product >> u32::BITS) as u32;
         }
     }
 }

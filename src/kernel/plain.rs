@@ -35,7 +35,7 @@ pub(super) fn forward<T: Element, const IN: usize, const OUT: usize, const B: us
     then: impl Activation<T>,
 ) {
     for (x, z) in x.iter().zip(z) {
-        if narrow::<IN, OUT>() {
+        if const { narrow::<IN, OUT>() } {
             for ((z, bias), w) in z.iter_mut().zip(bias).zip(rows(w)) {
                 let sum = x.iter().zip(w).fold(*bias, |sum, (x, w)| *x * *w + sum);
                 *z = then.forward(Scalar, sum);
@@ -79,7 +79,7 @@ pub(super) fn backward<T: Element, A: Activation<T>, const IN: usize, const OUT:
     let share = T::ONE / T::from_count(B);
     for i in 0..IN {
         let mut dx = [T::ZERO; B];
-        if narrow::<IN, OUT>() {
+        if const { narrow::<IN, OUT>() } {
             for o in 0..OUT {
                 let Some(row) = rows(sink.w()).get(o) else { continue };
                 let w = row[i];

@@ -1,0 +1,92 @@
+//! What a program measures of itself: instructions and stack.
+
+/// Runs the work and gives how many instructions it took, where they can be counted: on a
+/// Cortex-M, in QEMU, with `-icount shift=6`.
+///
+/// QEMU then lets 64 ns pass for each instruction, and SysTick counts them 40 ns a tick. A loop of
+/// known length calibrates the count; on any other clock it is off, and nothing is counted.
+#[inline]
+pub fn instructions<T>(work: impl FnOnce() -> T) -> (T, Option<u32>) {
+    #[cfg(all(feature = "print", target_arch = "arm"))]
+    {
+        let nothing = systick::ticks(|| {}).1;
+        let short = systick::ticks(|| systick::spin(1000)).1;
+        let long = systick::ticks(|| systick::spin(11_000)).1;
+        // 10,000 rounds of two instructions, which ought to take 1.6 ticks each.
+        let calibration = long.saturating_sub(short);
+        let (value, ticks) = systick::ticks(work);
+        let count = u64::from(ticks.saturating_sub(nothing)) * 20_000 / u64::from(calibration.max(1));
+        (value, (calibration.abs_diff(32_000) < 320).then_some(count as u32))
+    }
+    #[cfg(not(all(feature = "print", target_arch = "arm")))]
+    (work(), None)
+}
+
+/// Prints the instructions, if they were counted, and the stack so far.
+#[inline(always)]
+pub fn report(instructions: Option<u32>) {
+    let stack = stack();
+    if let Some(instructions) = instructions {
+        crate::println!("instructions {instructions}");
+    }
+    crate::println!("stack {stack}");
+}
+
+#[cfg(all(feature = "print", target_arch = "arm"))]
+mod systick {
+    use core::{arch::asm, ptr};
+
+    const CONTROL: *mut u32 = 0xe000_e010 as *mut u32;
+    const RELOAD: *mut u32 = 0xe000_e014 as *mut u32;
+    const VALUE: *mut u32 = 0xe000_e018 as *mut u32;
+    const LONGEST: u32 = 0x00ff_ffff;
+
+    /// Runs the work and gives the ticks it took, at most 2²⁴.
+    #[inline(always)]
+    pub(super) fn ticks<T>(work: impl FnOnce() -> T) -> (T, u32) {
+        // SAFETY: Every Cortex-M of QEMU has a SysTick timer at these addresses, and no other code
+        // uses it.
+        unsafe {
+            ptr::write_volatile(RELOAD, LONGEST);
+            ptr::write_volatile(VALUE, 0);
+            ptr::write_volatile(CONTROL, 0b101);
+            let start = ptr::read_volatile(VALUE);
+            let value = core::hint::black_box(work());
+            let end = ptr::read_volatile(VALUE);
+            ptr::write_volatile(CONTROL, 0);
+            (value, start.wrapping_sub(end) & LONGEST)
+        }
+    }
+
+    /// As many rounds of two instructions each.
+    #[inline(never)]
+    pub(super) fn spin(rounds: u32) {
+        // SAFETY: It counts a register down.
+        unsafe {
+            asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) rounds => _, options(nomem, nostack));
+        }
+    }
+}
+
+/// How many bytes of the stack were ever in use, by the paint that start-up put there.
+///
+/// Only a Cortex-M is painted; elsewhere this is 0.
+#[inline(never)]
+#[must_use]
+pub fn stack() -> usize {
+    #[cfg(target_arch = "arm")]
+    {
+        unsafe extern "C" {
+            static _stack_start: u32;
+            static _stack_end: u32;
+        }
+        let (top, mut at) = (&raw const _stack_start, &raw const _stack_end);
+        // SAFETY: All between the two symbols is RAM that start-up painted.
+        while at < top && unsafe { at.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {
+            at = at.wrapping_add(1);
+        }
+        top.addr() - at.addr()
+    }
+    #[cfg(not(target_arch = "arm"))]
+    0
+}
