@@ -101,7 +101,7 @@ impl Pass for Forward {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Identity);
+        on.layer.forward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Identity);
     }
 }
 
@@ -115,7 +115,7 @@ impl Pass for ForwardRelu {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Relu::<OUT, T>::new());
+        on.layer.forward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Relu::<OUT, T>::new());
     }
 }
 
@@ -129,7 +129,7 @@ impl Pass for BackwardFirst {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_tape(isa, &mut on.tape, &mut on.y, Unwanted, &mut on.gradient);
+        on.layer.backward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Unwanted, &mut on.gradient);
     }
 }
 
@@ -143,7 +143,14 @@ impl Pass for Backward {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_tape(isa, &mut on.tape, &mut on.y, Relu::<IN, T>::new(), &mut on.gradient);
+        on.layer.backward_tape(
+            isa,
+            &mut on.tape,
+            &mut on.scratch,
+            &mut on.y,
+            Relu::<IN, T>::new(),
+            &mut on.gradient,
+        );
     }
 }
 
@@ -157,7 +164,7 @@ impl Pass for StepFirst {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_step(isa, &mut on.tape, &mut on.y, Unwanted, on.sgd, []);
+        on.layer.backward_step(isa, &mut on.tape, &mut on.scratch, &mut on.y, Unwanted, on.sgd, []);
     }
 }
 
@@ -171,7 +178,15 @@ impl Pass for Step {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_step(isa, &mut on.tape, &mut on.y, Relu::<IN, T>::new(), on.sgd, []);
+        on.layer.backward_step(
+            isa,
+            &mut on.tape,
+            &mut on.scratch,
+            &mut on.y,
+            Relu::<IN, T>::new(),
+            on.sgd,
+            [],
+        );
     }
 }
 
@@ -180,6 +195,7 @@ struct Size<T: Element, const IN: usize, const OUT: usize, const B: usize> {
     layer: Linear<IN, OUT, T>,
     gradient: Linear<IN, OUT, T>,
     tape: <Linear<IN, OUT, T> as Layer>::Tape<B>,
+    scratch: <Linear<IN, OUT, T> as Layer>::Scratch,
     /// The output, or the gradient with respect to it.
     y: [[T; OUT]; B],
     sgd: Sgd<T>,
@@ -197,7 +213,14 @@ impl<T: Element, const IN: usize, const OUT: usize, const B: usize> Bench for Si
         // A rate of zero costs as much as any other, and keeps the numbers from drifting off.
         let sgd = Sgd { lr: black_box(T::ZERO) };
         let (layer, gradient) = (Linear::ZERO, Linear::ZERO);
-        let mut on = Box::new(Self { layer, gradient, tape: Zeroed::ZERO, y: Zeroed::ZERO, sgd });
+        let mut on = Box::new(Self {
+            layer,
+            gradient,
+            tape: Zeroed::ZERO,
+            scratch: Zeroed::ZERO,
+            y: Zeroed::ZERO,
+            sgd,
+        });
         on.layer.init(&mut rng);
         let Self { tape, y, .. } = &mut *on;
         for x in <Linear<IN, OUT, T> as Layer>::input(tape, y).as_flattened_mut() {

@@ -395,7 +395,7 @@ fn forward<N: Network + 'static, const B: usize>(shape: &str, wanted: Wanted) ->
 }
 
 /// The same for one sample, by the method that needs no tape.
-fn predict<N, Y: Copy + 'static>(shape: &str, wanted: Wanted) -> Workload
+fn predict<N, Y: Copy + Zeroed + 'static>(shape: &str, wanted: Wanted) -> Workload
 where
     N: Network<Chain: Layer<Out: Shape<Row = Y>>> + 'static,
 {

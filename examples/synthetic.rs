@@ -143,7 +143,7 @@ fn print_curve(losses: &Losses) {
 
 /// The loss curve as a picture.
 fn draw_curve(losses: &Losses, file: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
-    let points: Vec<_> = losses.iter().map(|(epoch, loss)| (epoch, loss)).collect();
+    let points: Vec<_> = losses.iter().collect();
     let last = points.last().map_or(1, |(epoch, _)| (*epoch).max(1));
     let lowest = points.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
     let highest = points.iter().map(|(_, loss)| *loss).fold(f32::MIN_POSITIVE, f32::max);

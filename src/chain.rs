@@ -18,6 +18,7 @@ where
     type First = A::First;
     type Last = R::Last;
     type Tape<const B: usize> = (A::Tape<B>, R::Tape<B>);
+    type Scratch = (A::Scratch, R::Scratch);
 
     const PARAMS: usize = A::PARAMS + R::PARAMS;
     const WEIGHTS: usize = A::WEIGHTS + R::WEIGHTS;
@@ -59,13 +60,14 @@ where
         &self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [Row<R::Out>; B],
         before: impl Activation<Elem<A>>,
         gradient: &mut Self,
     ) {
-        self.1.backward_tape(isa, &mut tape.1, dy, self.0.trail(), &mut gradient.1);
+        self.1.backward_tape(isa, &mut tape.1, &mut scratch.1, dy, self.0.trail(), &mut gradient.1);
         let between = A::Out::as_given(R::input(&mut tape.1, dy));
-        self.0.backward_tape(isa, &mut tape.0, between, before, &mut gradient.0);
+        self.0.backward_tape(isa, &mut tape.0, &mut scratch.0, between, before, &mut gradient.0);
     }
 
     #[inline(always)]
@@ -73,16 +75,17 @@ where
         &mut self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [Row<R::Out>; B],
         before: impl Activation<Elem<A>>,
         rule: U,
         mut state: [&mut Self; S],
     ) {
         let rest = state.each_mut().map(|s| &mut s.1);
-        self.1.backward_step(isa, &mut tape.1, dy, self.0.trail(), rule, rest);
+        self.1.backward_step(isa, &mut tape.1, &mut scratch.1, dy, self.0.trail(), rule, rest);
         let between = A::Out::as_given(R::input(&mut tape.1, dy));
         let first = state.map(|s| &mut s.0);
-        self.0.backward_step(isa, &mut tape.0, between, before, rule, first);
+        self.0.backward_step(isa, &mut tape.0, &mut scratch.0, between, before, rule, first);
     }
 
     #[inline(always)]

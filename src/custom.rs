@@ -154,6 +154,7 @@ impl<C: CustomLayer> Layer for Custom<C> {
     type First = Self;
     type Last = Self;
     type Tape<const B: usize> = CustomTape<[Row<C::In>; B], C::Cache<B>>;
+    type Scratch = ();
 
     const PARAMS: usize = C::PARAMS;
     const WEIGHTS: usize = C::PARAMS;
@@ -184,6 +185,7 @@ impl<C: CustomLayer> Layer for Custom<C> {
         &self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        (): &mut (),
         dy: &mut [Row<Self::Out>; B],
         before: impl Activation<Elem<Self>>,
         gradient: &mut Self,
@@ -197,13 +199,14 @@ impl<C: CustomLayer> Layer for Custom<C> {
         &mut self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        (): &mut (),
         dy: &mut [Row<Self::Out>; B],
         before: impl Activation<Elem<Self>>,
         rule: U,
         state: [&mut Self; S],
     ) {
         let mut gradient = Self::ZERO;
-        self.backward_tape(isa, tape, dy, before, &mut gradient);
+        self.backward_tape(isa, tape, &mut (), dy, before, &mut gradient);
         self.update(isa, rule, &gradient, state);
     }
 

@@ -106,6 +106,7 @@ impl<F: Fixed> Layer for Frozen<F> {
     type First = Self;
     type Last = <F::Net as Layer>::Last;
     type Tape<const B: usize> = <F::Net as Layer>::Tape<B>;
+    type Scratch = ();
 
     const PARAMS: usize = 0;
     const WEIGHTS: usize = F::Net::WEIGHTS;
@@ -145,6 +146,7 @@ impl<F: Fixed> Layer for Frozen<F> {
         &self,
         _: I,
         _: &mut Self::Tape<B>,
+        (): &mut (),
         _: &mut [Row<Self::Out>; B],
         _: impl Activation<Elem<Self>>,
         _: &mut Self,
@@ -156,6 +158,7 @@ impl<F: Fixed> Layer for Frozen<F> {
         &mut self,
         _: I,
         _: &mut Self::Tape<B>,
+        (): &mut (),
         _: &mut [Row<Self::Out>; B],
         _: impl Activation<Elem<Self>>,
         _: U,

@@ -40,6 +40,8 @@ pub trait Layer: Zeroed {
     type Last;
     /// What a batch of `B` leaves behind for the backward pass.
     type Tape<const B: usize>: Zeroed;
+    /// Room to work in on the way back, whatever the batch.
+    type Scratch: Zeroed;
 
     /// How many numbers there are to train.
     const PARAMS: usize;
@@ -81,6 +83,7 @@ pub trait Layer: Zeroed {
         &self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [Row<Self::Out>; B],
         before: impl Activation<Elem<Self>>,
         gradient: &mut Self,
@@ -92,6 +95,7 @@ pub trait Layer: Zeroed {
         &mut self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [Row<Self::Out>; B],
         before: impl Activation<Elem<Self>>,
         rule: U,

@@ -196,16 +196,13 @@ impl<const IN: usize, const OUT: usize, const S: usize, T: Element, U: Rule<T, S
     }
 }
 
-/// What a linear layer keeps of a batch: its input, and room for its weights transposed.
+/// A value at the start of a cache line, where the widest vectors like to find it.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
-pub struct LinearTape<const IN: usize, const OUT: usize, const B: usize, T> {
-    x: [[T; IN]; B],
-    transposed: kernel::Transposed<T, OUT>,
-}
+pub struct Aligned<X>(X);
 
-impl<const IN: usize, const OUT: usize, const B: usize, T: Element> Zeroed for LinearTape<IN, OUT, B, T> {
-    const ZERO: Self = Self { x: Zeroed::ZERO, transposed: Zeroed::ZERO };
+impl<X: Zeroed> Zeroed for Aligned<X> {
+    const ZERO: Self = Self(X::ZERO);
 }
 
 impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T> {
@@ -213,7 +210,8 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
     type Out = Features<OUT, T>;
     type First = Self;
     type Last = Self;
-    type Tape<const B: usize> = LinearTape<IN, OUT, B, T>;
+    type Tape<const B: usize> = Aligned<[[T; IN]; B]>;
+    type Scratch = Aligned<kernel::Transposed<T, OUT>>;
 
     const PARAMS: usize = Self::WEIGHTS + OUT;
     const WEIGHTS: usize = OUT * IN;
@@ -224,7 +222,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         tape: &'a mut Self::Tape<B>,
         _: &'a mut [[T; OUT]; B],
     ) -> &'a mut [[T; IN]; B] {
-        &mut tape.x
+        &mut tape.0
     }
 
     #[inline(always)]
@@ -235,7 +233,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         y: &mut [[T; OUT]; B],
         then: impl Activation<T>,
     ) {
-        kernel::forward(isa, &self.weight, &self.bias, &tape.x, y, then);
+        kernel::forward(isa, &self.weight, &self.bias, &tape.0, y, then);
     }
 
     #[inline(always)]
@@ -243,12 +241,13 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         &self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [[T; OUT]; B],
         before: impl Activation<T>,
         gradient: &mut Self,
     ) {
         let mut sink = AddTo { layer: self, gradient };
-        kernel::backward(isa, &mut tape.x, dy, before, &mut tape.transposed, &mut sink);
+        kernel::backward(isa, &mut tape.0, dy, before, &mut scratch.0, &mut sink);
     }
 
     #[inline(always)]
@@ -256,13 +255,14 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         &mut self,
         isa: I,
         tape: &mut Self::Tape<B>,
+        scratch: &mut Self::Scratch,
         dy: &mut [[T; OUT]; B],
         before: impl Activation<T>,
         rule: U,
         state: [&mut Self; S],
     ) {
         let mut sink = Step { layer: self, state, rule };
-        kernel::backward(isa, &mut tape.x, dy, before, &mut tape.transposed, &mut sink);
+        kernel::backward(isa, &mut tape.0, dy, before, &mut scratch.0, &mut sink);
     }
 
     #[inline(always)]

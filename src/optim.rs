@@ -67,6 +67,7 @@ pub trait Optimizer<T: Element> {
         isa: I,
         net: &mut L,
         tape: &mut L::Tape<B>,
+        scratch: &mut L::Scratch,
         dy: &mut [Row<L::Out>; B],
         before: impl Activation<T>,
         state: &mut Self::State<L>,
@@ -135,10 +136,11 @@ impl<T: Element> Optimizer<T> for Sgd<T> {
         isa: I,
         net: &mut L,
         tape: &mut L::Tape<B>,
+        scratch: &mut L::Scratch,
         dy: &mut [Row<L::Out>; B],
         before: impl Activation<T>,
         (): &mut (),
     ) {
-        net.backward_step(isa, tape, dy, before, *self, []);
+        net.backward_step(isa, tape, scratch, dy, before, *self, []);
     }
 }

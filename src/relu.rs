@@ -84,6 +84,7 @@ impl<const N: usize, T: Element> Layer for Relu<N, T> {
     type First = Self;
     type Last = Self;
     type Tape<const B: usize> = ();
+    type Scratch = ();
 
     const PARAMS: usize = 0;
     const WEIGHTS: usize = 0;
@@ -120,6 +121,7 @@ impl<const N: usize, T: Element> Layer for Relu<N, T> {
         &self,
         _: I,
         (): &mut (),
+        (): &mut (),
         _: &mut [Row<Self::Out>; B],
         _: impl Activation<T>,
         _: &mut Self,
@@ -130,6 +132,7 @@ impl<const N: usize, T: Element> Layer for Relu<N, T> {
     fn backward_step<I: Isa<T>, U: Rule<T, S>, const S: usize, const B: usize>(
         &mut self,
         _: I,
+        (): &mut (),
         (): &mut (),
         _: &mut [Row<Self::Out>; B],
         _: impl Activation<T>,

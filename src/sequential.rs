@@ -70,11 +70,11 @@ impl<L: Layer> fmt::Debug for Sequential<L> {
 /// What a network remembers of a batch of `B` from the forward to the backward pass.
 ///
 /// A value of known size, to be made once and used again and again: on the stack, in a `static`,
-/// in a box. Each layer's input is in it, and nothing else but, on machines with vectors, room for
-/// transposed weights.
+/// in a box. Each layer's input is in it, and room to work in on the way back.
 pub struct Tape<N: Layer, const B: usize> {
     pub(crate) layers: N::Tape<B>,
     pub(crate) output: [Row<N::Out>; B],
+    pub(crate) scratch: N::Scratch,
 }
 
 impl<N: Layer, const B: usize> Tape<N, B> {
@@ -86,7 +86,7 @@ impl<N: Layer, const B: usize> Tape<N, B> {
 }
 
 impl<N: Layer, const B: usize> Zeroed for Tape<N, B> {
-    const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO };
+    const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO, scratch: Zeroed::ZERO };
 }
 
 impl<N: Layer, const B: usize> fmt::Debug for Tape<N, B> {
@@ -115,13 +115,14 @@ impl<L> Sequential<L> {
     /// `ŷ = net(x)` for one sample.
     #[must_use]
     // `Y` is `Row<L::Out>`: as a return type that would hide the words of `Feeds`.
-    pub fn predict<Y: Copy>(&self, x: &Row<L::In>) -> Y
+    pub fn predict<Y: Copy + Zeroed>(&self, x: &Row<L::In>) -> Y
     where
         L: Layer<Out: Shape<Row = Y>>,
     {
-        let mut tape = Tape::<Self, 1>::ZERO;
-        let [y] = *self.forward(&[*x], &mut tape).output();
-        y
+        let (mut layers, mut output) = (L::Tape::<1>::ZERO, [Y::ZERO]);
+        *L::input(&mut layers, &mut output) = [*x];
+        Elem::<L>::dispatch(Forward { net: self, layers: &mut layers, output: &mut output });
+        output[0]
     }
 
     /// `ŷ = net(x)` for a batch, with what the backward pass needs left in the tape.
@@ -138,7 +139,7 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         *tape.input_mut() = *x;
-        Elem::<L>::dispatch(Forward { net: self, tape });
+        Elem::<L>::dispatch(Forward { net: self, layers: &mut tape.layers, output: &mut tape.output });
         Pass { net: self, tape }
     }
 
@@ -223,6 +224,7 @@ impl<L: Layer> Layer for Sequential<L> {
     type First = L::First;
     type Last = L::Last;
     type Tape<const B: usize> = L::Tape<B>;
+    type Scratch = L::Scratch;
 
     const PARAMS: usize = L::PARAMS;
     const WEIGHTS: usize = L::WEIGHTS;
@@ -262,11 +264,12 @@ impl<L: Layer> Layer for Sequential<L> {
         &self,
         isa: I,
         tape: &mut L::Tape<B>,
+        scratch: &mut L::Scratch,
         dy: &mut [Row<L::Out>; B],
         before: impl Activation<Elem<L>>,
         gradient: &mut Self,
     ) {
-        self.0.backward_tape(isa, tape, dy, before, &mut gradient.0);
+        self.0.backward_tape(isa, tape, scratch, dy, before, &mut gradient.0);
     }
 
     #[inline(always)]
@@ -274,12 +277,13 @@ impl<L: Layer> Layer for Sequential<L> {
         &mut self,
         isa: I,
         tape: &mut L::Tape<B>,
+        scratch: &mut L::Scratch,
         dy: &mut [Row<L::Out>; B],
         before: impl Activation<Elem<L>>,
         rule: U,
         state: [&mut Self; S],
     ) {
-        self.0.backward_step(isa, tape, dy, before, rule, state.map(|s| &mut s.0));
+        self.0.backward_step(isa, tape, scratch, dy, before, rule, state.map(|s| &mut s.0));
     }
 
     #[inline(always)]
@@ -321,7 +325,8 @@ impl<L: Zeroed> Zeroed for Sequential<L> {
 /// The whole network forwards, from the input that the tape already holds.
 pub(crate) struct Forward<'a, N: Layer, const B: usize> {
     pub(crate) net: &'a N,
-    pub(crate) tape: &'a mut Tape<N, B>,
+    pub(crate) layers: &'a mut N::Tape<B>,
+    pub(crate) output: &'a mut [Row<N::Out>; B],
 }
 
 impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
@@ -329,10 +334,9 @@ impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
 
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
-        let lead = self.net.lead();
-        forward_all(isa, lead, N::In::flatten_mut(self.tape.input_mut()));
-        let Tape { layers, output } = self.tape;
-        self.net.forward_tape(isa, layers, output, Identity);
+        let Self { net, layers, output } = self;
+        forward_all(isa, net.lead(), N::In::flatten_mut(N::input(layers, output)));
+        net.forward_tape(isa, layers, output, Identity);
     }
 }
 
@@ -350,8 +354,8 @@ impl<N: Layer, A: Activation<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backw
 
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
-        let Self { net, tape: Tape { layers, output }, dy, before, gradient } = self;
+        let Self { net, tape: Tape { layers, output, scratch }, dy, before, gradient } = self;
         backward_all(isa, net.trail(), N::Out::flatten_mut(output), N::Out::flatten(dy));
-        net.backward_tape(isa, layers, output, before, gradient);
+        net.backward_tape(isa, layers, scratch, output, before, gradient);
     }
 }

@@ -194,8 +194,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, optimizer, criterion, state, tape } = self.trainer;
-        Forward { net: &*net, tape: &mut *tape }.run(isa);
-        let Tape { layers, output } = tape;
+        Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
+        let Tape { layers, output, scratch } = tape;
         let mut a = *output;
         let counted = self.y.len().min(B);
         let (y_hat, filled_up) = output.split_at_mut(counted);
@@ -212,7 +212,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
             N::Out::flatten_mut(filled_up).fill(Elem::<N>::ZERO);
         }
         through_trail::<N, I, B>(isa, net.trail(), &mut a, output);
-        optimizer.backward_step(isa, net, layers, output, Unwanted, state);
+        optimizer.backward_step(isa, net, layers, scratch, output, Unwanted, state);
         loss
     }
 }
@@ -251,7 +251,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, criterion, tape, .. } = self.trainer;
-        Forward { net: &*net, tape: &mut *tape }.run(isa);
+        Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let (y_hat, _) = tape.output.split_at(self.y.len().min(B));
         criterion.value(isa, y_hat, self.y)
     }

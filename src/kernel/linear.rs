@@ -141,7 +141,6 @@ pub(crate) type Transposed<T, const OUT: usize> = [[T; if cfg!(feature = "simd")
 
 /// Transposes the weights of a panel, updates them, and then turns its `x` into `dx`.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "one piece of `backward`, named")]
 fn backward_panel<
     I: Isa<T>,
     T: Element,

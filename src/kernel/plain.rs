@@ -152,11 +152,11 @@ mod tests {
         let mut expected = Linear::ZERO;
         let dx = layer.backward(&x, &dz, &mut expected);
         let mut unwanted = Linear::ZERO;
-        layer.backward_tape(Scalar, &mut tape, &mut { dz }, Unwanted, &mut unwanted);
+        layer.backward_tape(Scalar, &mut tape, &mut { Zeroed::ZERO }, &mut { dz }, Unwanted, &mut unwanted);
         assert_eq!(unwanted, expected, "gradient of {IN} to {OUT}, batch {B}");
         assert_eq!(*Linear::<IN, OUT>::input(&mut tape, &mut z), x, "an unwanted dx was written");
         let mut gradient = Linear::ZERO;
-        layer.backward_tape(Scalar, &mut tape, &mut { dz }, Identity, &mut gradient);
+        layer.backward_tape(Scalar, &mut tape, &mut { Zeroed::ZERO }, &mut { dz }, Identity, &mut gradient);
         assert_eq!(gradient, expected, "gradient of {IN} to {OUT}, batch {B}");
         assert_eq!(*Linear::<IN, OUT>::input(&mut tape, &mut z), dx, "dx of {IN} to {OUT}, batch {B}");
     }
