@@ -101,7 +101,7 @@ impl Pass for Forward {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Identity);
+        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Identity);
     }
 }
 
@@ -115,7 +115,7 @@ impl Pass for ForwardRelu {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Relu::<OUT, T>::new());
+        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Relu::<OUT, T>::new());
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A bound on a generic item can compare neither two constants nor the results of arithmetic on
 //! them. The type-level numbers of `typenum` can, and do so when the program is checked, under the
-//! cursor of an editor. They reach widths up to 1024 and a choice of larger ones; wider layers work
-//! everywhere but here.
+//! cursor of an editor. As constants they come up to 1024, and then as powers of two and of ten and as some
+//! others; results of arithmetic have no limit. So widths, budgets and data sets that take part
+//! here are of those sizes, and wider layers work everywhere but here.
 
 use core::ops::{Add, Mul, Rem};
 

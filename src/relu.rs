@@ -14,7 +14,7 @@ use crate::{
 /// | quantity | shape | rule |
 /// |---|---|---|
 /// | `z`, `a` | `(B, N)` | `a = max(0, z)` |
-/// | `da`, `dz` | `(B, N)` | `dz = da` where `z > 0`, else 0 |
+/// | `da`, `dz` | `(B, N)` | `dz = 0` where `z ≤ 0`, else `da` |
 ///
 /// The gradient at `z = 0` is 0, and NaN goes through as NaN, both as in PyTorch. (`f32::max`
 /// would turn NaN into 0 and hide it.)
@@ -47,7 +47,7 @@ impl<const N: usize, T: Element> Relu<N, T> {
         z.map(|row| row.map(|z| if z < T::ZERO { T::ZERO } else { z }))
     }
 
-    /// `dz = da` where `z > 0`, else 0.
+    /// `dz = 0` where `z ≤ 0`, else `da`.
     #[must_use]
     pub fn backward<const B: usize>(self, z: &[[T; N]; B], da: &[[T; N]; B]) -> [[T; N]; B] {
         let mut dz = *da;
@@ -70,7 +70,7 @@ impl<const N: usize, T: Element> Activation<T> for Relu<N, T> {
     #[inline(always)]
     fn backward<I: Isa<T>>(self, isa: I, a: I::V, da: I::V) -> I::V {
         let zero = isa.splat(T::ZERO);
-        isa.select(isa.lt(zero, a), da, zero)
+        isa.select(isa.le(a, zero), zero, da)
     }
 }
 

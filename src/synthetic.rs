@@ -225,10 +225,13 @@ where
     let mut trainer = Trainer::<N, Sgd, BATCH>::new(N::ZERO, Sgd { lr: config.lr });
     trainer.net.init(rng);
     let mut losses = Losses::new();
-    trainer.fit(&task.x, &task.y, config.epochs, rng, |epoch, loss| {
+    let last_loss = trainer.fit(&task.x, &task.y, config.epochs, rng, |epoch, loss| {
         losses.push(epoch, loss);
         each_epoch(epoch, loss);
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
+    if !final_mse.is_finite() {
+        return Err(Error::Diverged { epoch: config.epochs - 1, last_loss: Some(last_loss) });
+    }
     Ok(Outcome { net: trainer.net, losses, final_mse })
 }

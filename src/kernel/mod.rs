@@ -58,6 +58,8 @@ pub trait Isa<T>: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a < b`, false where either is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
+    /// `a <= b`, false where either is NaN.
+    fn le(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
     /// Every lane moved up by so many places; what leaves at the end comes in at the start.

@@ -71,6 +71,11 @@ impl<T: Float> Isa<T> for Scalar {
     }
 
     #[inline(always)]
+    fn le(self, a: T, b: T) -> bool {
+        a <= b
+    }
+
+    #[inline(always)]
     fn select(self, mask: bool, yes: T, no: T) -> T {
         if mask { yes } else { no }
     }
