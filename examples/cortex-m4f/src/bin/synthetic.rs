@@ -20,7 +20,7 @@ fn run(trainer: &mut Training) -> Result<f32, Failure> {
     trainer.net.init(&mut rng);
     trainer.fit(&task.x, &task.y, epochs, &mut rng, |epoch, loss| {
         if epoch % 20 == 0 {
-            println!("epoch {epoch:03}  loss {loss:.4e}");
+            println!("{}", synthetic::Progress { epoch, loss });
         }
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
