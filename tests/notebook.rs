@@ -102,6 +102,10 @@ fn training_two_hidden_layers_reaches_the_goal() -> Result<(), constnet::Error<f
 /// optimised build, as in `cargo test --release`, does all.
 const SEEDS: u64 = if cfg!(debug_assertions) { 10 } else { 100 };
 
+/// Between the worst of the hundred, 2.06e-4, and the goal: training that gets worse is to be
+/// noticed before it misses that.
+const WORST: f32 = 2.5e-4;
+
 #[test]
 fn training_reaches_the_goal_from_every_seed() -> Result<(), constnet::Error<f32>> {
     let mut worst = 0.0_f32;
@@ -110,6 +114,6 @@ fn training_reaches_the_goal_from_every_seed() -> Result<(), constnet::Error<f32
         assert!(outcome.final_mse < 1e-3, "seed {seed}: {}", outcome.final_mse);
         worst = worst.max(outcome.final_mse);
     }
-    println!("the worst of {SEEDS} seeds: {worst:e}");
+    assert!(worst < WORST, "the worst of {SEEDS} seeds: {worst:e}");
     Ok(())
 }
