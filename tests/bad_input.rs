@@ -60,7 +60,7 @@ fn lengths() {
     assert_eq!(trainer(0.1).evaluate(&X, &[]), Err(Error::Lengths { inputs: 3, targets: 0 }));
 }
 
-/// The last batch takes its share of the one sample that is wrong.
+/// One sample, and wrong from the start: there is no loss to name that was finite before.
 #[test]
 fn input_that_is_not_a_number() {
     for bad in [f32::NAN, f32::INFINITY] {

@@ -3,66 +3,12 @@
 
 mod common;
 
-use std::cell::RefCell;
-
 use approx::assert_relative_eq;
-use common::{assert_derivatives, flat, network, rng, rows, set_flat};
-use constnet::{
-    Features, Layer, Linear, Loss, Mse, Relu, Row, Sequential, Sgd, Shape, Tape, Trainer, Zeroed,
-    kernel::Isa, mlp,
+use common::{
+    Chain, Numbered, ROUNDING, Recorder, assert_derivatives, check_network, flat, moved, network, rng, rows,
+    set_flat,
 };
-
-/// What two orders of the same sums may be apart, relative to the largest.
-const ROUNDING: f64 = 1e-12;
-
-/// The values, one of them moved.
-fn moved(values: &[f64], index: usize, by: f64) -> Vec<f64> {
-    let mut values = values.to_vec();
-    values[index] += by;
-    values
-}
-
-/// Of a network, with respect to all parameters and all inputs, under the mean squared error.
-fn check_network<L, const D: usize, const B: usize>(seed: u64)
-where
-    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
-{
-    let what = format!("{} layers, {D} outputs, batch {B}", L::LAYERS);
-    let rng = &mut rng(seed);
-    let net: Sequential<L> = network(rng);
-    let x = rows::<L::In, B>(rng);
-    let y = rows::<L::Out, B>(rng);
-    let loss = |net: &Sequential<L>, x: &[Row<L::In>; B]| {
-        Mse.forward(net.forward(x, &mut { Tape::ZERO }).output(), &y)
-    };
-
-    let mut gradient = Sequential::ZERO;
-    let mut tape = Tape::ZERO;
-    let pass = net.forward(&x, &mut tape);
-    let dy = Mse.backward(pass.output(), &y);
-    // That of each sample; the loss is their mean.
-    let dx = pass.backward_to_input(&dy, &mut gradient);
-    let dx: Vec<f64> = L::In::flatten(dx).iter().map(|dx| dx / B as f64).collect();
-
-    if L::PARAMS > 0 {
-        let parameters = flat(&net);
-        assert_derivatives(&what, &flat(&gradient), |index, by| {
-            let mut net = net;
-            set_flat(&mut net, &moved(&parameters, index, by));
-            loss(&net, &x)
-        });
-    }
-    assert_derivatives(&format!("{what}, inputs"), &dx, |index, by| {
-        let mut x = x;
-        L::In::flatten_mut(&mut x)[index] += by;
-        loss(&net, &x)
-    });
-
-    // Without the gradient with respect to the input, all others are the same.
-    let mut other = Sequential::ZERO;
-    net.forward(&x, &mut tape).backward(&dy, &mut other);
-    assert_relative_eq!(other, gradient, epsilon = ROUNDING, max_relative = ROUNDING);
-}
+use constnet::{Features, Linear, Mse, Relu, Sequential, Sgd, Tape, Trainer, Zeroed, mlp};
 
 macro_rules! networks {
     ($($name:ident: $net:ty, $d:literal outputs, batches of $($b:literal)+;)+) => {
@@ -73,17 +19,6 @@ macro_rules! networks {
             }
         )+
     };
-}
-
-/// The chain inside `mlp!`.
-type Chain<N> = <N as Inside>::Chain;
-
-trait Inside {
-    type Chain;
-}
-
-impl<L> Inside for Sequential<L> {
-    type Chain = L;
 }
 
 networks! {
@@ -214,30 +149,6 @@ fn a_trainers_step_is_the_step_by_hand() {
         let loss = step_by_hand(&mut net, SGD, &x, &y);
         assert_relative_eq!(trainer.step(&x, &y), loss, max_relative = ROUNDING);
         assert_eq!(trainer.net, net, "bit for bit");
-    }
-}
-
-/// The mean squared error, writing down the samples of every batch.
-#[derive(Default)]
-struct Recorder {
-    batches: RefCell<Vec<Vec<usize>>>,
-}
-
-/// A target with the number of its sample.
-type Numbered = (usize, [f64; 3]);
-
-impl Loss<Features<3, f64>> for Recorder {
-    type Target = Numbered;
-
-    fn value<I: Isa<f64>>(&self, isa: I, y_hat: &[[f64; 3]], y: &[Numbered]) -> f64 {
-        let y: Vec<[f64; 3]> = y.iter().map(|(_, y)| *y).collect();
-        Loss::<Features<3, f64>>::value(&Mse, isa, y_hat, &y)
-    }
-
-    fn value_and_gradient<I: Isa<f64>>(&self, isa: I, y_hat: &mut [[f64; 3]], y: &[Numbered]) -> f64 {
-        self.batches.borrow_mut().push(y.iter().map(|(index, _)| *index).collect());
-        let y: Vec<[f64; 3]> = y.iter().map(|(_, y)| *y).collect();
-        Loss::<Features<3, f64>>::value_and_gradient(&Mse, isa, y_hat, &y)
     }
 }
 
