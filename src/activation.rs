@@ -6,6 +6,9 @@ use crate::{Element, kernel::Isa};
 ///
 /// So `z` need not be kept: the layer before the activation writes `a` at once, the layer after
 /// it, which keeps `a` as its input, applies the derivative.
+///
+/// Of two activations in a row only the second's output is kept. That serves two ReLUs; any other
+/// two want a layer between them.
 pub trait Activation<T>: Copy {
     /// Whether the gradient with respect to `z` is wanted at all.
     const WANTED: bool = true;

@@ -193,7 +193,7 @@ type OfParameters<N, Opt> = Prod<<N as Parameters>::Count, Add1<<Opt as Optimize
 type Numbers<N, Opt, const B: usize> =
     Sum<Sum<OfParameters<N, Opt>, OfBatch<N, B>>, <Opt as OptimizerNumbers>::Own>;
 
-impl<N, Opt, const B: usize, C> TrainingRam for Trainer<N, Opt, B, C>
+impl<N, Opt, const B: usize> TrainingRam for Trainer<N, Opt, B>
 where
     N: Layer + Parameters + Workspace,
     Opt: Optimizer<Elem<N>> + OptimizerNumbers,

@@ -14,6 +14,8 @@ use crate::{
 
 /// A layer of your own: a forward and a backward pass on plain arrays.
 ///
+/// Its fused step keeps a gradient of the layer on the stack.
+///
 /// Wrapped as [`Custom`] it is a [`Layer`], to be chained with others, trained and saved. As
 /// PyTorch's `autograd.Function`, with its parameters at hand.
 ///
@@ -90,7 +92,7 @@ pub trait CustomLayer: Zeroed {
     /// How many numbers it has to train.
     const PARAMS: usize;
 
-    /// `y = layer(x)`
+    /// `y = layer(x)`. What `y` and the cache hold before is of no meaning: write all of both.
     fn forward<const B: usize>(
         &self,
         x: &[Row<Self::In>; B],
@@ -98,7 +100,7 @@ pub trait CustomLayer: Zeroed {
         cache: &mut Self::Cache<B>,
     );
 
-    /// Given `dy`, writes `dx` and adds the mean of the gradient over the batch to `gradient`.
+    /// Given `dy`, writes all of `dx`, whatever it holds before, and adds the mean of the gradient over the batch to `gradient`.
     fn backward<const B: usize>(
         &self,
         x: &[Row<Self::In>; B],

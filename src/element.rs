@@ -38,8 +38,6 @@ impl<T: Zeroed, const N: usize> Zeroed for [T; N] {
 }
 
 /// The element of every array: `f32` or `f64`.
-///
-/// Sealed: the kernels know these two.
 pub trait Element:
     Float
     + Zeroed

@@ -191,6 +191,7 @@ impl<F: Fixed> Layer for Frozen<F> {
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  # frozen:")?;
         F::net().describe(index, f)
     }
 }

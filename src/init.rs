@@ -11,7 +11,8 @@ use crate::Layer;
 /// deep ReLU network. (PyTorch's `nn.Linear` starts from a uniform distribution instead.)
 ///
 /// Weights are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer, so a seeded
-/// generator gives the same network bit for bit, everywhere.
+/// generator gives the same network bit for bit; on another platform a few draws in a hundred may
+/// differ by a rounding, as its `exp` and `ln` do.
 ///
 /// K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", ICCV 2015.
 ///

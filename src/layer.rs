@@ -11,7 +11,7 @@ pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
 
 /// A layer, or a chain of them: a pair `(A, R)` of a first layer and the rest is one too.
 ///
-/// You meet this trait as a bound and seldom call it: [`Sequential`](crate::Sequential) has the
+/// You meet this trait as a bound and seldom call it: [`Sequential`](struct@crate::Sequential) has the
 /// methods of a network. To write a layer of your own, implement the far smaller
 /// [`CustomLayer`](crate::CustomLayer), which gives this trait.
 ///
@@ -20,7 +20,7 @@ pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
 /// Each layer keeps its input for the backward pass, in its [`Tape`](Self::Tape), so what one
 /// layer gives is written straight to where the next one keeps it ([`input`](Self::input)).
 /// The backward pass then goes the other way and turns each kept input, in its place, into the
-/// gradient with respect to it. So a network needs one array of rows per layer, no more.
+/// gradient with respect to it. So a [`Linear`](crate::Linear) layer needs one array of rows, and no more.
 ///
 /// An [`Activation`] between two layers has no rows of its own: the layer before it applies it as
 /// it writes (`then`), the layer after it applies its derivative as it writes (`before`).

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 //! # The modules, in reading order
 //!
-//! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; what chains layers,
-//! [`Sequential`]; what trains them, [`Trainer`]. Below them: the trait of all layers, [`Layer`],
-//! and the seam to the processor, [`kernel`].
+//! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; how a network starts,
+//! [`He`]; the network, [`Sequential`](struct@Sequential); what trains it, [`Trainer`]; the notebook's
+//! task, [`synthetic`]. Then layers of your own, [`CustomLayer`], and bodies that are not trained,
+//! [`Frozen`]; sizes as constants and as bounds, [`Report`] and [`budget`]. Below them all: the trait
+//! of layers, [`Layer`], with how rows flow, and the seam to the processor, [`kernel`].
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -55,14 +55,24 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
     }
 
     /// The weight from input `i` to output `o`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such output or input.
     #[must_use]
     pub fn weight_at(&self, o: usize, i: usize) -> T {
+        assert!(o < OUT && i < IN, "there is no weight ({o}, {i}) in a layer of shape ({OUT}, {IN})");
         let [row, column] = Self::place(o, i);
         self.weight[row][column]
     }
 
     /// The weight from input `i` to output `o`, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such output or input.
     pub fn weight_at_mut(&mut self, o: usize, i: usize) -> &mut T {
+        assert!(o < OUT && i < IN, "there is no weight ({o}, {i}) in a layer of shape ({OUT}, {IN})");
         let [row, column] = Self::place(o, i);
         &mut self.weight[row][column]
     }
@@ -283,7 +293,8 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         let deviation = Float::sqrt(T::from_f64(2.0) / T::from_count(IN));
         for o in 0..OUT {
             for i in 0..IN {
-                *self.weight_at_mut(o, i) = T::standard_normal(rng) * deviation;
+                let [row, column] = Self::place(o, i);
+                self.weight[row][column] = T::standard_normal(rng) * deviation;
             }
         }
         self.bias = [T::ZERO; OUT];

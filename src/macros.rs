@@ -21,6 +21,7 @@ macro_rules! mlp {
         $crate::Linear<{ $in }, { $out }, $t>,
         ($crate::Relu<{ $out }, $t>, $crate::mlp!(@chain $t; $out, $($rest),+))
     )};
+    ($only:expr) => { compile_error!("a network has at least two widths, of its inputs and its outputs") };
     ($t:ty; $($width:expr),+ $(,)?) => { $crate::Sequential<$crate::mlp!(@chain $t; $($width),+)> };
     ($($width:expr),+ $(,)?) => { $crate::Sequential<$crate::mlp!(@chain f32; $($width),+)> };
 }

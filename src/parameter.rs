@@ -79,7 +79,7 @@ pub struct ParameterMut<'a, T> {
     pub shape: [usize; 2],
     /// How far apart in `values` two rows are, and two columns.
     pub strides: [usize; 2],
-    /// The values, in the order in which they are stored.
+    /// The values, in the order in which they are stored: see `strides`.
     pub values: &'a mut [T],
 }
 
@@ -112,7 +112,13 @@ impl<T: Element> fmt::Debug for Values<'_, T> {
             let least = values().fold(T::infinity(), T::min);
             let most = values().fold(T::neg_infinity(), T::max);
             let norm = squares.sqrt();
-            write!(f, "[{} values from {least} to {most}, norm {norm}]", rows * columns)
+            // Tells apart what the other figures cannot: the same values in other places.
+            let checksum = values().fold(0_u64, |sum, x| sum.rotate_left(7) ^ x.integer_decode().0);
+            write!(
+                f,
+                "[{} values from {least} to {most}, norm {norm}, checksum {checksum:x}]",
+                rows * columns
+            )
         } else if columns == 1 {
             f.debug_list().entries(values()).finish()
         } else {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Elem, Fixed, Frozen, Layer, Linear, Optimizer, Relu, Sequential, Tape, Trainer};
+use crate::{Elem, Fixed, Frozen, Layer, Linear, Optimizer, Relu, Row, Sequential, Trainer};
 
 /// What a network takes for one sample on the way back, and what it has in flash.
 ///
@@ -121,7 +121,10 @@ impl Report {
     pub const fn of<N: Work, Opt: Optimizer<Elem<N>>, const B: usize>() -> Self {
         Self {
             parameters: N::PARAMS,
-            inference: Bytes { flash: size_of::<N>() + N::FROZEN, ram: size_of::<Tape<N, 1>>() },
+            inference: Bytes {
+                flash: size_of::<N>() + N::FROZEN,
+                ram: size_of::<(N::Tape<1>, Row<N::Out>)>(),
+            },
             training: Bytes { flash: N::FROZEN, ram: size_of::<Trainer<N, Opt, B>>() },
             forward: B * N::WEIGHTS,
             step: B * (N::WEIGHTS + N::DW + N::DX),

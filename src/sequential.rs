@@ -5,7 +5,7 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed,
+    Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed,
     activation::{backward_all, forward_all},
     kernel::{Dispatch, Isa, Kernel},
 };
@@ -138,13 +138,15 @@ impl<L> Sequential<L> {
     where
         L: Layer,
     {
+        const { assert!(B > 0, "a batch has at least one sample") };
         *tape.input_mut() = *x;
         Elem::<L>::dispatch(Forward { net: self, layers: &mut tape.layers, output: &mut tape.output });
         Pass { net: self, tape }
     }
 
-    /// Sets every parameter to zero: what a gradient starts from, as PyTorch's
-    /// `optimizer.zero_grad()`.
+    /// Sets every parameter of a gradient to zero, as PyTorch's `optimizer.zero_grad()`.
+    ///
+    /// A gradient is a network of its own: called on the network itself, this erases its weights.
     pub fn zero_grad(&mut self)
     where
         L: Layer,
@@ -156,7 +158,8 @@ impl<L> Sequential<L> {
         }
     }
 
-    /// All parameter tensors in PyTorch's order, as its `named_parameters()`.
+    /// All parameter tensors in PyTorch's order, as its `named_parameters()`; the layers of a network
+    /// in the network are numbered as if they stood in it themselves.
     ///
     /// ```
     /// use constnet::{Zeroed, mlp};
@@ -204,7 +207,12 @@ impl<'a, N: Layer, const B: usize> Pass<'a, N, B> {
 
     /// As [`backward`](Self::backward), and gives the gradient of each sample with respect to the
     /// input.
-    pub fn backward_to_input(self, dy: &[Row<N::Out>; B], gradient: &mut N) -> &'a [Row<N::In>; B] {
+    ///
+    /// A network that starts [`Frozen`](crate::Frozen) has none, and the compiler says so.
+    pub fn backward_to_input(self, dy: &[Row<N::Out>; B], gradient: &mut N) -> &'a [Row<N::In>; B]
+    where
+        N::In: Feeds<N::In, N, N>,
+    {
         let Self { net, tape } = self;
         Elem::<N>::dispatch(Backward { net, tape: &mut *tape, dy, before: Identity, gradient });
         tape.input_mut()

@@ -42,8 +42,12 @@ use crate::{
 /// use std::sync::Mutex;
 ///
 /// static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 32>> =
-///     Mutex::new(Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 }));
+///     Mutex::new(Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
+///
+/// TRAINER.lock().unwrap().optimizer.lr = 0.1;
 /// ```
+///
+/// It is all zeros, learning rate included, and so takes no room in the program's file, nor in flash.
 pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// The network.
     pub net: N,
@@ -67,12 +71,14 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// A trainer that minimises what you say.
     #[must_use]
     pub const fn with_criterion(net: N, optimizer: Opt, criterion: C) -> Self {
+        const { assert!(B > 0, "a batch has at least one sample") };
         Self { net, optimizer, criterion, state: Zeroed::ZERO, tape: Zeroed::ZERO }
     }
 
     /// One step on one batch: forward, loss, backward, update. Gives the loss before the update.
     ///
-    /// A loss that is not finite leaves the network as it is.
+    /// A loss that is not finite leaves the network as it is. The optimiser's numbers are not checked
+    /// here; [`fit`](Self::fit) does so.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
         *self.tape.input_mut() = *x;
@@ -96,7 +102,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     ///
     /// Before anything is changed, if the optimiser's numbers make no sense, there is nothing to
     /// do, or inputs and targets are not of one length. [`Error::Diverged`] as soon as a loss is
-    /// not finite; the network is then as it was before that batch.
+    /// not finite; the network is then as it was before that batch. What the very last step does to
+    /// the network shows in no loss of this run: [`evaluate`](Self::evaluate) tells.
     pub fn fit<R: Rng + ?Sized>(
         &mut self,
         x: &[Row<N::In>],
@@ -122,10 +129,11 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
             let mut left = x.len();
             while left > 0 {
                 let size = left.min(B);
+                let mut index = 0;
                 left -= size;
-                // A last batch that is not full is filled up with samples that count for nothing.
+                // A last batch that is not full is filled up with a sample that counts for nothing more.
                 for (input, target) in self.tape.input_mut().iter_mut().zip(&mut targets) {
-                    let index = order.next().unwrap_or(0);
+                    index = order.next().unwrap_or(index);
                     if let (Some(x), Some(y)) = (x.get(index), y.get(index)) {
                         (*input, *target) = (*x, *y);
                     }

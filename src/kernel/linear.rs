@@ -133,11 +133,17 @@ pub(crate) fn backward<
     }
 }
 
+/// Whether the target can have vectors.
+const VECTORS: bool = cfg!(all(
+    feature = "simd",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
+));
+
 /// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
 const PANEL: usize = 64;
 
 /// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
-pub(crate) type Transposed<T, const OUT: usize> = [[T; if cfg!(feature = "simd") { PANEL } else { 0 }]; OUT];
+pub(crate) type Transposed<T, const OUT: usize> = [[T; if VECTORS { PANEL } else { 0 }]; OUT];
 
 /// Transposes the weights of a panel, updates them, and then turns its `x` into `dx`.
 #[inline(always)]

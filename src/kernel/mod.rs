@@ -6,7 +6,7 @@
 //!
 //! | machine | instruction sets |
 //! |---|---|
-//! | x86-64 | AVX-512, else AVX2 with FMA, else SSE2, chosen at run time |
+//! | x86-64 | AVX-512 and AVX2 with FMA, as the features `avx512` and `avx2` compile them in and the machine has them, else SSE2 |
 //! | AArch64 | NEON |
 //! | WebAssembly | simd128, where it is compiled in |
 //! | all others, and without the feature `simd` | [`Scalar`] |
@@ -26,8 +26,8 @@ pub use scalar::Scalar;
 
 /// An instruction set, as arithmetic on vectors of [`LANES`](Self::LANES) elements.
 ///
-/// Passed by value, and empty: holding one is the proof that the machine has it. Every operation
-/// works lane by lane.
+/// Passed by value, and empty: holding one is the proof that the machine has it. Operations work
+/// lane by lane, unless they say otherwise.
 pub trait Isa<T>: Copy {
     /// A vector register.
     type V: Copy;

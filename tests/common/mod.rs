@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use approx::assert_relative_eq;
-use constnet::{Elem, Features, Layer, Loss, Mse, Row, Sequential, Shape, Tape, Zeroed, kernel::Isa};
+use constnet::{Elem, Features, Feeds, Layer, Loss, Mse, Row, Sequential, Shape, Tape, Zeroed, kernel::Isa};
 use rand::{Rng, SeedableRng, distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
 
@@ -118,6 +118,7 @@ pub(crate) fn moved(values: &[f64], index: usize, by: f64) -> Vec<f64> {
 pub(crate) fn check_network<L, const D: usize, const B: usize>(seed: u64)
 where
     L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+    L::In: Feeds<L::In, Sequential<L>, Sequential<L>>,
 {
     let what = format!("{} layers, {D} outputs, batch {B}", L::LAYERS);
     let rng = &mut rng(seed);
