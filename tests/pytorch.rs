@@ -7,7 +7,7 @@ mod common;
 mod networks;
 
 use common::{flat, rows_of, set_flat};
-use constnet::{Layer, Linear, Mse, Relu, Row, Sequential, Sgd, Shape, Tape, Trainer, Zeroed, mlp};
+use constnet::{Feeds, Layer, Linear, Mse, Relu, Row, Sequential, Sgd, Shape, Tape, Trainer, Zeroed, mlp};
 
 /// What was recorded, each tensor row by row and the parameters in PyTorch's order.
 struct Case {
@@ -43,6 +43,7 @@ fn check<L, const B: usize>(case: &Case)
 where
     L: Layer<In: Shape<Elem = f64>, Out: Shape<Elem = f64>>,
     Mse: constnet::Loss<L::Out, Target = Row<L::Out>>,
+    L::In: Feeds<L::In, Sequential<L>, Sequential<L>>,
 {
     let x = rows_of::<L::In, B>(case.x);
     let y = rows_of::<L::Out, B>(case.y);
