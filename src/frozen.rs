@@ -2,11 +2,7 @@
 
 use core::{fmt, marker::PhantomData};
 
-use rand::Rng;
-
-use crate::{
-    Activation, Elem, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed, kernel::Isa,
-};
+use crate::{Activation, Elem, Layer, Row, Rule, Shape, Unwanted, Zeroed, kernel::Isa};
 
 /// A network whose weights are fixed, and where it lies: in a `static`, say, and so in flash.
 pub trait Fixed: 'static {
@@ -164,30 +160,6 @@ impl<F: Fixed> Layer for Frozen<F> {
         _: U,
         _: [&mut Self; S],
     ) {
-    }
-
-    #[inline(always)]
-    fn update<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize>(
-        &mut self,
-        _: I,
-        _: U,
-        _: &Self,
-        _: [&mut Self; S],
-    ) {
-    }
-
-    fn init<R: Rng + ?Sized>(&mut self, _: &mut R) {}
-
-    fn tensors(&self) -> usize {
-        0
-    }
-
-    fn parameter(&self, _: usize) -> Option<Parameter<'_, Elem<Self>>> {
-        None
-    }
-
-    fn parameter_mut(&mut self, _: usize) -> Option<ParameterMut<'_, Elem<Self>>> {
-        None
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -102,26 +102,41 @@ pub trait Layer: Zeroed {
         state: [&mut Self; S],
     );
 
+    // What follows is left as it is by a layer without parameters.
+
     /// Updates every parameter by the rule, given the whole gradient.
+    #[inline(always)]
     fn update<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize>(
         &mut self,
         isa: I,
         rule: U,
         gradient: &Self,
         state: [&mut Self; S],
-    );
+    ) {
+        let _ = (isa, rule, gradient, state);
+    }
 
     /// Draws new parameters; see [`He`](crate::He).
-    fn init<R: Rng + ?Sized>(&mut self, rng: &mut R);
+    fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {
+        let _ = rng;
+    }
 
     /// How many parameter tensors there are: two for each [`Linear`](crate::Linear).
-    fn tensors(&self) -> usize;
+    fn tensors(&self) -> usize {
+        0
+    }
 
     /// The parameter tensor of this number, counted from 0 in PyTorch's order.
-    fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<Self>>>;
+    fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<Self>>> {
+        let _ = index;
+        None
+    }
 
     /// The parameter tensor of this number, to be changed.
-    fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<Self>>>;
+    fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<Self>>> {
+        let _ = index;
+        None
+    }
 
     /// Writes a line about each layer, as PyTorch's `print(model)` does.
     ///

@@ -48,6 +48,12 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
         [at / OUT, at % OUT]
     }
 
+    /// The same, if there is such a weight; else what lies there would be another one.
+    fn checked_place(o: usize, i: usize) -> [usize; 2] {
+        assert!(o < OUT && i < IN, "there is no weight ({o}, {i}) in a layer of shape ({OUT}, {IN})");
+        Self::place(o, i)
+    }
+
     /// The weights, of shape `(OUT, IN)` as in PyTorch.
     #[must_use]
     pub fn weight(&self) -> [[T; IN]; OUT] {
@@ -61,8 +67,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
     /// If there is no such output or input.
     #[must_use]
     pub fn weight_at(&self, o: usize, i: usize) -> T {
-        assert!(o < OUT && i < IN, "there is no weight ({o}, {i}) in a layer of shape ({OUT}, {IN})");
-        let [row, column] = Self::place(o, i);
+        let [row, column] = Self::checked_place(o, i);
         self.weight[row][column]
     }
 
@@ -72,8 +77,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
     ///
     /// If there is no such output or input.
     pub fn weight_at_mut(&mut self, o: usize, i: usize) -> &mut T {
-        assert!(o < OUT && i < IN, "there is no weight ({o}, {i}) in a layer of shape ({OUT}, {IN})");
-        let [row, column] = Self::place(o, i);
+        let [row, column] = Self::checked_place(o, i);
         &mut self.weight[row][column]
     }
 

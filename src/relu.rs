@@ -2,11 +2,9 @@
 
 use core::{fmt, marker::PhantomData};
 
-use rand::Rng;
-
 use crate::{
-    Activation, Element, Features, Layer, Parameter, ParameterMut, Row, Rule, Zeroed,
-    activation::forward_all, kernel::Isa, layer::line,
+    Activation, Element, Features, Layer, Row, Rule, Zeroed, activation::forward_all, kernel::Isa,
+    layer::line,
 };
 
 /// The rectified linear unit on `N` features: `a = max(0, z)`.
@@ -139,23 +137,6 @@ impl<const N: usize, T: Element> Layer for Relu<N, T> {
         _: U,
         _: [&mut Self; S],
     ) {
-    }
-
-    #[inline(always)]
-    fn update<I: Isa<T>, U: Rule<T, S>, const S: usize>(&mut self, _: I, _: U, _: &Self, _: [&mut Self; S]) {}
-
-    fn init<R: Rng + ?Sized>(&mut self, _: &mut R) {}
-
-    fn tensors(&self) -> usize {
-        0
-    }
-
-    fn parameter(&self, _: usize) -> Option<Parameter<'_, T>> {
-        None
-    }
-
-    fn parameter_mut(&mut self, _: usize) -> Option<ParameterMut<'_, T>> {
-        None
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
