@@ -23,6 +23,35 @@ pub enum Error<T> {
         /// How many targets.
         targets: usize,
     },
+    /// A target is not a number that the loss can compare with.
+    Target {
+        /// Which sample, counted from 0.
+        sample: usize,
+        /// Which of its features, counted from 0.
+        feature: usize,
+        /// The target.
+        value: T,
+        /// What it should have been.
+        expected: &'static str,
+    },
+    /// A target is a class that the network has no output for.
+    Class {
+        /// Which sample, counted from 0.
+        sample: usize,
+        /// The target.
+        class: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// The probabilities of a target do not sum to one.
+    ProbabilitySum {
+        /// Which sample, counted from 0.
+        sample: usize,
+        /// What they sum to.
+        sum: T,
+    },
+    /// The `delta` of [`Huber`](crate::Huber) is not a positive finite number.
+    HuberDelta(T),
     /// The loss stopped being finite. The network is as it was before the step that would have
     /// followed.
     Diverged {
@@ -43,6 +72,18 @@ impl<T: Element> fmt::Display for Error<T> {
             Self::NoSamples => write!(f, "the data set is empty: expected at least 1 sample"),
             Self::Lengths { inputs, targets } => {
                 write!(f, "{inputs} inputs have {targets} targets: expected as many of one as of the other")
+            }
+            Self::Target { sample, feature, value, expected } => {
+                write!(f, "target {feature} of sample {sample} is {value}: expected {expected}")
+            }
+            Self::Class { sample, class, classes } => {
+                write!(f, "sample {sample} is of class {class}: expected a class below {classes}")
+            }
+            Self::ProbabilitySum { sample, sum } => {
+                write!(f, "the probabilities of sample {sample} sum to {sum}: expected 1")
+            }
+            Self::HuberDelta(delta) => {
+                write!(f, "delta of the Huber loss is {delta}: expected a positive, finite number")
             }
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(

@@ -44,7 +44,7 @@ pub use frozen::{Data, Fixed, Frozen};
 pub use init::He;
 pub use layer::{Elem, Layer};
 pub use linear::Linear;
-pub use loss::{Loss, Mse};
+pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
 pub use optim::{Optimizer, Rule, Sgd};
 pub use parameter::{Parameter, ParameterMut};
 pub use relu::Relu;

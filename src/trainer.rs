@@ -77,8 +77,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
 
     /// One step on one batch: forward, loss, backward, update. Gives the loss before the update.
     ///
-    /// A loss that is not finite leaves the network as it is. The optimiser's numbers are not checked
-    /// here; [`fit`](Self::fit) does so.
+    /// A loss that is not finite leaves the network as it is, and so does a target that the loss cannot
+    /// be computed for. The optimiser's numbers are not checked here; [`fit`](Self::fit) does so.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
         *self.tape.input_mut() = *x;
@@ -101,7 +101,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// # Errors
     ///
     /// Before anything is changed, if the optimiser's numbers make no sense, there is nothing to
-    /// do, or inputs and targets are not of one length. [`Error::Diverged`] as soon as a loss is
+    /// do, inputs and targets are not of one length, or the loss refuses a target. [`Error::Diverged`] as soon as a loss is
     /// not finite; the network is then as it was before that batch. What the very last step does to
     /// the network shows in no loss of this run: [`evaluate`](Self::evaluate) tells.
     pub fn fit<R: Rng + ?Sized>(
@@ -120,6 +120,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
             return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
         }
         let [first, ..] = y else { return Err(Error::NoSamples) };
+        self.criterion.check(y)?;
         let mut targets = [*first; B];
         let mut last_loss = None;
         let mut mean = Elem::<N>::ZERO;
@@ -156,7 +157,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     ///
     /// # Errors
     ///
-    /// If there are no samples, or inputs and targets are not of one length.
+    /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
         if x.len() != y.len() {
             return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
@@ -164,6 +165,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
         if x.is_empty() {
             return Err(Error::NoSamples);
         }
+        self.criterion.check(y)?;
         let mut sum = Elem::<N>::ZERO;
         for (x, y) in x.chunks(B).zip(y.chunks(B)) {
             for (input, x) in self.tape.input_mut().iter_mut().zip(x) {

@@ -1,26 +1,7 @@
-//! What is minimised: the mean squared error.
+//! The mean squared error.
 
-use crate::{Element, Row, Shape, Zeroed, kernel::Isa};
-
-/// How wrong predictions are: one number, and its gradient.
-///
-/// The value is averaged over the batch; the gradient is that of each sample, `B` times the
-/// gradient of the value, because the layers divide by `B` in their backward pass.
-pub trait Loss<S: Shape> {
-    /// What a prediction is compared with: another row, say, or a class.
-    type Target: Copy;
-
-    /// The loss of as many predictions as there are targets.
-    fn value<I: Isa<S::Elem>>(&self, isa: I, y_hat: &[Row<S>], y: &[Self::Target]) -> S::Elem;
-
-    /// The loss, with each prediction replaced by its sample's gradient.
-    fn value_and_gradient<I: Isa<S::Elem>>(
-        &self,
-        isa: I,
-        y_hat: &mut [Row<S>],
-        y: &[Self::Target],
-    ) -> S::Elem;
-}
+use super::{Loss, check_finite};
+use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 
 /// The mean squared error, as PyTorch's `nn.MSELoss()`.
 ///
@@ -82,6 +63,10 @@ impl Mse {
 
 impl<S: Shape> Loss<S> for Mse {
     type Target = Row<S>;
+
+    fn check(&self, y: &[Row<S>]) -> Result<(), Error<S::Elem>> {
+        check_finite::<S>(y)
+    }
 
     #[inline(always)]
     fn value<I: Isa<S::Elem>>(&self, isa: I, y_hat: &[Row<S>], y: &[Row<S>]) -> S::Elem {

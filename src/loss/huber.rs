@@ -1,0 +1,117 @@
+//! Squares for small errors, absolute values for large ones.
+
+use super::{Loss, check_finite};
+use crate::{Element, Error, Row, Shape, kernel::Isa};
+
+/// Half the square of small errors, a straight line for large ones, as PyTorch's `nn.HuberLoss()`.
+///
+/// | quantity | shape | rule |
+/// |---|---|---|
+/// | `ŷ`, `y` | `(B, D)` | predictions and targets, `d = ŷ − y` |
+/// | loss | scalar | the mean over all `B·D` elements of `d² / 2` where `\|d\| < δ`, else `δ (\|d\| − δ / 2)` |
+/// | gradient | `(B, D)` | `d` limited to `−δ` and `δ`, divided by `D`, per sample |
+///
+/// # Examples
+///
+/// ```
+/// use constnet::Huber;
+///
+/// let y_hat = [[3.0, 2.0], [1.0, 4.5]];
+/// let y = [[2.0, 0.0], [1.0, 5.0]];
+/// assert_eq!(Huber { delta: 1.0 }.forward(&y_hat, &y), (0.5 + 1.5 + 0.0 + 0.125) / 4.0);
+/// assert_eq!(Huber { delta: 1.0 }.backward(&y_hat, &y), [[0.5, 0.5], [0.0, -0.25]]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber<T = f32> {
+    /// `δ`, where the square becomes a line: positive and finite.
+    pub delta: T,
+}
+
+/// `δ = 1`, as in PyTorch.
+impl<T: Element> Default for Huber<T> {
+    fn default() -> Self {
+        Self { delta: T::ONE }
+    }
+}
+
+impl<T: Element> Huber<T> {
+    /// The mean over all elements of `d² / 2` where `|d| < δ`, else `δ (|d| − δ / 2)`.
+    #[must_use]
+    pub fn forward<const D: usize, const B: usize>(self, y_hat: &[[T; D]; B], y: &[[T; D]; B]) -> T {
+        let half = T::from_f64(0.5);
+        let mut sum = T::ZERO;
+        for (y_hat, y) in y_hat.as_flattened().iter().zip(y.as_flattened()) {
+            let error = (*y_hat - *y).abs();
+            sum = sum
+                + if error < self.delta {
+                    half * error * error
+                } else {
+                    self.delta * (error - half * self.delta)
+                };
+        }
+        sum / T::from_count(B * D)
+    }
+
+    /// `ŷ − y`, limited to `−δ` and `δ`, divided by `D`.
+    #[must_use]
+    pub fn backward<const D: usize, const B: usize>(
+        self,
+        y_hat: &[[T; D]; B],
+        y: &[[T; D]; B],
+    ) -> [[T; D]; B] {
+        let scale = T::from_count(D).recip();
+        let mut gradient = *y_hat;
+        for (g, y) in gradient.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
+            *g = (*g - *y).max(-self.delta).min(self.delta) * scale;
+        }
+        gradient
+    }
+
+    /// `c`, the difference limited to `−δ` and `δ`, which is the derivative; NaN stays NaN.
+    #[inline(always)]
+    fn limit<I: Isa<T>>(self, isa: I, diff: I::V) -> I::V {
+        let (least, most) = (isa.splat(-self.delta), isa.splat(self.delta));
+        let not_above = isa.select(isa.lt(most, diff), most, diff);
+        isa.select(isa.lt(diff, least), least, not_above)
+    }
+}
+
+/// With `c` the limited difference, both pieces of the loss are `c (d − c / 2)`.
+impl<T: Element, S: Shape<Elem = T>> Loss<S> for Huber<T> {
+    type Target = Row<S>;
+
+    fn check(&self, y: &[Row<S>]) -> Result<(), Error<T>> {
+        if !(self.delta.is_finite() && self.delta > T::ZERO) {
+            return Err(Error::HuberDelta(self.delta));
+        }
+        check_finite::<S>(y)
+    }
+
+    #[inline(always)]
+    fn value<I: Isa<T>>(&self, isa: I, y_hat: &[Row<S>], y: &[Row<S>]) -> T {
+        let (y_hat, y) = (S::flatten(y_hat), S::flatten(y));
+        let minus_half = isa.splat(T::from_f64(-0.5));
+        let mut sum = isa.splat(T::ZERO);
+        for (y_hat, y) in y_hat.chunks(I::LANES).zip(y.chunks(I::LANES)) {
+            let diff = isa.sub(isa.load(y_hat), isa.load(y));
+            let limited = self.limit(isa, diff);
+            sum = isa.mul_add(limited, isa.mul_add(minus_half, limited, diff), sum);
+        }
+        isa.sum(sum) / T::from_count(y.len())
+    }
+
+    #[inline(always)]
+    fn value_and_gradient<I: Isa<T>>(&self, isa: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> T {
+        let (y_hat, y) = (S::flatten_mut(y_hat), S::flatten(y));
+        let scale = isa.splat(T::from_count(S::LEN).recip());
+        let minus_half = isa.splat(T::from_f64(-0.5));
+        let mut sum = isa.splat(T::ZERO);
+        for (y_hat, y) in y_hat.chunks_mut(I::LANES).zip(y.chunks(I::LANES)) {
+            let diff = isa.sub(isa.load(y_hat), isa.load(y));
+            let limited = self.limit(isa, diff);
+            sum = isa.mul_add(limited, isa.mul_add(minus_half, limited, diff), sum);
+            isa.store(y_hat, isa.mul(limited, scale));
+        }
+        isa.sum(sum) / T::from_count(y.len())
+    }
+}
