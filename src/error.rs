@@ -23,14 +23,34 @@ pub enum Error<T> {
         /// How many targets.
         targets: usize,
     },
-    /// The loss stopped being finite. The network is as it was before the step that would have
-    /// followed.
+    /// The validation data has no samples.
+    NoValidationSamples,
+    /// There are more validation inputs than validation targets, or fewer.
+    ValidationLengths {
+        /// How many inputs.
+        inputs: usize,
+        /// How many targets.
+        targets: usize,
+    },
+    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::Fit::run) says what the
+    /// network is then.
     Diverged {
         /// The epoch, counted from 0.
         epoch: usize,
         /// The loss of the last batch before that was finite.
         last_loss: Option<T>,
     },
+}
+
+impl<T> Error<T> {
+    /// What is wrong with a data set, said of the validation data.
+    pub(crate) fn of_validation(self) -> Self {
+        match self {
+            Self::NoSamples => Self::NoValidationSamples,
+            Self::Lengths { inputs, targets } => Self::ValidationLengths { inputs, targets },
+            other => other,
+        }
+    }
 }
 
 impl<T: Element> fmt::Display for Error<T> {
@@ -44,10 +64,19 @@ impl<T: Element> fmt::Display for Error<T> {
             Self::Lengths { inputs, targets } => {
                 write!(f, "{inputs} inputs have {targets} targets: expected as many of one as of the other")
             }
+            Self::NoValidationSamples => {
+                write!(f, "the validation set is empty: expected at least 1 sample, or no validation")
+            }
+            Self::ValidationLengths { inputs, targets } => {
+                write!(
+                    f,
+                    "{inputs} validation inputs have {targets} targets: expected as many of one as of the other"
+                )
+            }
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(
                     f,
-                    "the loss stopped being finite in epoch {epoch}; it was {loss:.4e} before: try a smaller learning rate"
+                    "the loss or the network stopped being finite in epoch {epoch}; it was {loss:.4e} before: try a smaller learning rate"
                 )
             }
             Self::Diverged { epoch, last_loss: None } => {
