@@ -172,7 +172,7 @@ pub type Net<const HIDDEN: usize> = mlp![FEATURES, HIDDEN, TARGETS];
 ///
 /// # Errors
 ///
-/// Those of [`Trainer::fit`].
+/// Those of [`Fit::run`](crate::Fit::run).
 ///
 /// # Examples
 ///
@@ -197,7 +197,7 @@ pub fn train<const HIDDEN: usize, const BATCH: usize, R: Rng + ?Sized>(
 ///
 /// # Errors
 ///
-/// Those of [`Trainer::fit`].
+/// Those of [`Fit::run`](crate::Fit::run).
 ///
 /// # Examples
 ///
@@ -225,13 +225,13 @@ where
     let mut trainer = Trainer::<N, Sgd, BATCH>::new(N::ZERO, Sgd { lr: config.lr });
     trainer.net.init(rng);
     let mut losses = Losses::new();
-    let last_loss = trainer.fit(&task.x, &task.y, config.epochs, rng, |epoch, loss| {
-        losses.push(epoch, loss);
-        each_epoch(epoch, loss);
+    let last = trainer.fit(&task.x, &task.y).epochs(config.epochs).run(rng, |epoch, _| {
+        losses.push(epoch.number, epoch.loss);
+        each_epoch(epoch.number, epoch.loss);
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
     if !final_mse.is_finite() {
-        return Err(Error::Diverged { epoch: config.epochs - 1, last_loss: Some(last_loss) });
+        return Err(Error::Diverged { epoch: last.number, last_loss: Some(last.loss) });
     }
     Ok(Outcome { net: trainer.net, losses, final_mse })
 }

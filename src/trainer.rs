@@ -1,16 +1,15 @@
-//! Whole training steps in place, and training runs over a data set.
+//! Whole training steps in place.
 
 use core::fmt;
 
 use num_traits::Float;
-use rand::Rng;
 
 use crate::{
-    Activation, Elem, Element, Error, Layer, Loss, Mse, Optimizer, Row, Shape, Tape, Unwanted, Zeroed,
+    Activation, Elem, Element, Error, Fit, Layer, Loss, Mse, Optimizer, Row, Shape, Tape, Unwanted, Zeroed,
     activation::backward_all,
+    fit::check,
     kernel::{Dispatch, Isa, Kernel},
     sequential::Forward,
-    shuffle::Permutation,
 };
 
 /// A network in training: with its optimiser, the optimiser's state and the workspace of a step.
@@ -30,7 +29,7 @@ use crate::{
 ///
 /// let x = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 /// let y = [[0.0], [1.0], [1.0], [0.0]];
-/// let loss = trainer.fit(&x, &y, 2000, &mut rng, |_, _| {})?;
+/// let loss = trainer.fit(&x, &y).epochs(2000).run(&mut rng, |_, _| {})?.loss;
 /// assert!(loss < 1e-3);
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
@@ -56,7 +55,7 @@ pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// What is minimised.
     pub criterion: C,
     state: Opt::State<N>,
-    tape: Tape<N, B>,
+    pub(crate) tape: Tape<N, B>,
 }
 
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {
@@ -78,7 +77,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// One step on one batch: forward, loss, backward, update. Gives the loss before the update.
     ///
     /// A loss that is not finite leaves the network as it is, and so does a target that the loss cannot
-    /// be computed for. The optimiser's numbers are not checked here; [`fit`](Self::fit) does so.
+    /// be computed for. The optimiser's numbers are not checked here; [`Fit::run`] does so.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
         *self.tape.input_mut() = *x;
@@ -87,70 +86,14 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
 
     /// A step on the inputs that the tape already holds, the first `y.len()` of them.
     #[inline]
-    fn step_on(&mut self, y: &[C::Target]) -> Elem<N> {
+    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N> {
         Elem::<N>::dispatch(Step { trainer: self, y })
     }
 
-    /// Trains for so many epochs. In each, every sample is taken once, in a new random order, in
-    /// batches of `B` and a last one of what remains, each averaged over its own size.
-    ///
-    /// `each_epoch` is told the epoch, counted from 0, and its loss: the mean over all samples,
-    /// each at the time of its step. The last one is returned. No memory is needed for the order,
-    /// however long the data set is.
-    ///
-    /// # Errors
-    ///
-    /// Before anything is changed, if the optimiser's numbers make no sense, there is nothing to
-    /// do, inputs and targets are not of one length, or the loss refuses a target. [`Error::Diverged`] as soon as a loss is
-    /// not finite; the network is then as it was before that batch. What the very last step does to
-    /// the network shows in no loss of this run: [`evaluate`](Self::evaluate) tells.
-    pub fn fit<R: Rng + ?Sized>(
-        &mut self,
-        x: &[Row<N::In>],
-        y: &[C::Target],
-        epochs: usize,
-        rng: &mut R,
-        mut each_epoch: impl FnMut(usize, Elem<N>),
-    ) -> Result<Elem<N>, Error<Elem<N>>> {
-        self.optimizer.check()?;
-        if epochs == 0 {
-            return Err(Error::NoEpochs);
-        }
-        if x.len() != y.len() {
-            return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
-        }
-        let [first, ..] = y else { return Err(Error::NoSamples) };
-        self.criterion.check(y)?;
-        let mut targets = [*first; B];
-        let mut last_loss = None;
-        let mut mean = Elem::<N>::ZERO;
-        for epoch in 0..epochs {
-            let mut sum = Elem::<N>::ZERO;
-            let mut order = Permutation::new(x.len(), rng);
-            let mut left = x.len();
-            while left > 0 {
-                let size = left.min(B);
-                let mut index = 0;
-                left -= size;
-                // A last batch that is not full is filled up with a sample that counts for nothing more.
-                for (input, target) in self.tape.input_mut().iter_mut().zip(&mut targets) {
-                    index = order.next().unwrap_or(index);
-                    if let (Some(x), Some(y)) = (x.get(index), y.get(index)) {
-                        (*input, *target) = (*x, *y);
-                    }
-                }
-                let (counted, _) = targets.split_at(size);
-                let loss = self.step_on(counted);
-                if !loss.is_finite() {
-                    return Err(Error::Diverged { epoch, last_loss });
-                }
-                last_loss = Some(loss);
-                sum = sum + loss * Elem::<N>::from_count(size);
-            }
-            mean = sum / Elem::<N>::from_count(x.len());
-            each_epoch(epoch, mean);
-        }
-        Ok(mean)
+    /// A training run over a data set of any length: one epoch of mini-batches in random order,
+    /// unless [`Fit`] is told more. It starts by [`run`](Fit::run).
+    pub const fn fit<'a>(&'a mut self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Fit<'a, N, Opt, B, C> {
+        Fit::new(self, x, y)
     }
 
     /// The loss over a data set of any length; nothing is changed but the workspace.
@@ -159,13 +102,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     ///
     /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
-        if x.len() != y.len() {
-            return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
-        }
-        if x.is_empty() {
-            return Err(Error::NoSamples);
-        }
-        self.criterion.check(y)?;
+        check(&self.criterion, x, y)?;
         let mut sum = Elem::<N>::ZERO;
         for (x, y) in x.chunks(B).zip(y.chunks(B)) {
             for (input, x) in self.tape.input_mut().iter_mut().zip(x) {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{bits, rng};
-use constnet::{Error, He, Relu, Sequential, Sgd, Trainer, mlp};
+use constnet::{DataError, Error, He, Relu, Sequential, Sgd, Trainer, mlp};
 use rand::RngExt;
 
 type Net = mlp![2, 8, 1];
@@ -19,7 +19,8 @@ fn assert_refused(lr: f32, x: &[[f32; 2]], y: &[[f32; 1]], epochs: usize, error:
     let mut trainer = trainer(lr);
     let before = bits(&trainer.net);
     let mut random = rng(1);
-    let refused = trainer.fit(x, y, epochs, &mut random, |_, _| panic!("an epoch was trained"));
+    let run = trainer.fit(x, y).epochs(epochs);
+    let refused = run.run(&mut random, |_, _| -> () { unreachable!("an epoch was trained") });
     assert_eq!(refused, Err(error));
     assert_eq!(error.to_string(), text);
     assert_eq!(bits(&trainer.net), before, "the network changed");
@@ -33,7 +34,7 @@ fn learning_rates() {
         let text = format!("the learning rate is {named}: expected a positive, finite number");
         assert_refused(lr, &X, &Y, 1, Error::LearningRate(lr), &text);
     }
-    let error = trainer(f32::NAN).fit(&X, &Y, 1, &mut rng(1), |_, _| {});
+    let error = trainer(f32::NAN).fit(&X, &Y).run(&mut rng(1), |_, _| {});
     assert!(matches!(error, Err(Error::LearningRate(lr)) if lr.is_nan()), "{error:?}");
     let text = error.map_err(|error| error.to_string());
     assert_eq!(text, Err("the learning rate is NaN: expected a positive, finite number".into()));
@@ -47,17 +48,17 @@ fn no_epochs() {
 #[test]
 fn no_samples() {
     let text = "the data set is empty: expected at least 1 sample";
-    assert_refused(0.1, &[], &[], 1, Error::NoSamples, text);
-    assert_eq!(trainer(0.1).evaluate(&[], &[]), Err(Error::NoSamples));
+    assert_refused(0.1, &[], &[], 1, DataError::NoSamples.into(), text);
+    assert_eq!(trainer(0.1).evaluate(&[], &[]), Err(DataError::NoSamples.into()));
 }
 
 #[test]
 fn lengths() {
-    let error = Error::Lengths { inputs: 3, targets: 2 };
+    let error = Error::Data(DataError::Lengths { inputs: 3, targets: 2 });
     let text = "3 inputs have 2 targets: expected as many of one as of the other";
     assert_refused(0.1, &X, &Y[..2], 1, error, text);
     assert_eq!(trainer(0.1).evaluate(&X, &Y[..2]), Err(error));
-    assert_eq!(trainer(0.1).evaluate(&X, &[]), Err(Error::Lengths { inputs: 3, targets: 0 }));
+    assert_eq!(trainer(0.1).evaluate(&X, &[]), Err(DataError::Lengths { inputs: 3, targets: 0 }.into()));
 }
 
 /// One sample, and wrong from the start: there is no loss to name that was finite before.
@@ -67,7 +68,7 @@ fn input_that_is_not_a_number() {
         let mut trainer = trainer(0.1);
         let before = bits(&trainer.net);
         let error = Error::Diverged { epoch: 0, last_loss: None };
-        assert_eq!(trainer.fit(&[[1.0, bad]], &[[1.0]], 5, &mut rng(1), |_, _| {}), Err(error));
+        assert_eq!(trainer.fit(&[[1.0, bad]], &[[1.0]]).run(&mut rng(1), |_, _| {}), Err(error));
         assert_eq!(bits(&trainer.net), before, "the network changed");
         assert_eq!(
             error.to_string(),
@@ -97,13 +98,13 @@ fn divergence() {
     const LR: f32 = 50.0;
     let mut told = Vec::new();
     let mut trainer = trainer(LR);
-    let error = trainer.fit(&X[..1], &Y[..1], 1000, &mut rng(1), |_, loss| told.push(loss));
+    let error = trainer.fit(&X[..1], &Y[..1]).epochs(1000).run(&mut rng(1), |epoch, _| told.push(epoch.loss));
     let &[.., last] = &told[..] else { panic!("the first loss was not finite") };
     let expected = Error::Diverged { epoch: told.len(), last_loss: Some(last) };
     assert_eq!(error, Err(expected));
     assert!(told.iter().all(|loss| loss.is_finite()));
     let text = format!(
-        "the loss stopped being finite in epoch {}; it was {last:.4e} before: try a smaller learning rate",
+        "the loss or the network stopped being finite in epoch {}; it was {last:.4e} before: try a smaller learning rate",
         told.len()
     );
     assert_eq!(expected.to_string(), text);
@@ -125,10 +126,10 @@ const SAME: f32 = 1e-3;
 #[test]
 fn network_after_divergence() {
     let mut trainer = trainer(1e30);
-    let error = trainer.fit(&X[..2], &Y[..2], 10, &mut rng(1), |_, _| {});
+    let error = trainer.fit(&X[..2], &Y[..2]).epochs(10).run(&mut rng(1), |_, _| {});
     assert!(matches!(error, Err(Error::Diverged { epoch: 1, last_loss: Some(_) })), "{error:?}");
     let mut once = self::trainer(1e30);
-    assert!(once.fit(&X[..2], &Y[..2], 1, &mut rng(1), |_, _| {}).is_ok());
+    assert!(once.fit(&X[..2], &Y[..2]).run(&mut rng(1), |_, _| {}).is_ok());
     assert_eq!(bits(&trainer.net), bits(&once.net));
     assert!(common::flat(&trainer.net).iter().all(|p| p.is_finite()));
 }

@@ -171,7 +171,7 @@ fn training() -> Result<(), constnet::Error<f64>> {
     );
 
     let start = trainer.evaluate(&x, &y)?;
-    trainer.fit(&x, &y, 500, rng, |_, _| {})?;
+    trainer.fit(&x, &y).epochs(500).run(rng, |_, _| {})?;
     let end = trainer.evaluate(&x, &y)?;
     assert!(end < FALL * start, "the loss went from {start} to {end}");
     let (first, second) = layers(&trainer.net);

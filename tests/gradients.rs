@@ -161,7 +161,7 @@ fn a_run_with_a_partial_batch_is_its_steps_by_hand() -> Result<(), constnet::Err
     let mut trainer = Trainer::<_, _, 8, _>::with_criterion(net, SGD, Recorder::default());
     let numbered: Vec<Numbered> = y.iter().copied().enumerate().collect();
     let mut told = Vec::new();
-    trainer.fit(&x, &numbered, 3, rng, |epoch, loss| told.push((epoch, loss)))?;
+    trainer.fit(&x, &numbered).epochs(3).run(rng, |epoch, _| told.push((epoch.number, epoch.loss)))?;
 
     let batches = trainer.criterion.batches.borrow();
     let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();

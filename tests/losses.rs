@@ -8,8 +8,8 @@ mod recorded;
 
 use common::{assert_derivatives, bits, rng, rows, rows_of};
 use constnet::{
-    BceWithLogits, CrossEntropy, Element, Error, Features, He, Huber, L1, Loss, Mse, Row, Sgd, Shape,
-    SoftCrossEntropy, Trainer,
+    BceWithLogits, CrossEntropy, DataError, Element, Error, Features, He, Huber, L1, Loss, Mse, Row, Sgd,
+    Shape, SoftCrossEntropy, Trainer,
     kernel::{Dispatch, Isa, Kernel, Scalar},
     mlp,
 };
@@ -288,7 +288,8 @@ fn assert_refused<L: Loss<Features<3>>>(loss: L, y: &[L::Target; 3], error: Erro
         Trainer::with_criterion(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
     let before = bits(&trainer.net);
     let mut random = rng(1);
-    assert_eq!(trainer.fit(&X, y, 1, &mut random, |_, _| panic!("an epoch was trained")), Err(error));
+    let run = trainer.fit(&X, y).run(&mut random, |_, _| -> () { panic!("an epoch was trained") });
+    assert_eq!(run, Err(error));
     assert_eq!(trainer.evaluate(&X, y), Err(error));
     assert_eq!(error.to_string(), text);
     assert_eq!(bits(&trainer.net), before, "the network changed");
@@ -310,7 +311,7 @@ fn classes_out_of_range() {
     for class in [3, 4, usize::MAX] {
         let y = [0, 2, class];
         let text = format!("sample 2 is of class {class}: expected a class below 3");
-        assert_refused(CrossEntropy, &y, Error::Class { sample: 2, class, classes: 3 }, &text);
+        assert_refused(CrossEntropy, &y, DataError::Class { sample: 2, class, classes: 3 }.into(), &text);
         assert_no_step(CrossEntropy, &y);
     }
 }
@@ -319,7 +320,7 @@ fn classes_out_of_range() {
 fn probabilities_that_do_not_sum_to_one() {
     let certain = [1.0, 0.0, 0.0];
     for (row, sum) in [([0.5, 0.25, 0.0], "0.75"), ([1.0, 0.5, 1.0], "2.5"), ([0.0; 3], "0")] {
-        let error = Error::ProbabilitySum { sample: 1, sum: row.iter().sum() };
+        let error = Error::Data(DataError::ProbabilitySum { sample: 1, sum: row.iter().sum() });
         let text = format!("the probabilities of sample 1 sum to {sum}: expected 1");
         assert_refused(SoftCrossEntropy, &[certain, row, certain], error, &text);
     }
@@ -332,7 +333,7 @@ fn targets_that_are_no_probabilities() {
     for value in [-0.5, 1.5, f32::INFINITY] {
         let y = [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, value, 1.0 - value]];
         let expected = "a probability, from 0 to 1";
-        let error = Error::Target { sample: 2, feature: 1, value, expected };
+        let error = Error::Data(DataError::Target { sample: 2, feature: 1, value, expected });
         let text = format!("target 1 of sample 2 is {value}: expected a probability, from 0 to 1");
         assert_refused(SoftCrossEntropy, &y, error, &text);
         assert_refused(BceWithLogits, &y, error, &text);
@@ -343,7 +344,8 @@ fn targets_that_are_no_probabilities() {
 fn targets_that_are_not_finite() {
     for value in [f32::INFINITY, f32::NEG_INFINITY] {
         let y = [[1.0, -2.0, 3.0], [value, 0.0, 0.0], [0.0; 3]];
-        let error = Error::Target { sample: 1, feature: 0, value, expected: "a finite number" };
+        let error =
+            Error::Data(DataError::Target { sample: 1, feature: 0, value, expected: "a finite number" });
         let text = format!("target 0 of sample 1 is {value}: expected a finite number");
         assert_refused(Mse, &y, error, &text);
         assert_refused(L1, &y, error, &text);
@@ -358,7 +360,7 @@ fn targets_that_are_not_numbers() {
         let y = [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, f32::NAN]];
         let error = loss.check(&y);
         assert!(
-            matches!(error, Err(Error::Target { sample: 2, feature: 2, value, .. }) if value.is_nan()),
+            matches!(error, Err(Error::Data(DataError::Target { sample: 2, feature: 2, value, .. })) if value.is_nan()),
             "{error:?}"
         );
         assert_no_step(loss, &y);
@@ -406,7 +408,7 @@ fn each_is_minimised() {
     fn check<L: Loss<Features<3>>>(loss: L, y: [L::Target; 3], goal: f32) {
         let mut trainer: Trainer<mlp![2, 32, 3], _, 3, _> =
             Trainer::with_criterion(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
-        let last = trainer.fit(&X, &y, 1000, &mut rng(1), |_, _| {}).unwrap();
+        let last = trainer.fit(&X, &y).epochs(1000).run(&mut rng(1), |_, _| {}).unwrap().loss;
         assert!(last < goal, "{last}");
     }
     let one_hot = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];

@@ -1,5 +1,7 @@
 //! Nothing allocates: under a counting allocator the count stays 0.
 
+use std::ops::ControlFlow;
+
 use allocation_counter::measure;
 use constnet::{He, Mse, Sequential, Sgd, Tape, Trainer, Zeroed, mlp, synthetic};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
@@ -46,8 +48,8 @@ fn training() {
     let mut trainer = Trainer::<Net, _, 8>::new(Zeroed::ZERO, Sgd { lr: 0.01 });
     trainer.net.init(&mut rng);
     assert_no_allocation("a training run", || {
-        let run = trainer.fit(&task.x, &task.y, 10, &mut rng, |_, _| {});
-        assert!(run.is_ok_and(|loss| loss > 0.0));
+        let run = trainer.fit(&task.x, &task.y).epochs(10).run(&mut rng, |_, _| {});
+        assert!(run.is_ok_and(|last| last.loss > 0.0));
     });
     assert_no_allocation("an evaluation", || {
         let loss = trainer.evaluate(&task.x, &task.y);
@@ -56,9 +58,18 @@ fn training() {
     // Long enough for the other way to shuffle.
     let (x, y) = ([[0.5; 5]; 100], [[0.5; 3]; 100]);
     assert_no_allocation("a training run over more samples", || {
-        assert!(trainer.fit(&x, &y, 2, &mut rng, |_, _| {}).is_ok());
+        assert!(trainer.fit(&x, &y).epochs(2).run(&mut rng, |_, _| {}).is_ok());
+    });
+    let mut best = trainer.net;
+    assert_no_allocation("a run with validation and the best network kept", || {
+        let run = trainer.fit(&x, &y).epochs(3).validate(&task.x, &task.y).keep_best(&mut best);
+        let run = run.run(&mut rng, |_, trainer| {
+            trainer.optimizer.lr *= 0.5;
+            ControlFlow::Continue(())
+        });
+        assert!(run.is_ok_and(|last| last.validation_loss.is_some()));
     });
     assert_no_allocation("an error", || {
-        assert!(trainer.fit(&[], &[], 1, &mut rng, |_, _| {}).is_err());
+        assert!(trainer.fit(&[], &[]).run(&mut rng, |_, _| {}).is_err());
     });
 }

@@ -18,7 +18,7 @@ fn training_runs_of_one_seed_agree() {
         let rng = &mut rng(seed);
         let task = Task::new(rng);
         let mut trainer = Trainer::<mlp![5, 64, 3], _, 8>::new(rng.sample(He), Sgd { lr: 0.03 });
-        assert!(trainer.fit(&task.x, &task.y, 20, rng, |_, _| {}).is_ok());
+        assert!(trainer.fit(&task.x, &task.y).epochs(20).run(rng, |_, _| {}).is_ok());
         bits(&trainer.net)
     };
     assert_eq!(run(0), run(0));
@@ -72,7 +72,7 @@ fn order<const SAMPLES: usize>() -> Result<Vec<usize>, Error<f64>> {
     let net: mlp![f64; 5, 3] = Zeroed::ZERO;
     let mut trainer = Trainer::<_, _, 8, _>::with_criterion(net, Sgd { lr: 0.03 }, Recorder::default());
     let targets: [Numbered; SAMPLES] = std::array::from_fn(|index| (index, [0.0; 3]));
-    trainer.fit(&[[0.0; 5]; SAMPLES], &targets, 1, &mut rng(0), |_, _| {})?;
+    trainer.fit(&[[0.0; 5]; SAMPLES], &targets).run(&mut rng(0), |_, _| {})?;
     Ok(trainer.criterion.batches.take().concat())
 }
 

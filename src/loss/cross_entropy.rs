@@ -3,7 +3,7 @@
 use num_traits::{ConstOne, Float};
 
 use super::{Loss, check_probabilities};
-use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
+use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
 
 /// The cross-entropy of logits and a class, as PyTorch's `nn.CrossEntropyLoss()`.
 ///
@@ -31,14 +31,14 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// A network of ten classes in training, and what an impossible class gets:
 ///
 /// ```
-/// use constnet::{CrossEntropy, Error, Sgd, Trainer, Zeroed, mlp};
+/// use constnet::{CrossEntropy, DataError, Sgd, Trainer, Zeroed, mlp};
 /// use rand::{SeedableRng, rngs::StdRng};
 ///
 /// let mut trainer: Trainer<mlp![2, 8, 3], _, 2, _> =
 ///     Trainer::with_criterion(Zeroed::ZERO, Sgd { lr: 0.1 }, CrossEntropy);
 /// let (x, y) = ([[0.0, 1.0], [1.0, 0.5]], [2, 3]);
-/// let error = trainer.fit(&x, &y, 1, &mut StdRng::seed_from_u64(0), |_, _| {});
-/// assert_eq!(error, Err(Error::Class { sample: 1, class: 3, classes: 3 }));
+/// let error = trainer.fit(&x, &y).run(&mut StdRng::seed_from_u64(0), |_, _| {});
+/// assert_eq!(error, Err(DataError::Class { sample: 1, class: 3, classes: 3 }.into()));
 /// assert_eq!(error.unwrap_err().to_string(), "sample 1 is of class 3: expected a class below 3");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl<S: Shape> Loss<S> for CrossEntropy {
         let classes = S::LEN;
         match y.iter().copied().enumerate().find(|(_, class)| *class >= classes) {
             None => Ok(()),
-            Some((sample, class)) => Err(Error::Class { sample, class, classes }),
+            Some((sample, class)) => Err(DataError::Class { sample, class, classes }.into()),
         }
     }
 
@@ -172,7 +172,7 @@ impl<S: Shape> Loss<S> for SoftCrossEntropy {
         for (sample, y) in y.iter().enumerate() {
             let sum = y.as_ref().iter().fold(S::Elem::ZERO, |sum, y| sum + *y);
             if (sum - S::Elem::ONE).abs() > S::Elem::from_f64(Self::SUM_TOLERANCE) {
-                return Err(Error::ProbabilitySum { sample, sum });
+                return Err(DataError::ProbabilitySum { sample, sum }.into());
             }
         }
         Ok(())

@@ -23,7 +23,7 @@ pub use mse::Mse;
 
 use num_traits::{ConstOne, Float};
 
-use crate::{Error, Row, Shape, Zeroed, kernel::Isa};
+use crate::{DataError, Error, Row, Shape, Zeroed, kernel::Isa};
 
 /// How wrong predictions are: one number, and its gradient.
 ///
@@ -79,7 +79,7 @@ fn check_each<S: Shape>(
     for (sample, row) in y.iter().enumerate() {
         for (feature, value) in row.as_ref().iter().copied().enumerate() {
             if !valid(value) {
-                return Err(Error::Target { sample, feature, value, expected });
+                return Err(DataError::Target { sample, feature, value, expected }.into());
             }
         }
     }

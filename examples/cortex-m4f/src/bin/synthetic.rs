@@ -18,9 +18,9 @@ fn run(trainer: &mut Training) -> Result<f32, Failure> {
     let task = synthetic::Task::new(&mut rng);
     trainer.optimizer.lr = lr;
     trainer.net.init(&mut rng);
-    trainer.fit(&task.x, &task.y, epochs, &mut rng, |epoch, loss| {
-        if epoch % 20 == 0 {
-            println!("{}", synthetic::Progress { epoch, loss });
+    trainer.fit(&task.x, &task.y).epochs(epochs).run(&mut rng, |epoch, _| {
+        if epoch.number % 20 == 0 {
+            println!("{}", synthetic::Progress { epoch: epoch.number, loss: epoch.loss });
         }
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
