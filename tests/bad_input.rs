@@ -104,7 +104,7 @@ fn divergence() {
     assert_eq!(error, Err(expected));
     assert!(told.iter().all(|loss| loss.is_finite()));
     let text = format!(
-        "the loss or the network stopped being finite in epoch {}; it was {last:.4e} before: try a smaller learning rate",
+        "the loss or the network stopped being finite in epoch {}; the loss was {last:.4e} before: try a smaller learning rate",
         told.len()
     );
     assert_eq!(expected.to_string(), text);
