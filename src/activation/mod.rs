@@ -1,5 +1,9 @@
 //! What an activation is to the layers around it.
 
+mod relu;
+
+pub use relu::Relu;
+
 use crate::{Element, kernel::Isa};
 
 /// An elementwise function `a = f(z)` whose derivative can be told from `a` alone.

@@ -2,10 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
-use crate::{
-    Activation, Element, Features, Layer, Row, Rule, Zeroed, activation::forward_all, kernel::Isa,
-    layer::line,
-};
+use super::forward_all;
+use crate::{Activation, Element, Features, Layer, Row, Rule, Zeroed, kernel::Isa, layer::line};
 
 /// The rectified linear unit on `N` features: `a = max(0, z)`.
 ///
