@@ -12,7 +12,7 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-mod activation;
+pub mod activation;
 pub mod budget;
 mod chain;
 mod compare;
@@ -36,7 +36,9 @@ mod shuffle;
 pub mod synthetic;
 mod trainer;
 
-pub use activation::{Activation, Identity, Relu, Unwanted};
+pub use activation::{
+    Activation, Gelu, GeluTanh, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh, Unwanted,
+};
 pub use custom::{Custom, CustomLayer};
 pub use element::{Element, Zeroed};
 pub use error::{DataError, Error};
