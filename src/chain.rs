@@ -5,15 +5,14 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Row, Rule, Shape, activation::Before,
-    kernel::Isa,
+    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Row, Rule, Shape, activation::After, kernel::Isa,
 };
 
 /// A chain: the first layer, then the rest.
 impl<A: Layer, R: Layer> Layer for (A, R)
 where
     A::Out: Feeds<R::In, A::Last, R::First>,
-    A::Trail: Before<R::Lead, A::Last, R::First>,
+    R::Lead: After<A::Trail>,
     R::Out: Shape<Elem = Elem<A>>,
     R::In: Shape<Elem = Elem<A>>,
 {

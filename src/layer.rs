@@ -4,7 +4,10 @@ use core::fmt;
 
 use rand::Rng;
 
-use crate::{Activation, Parameter, ParameterMut, Row, Rule, Shape, Zeroed, kernel::Isa};
+use crate::{
+    Activation, Identity, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed, activation::After,
+    kernel::Isa,
+};
 
 /// The element type of a layer: `f32` or `f64`.
 pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
@@ -39,7 +42,7 @@ pub trait Layer: Zeroed {
     /// The last layer of a chain, to be named in a compiler's message.
     type Last;
     /// The activation that whoever writes the [`input`](Self::input) applies first.
-    type Lead: Activation<Elem<Self>>;
+    type Lead: Activation<Elem<Self>> + After<Identity> + After<Unwanted>;
     /// The activation whose derivative whoever reads the output applies on the way back.
     type Trail: Activation<Elem<Self>>;
     /// What a batch of `B` leaves behind for the backward pass.

@@ -2,8 +2,8 @@
 
 use core::{fmt, marker::PhantomData};
 
-use super::{Fused, forward_all};
-use crate::{Activation, Element, Features, Identity, Layer, Zeroed, kernel::Isa, layer::line};
+use super::{After, Fused, forward_all};
+use crate::{Activation, Element, Features, Identity, Layer, Unwanted, Zeroed, kernel::Isa, layer::line};
 
 /// An elementwise function `a = f(z)` and its gradient `dz = da · f′(z)`, each written twice: in
 /// plain arithmetic, which says what is meant, and in vectors, which is what runs.
@@ -84,7 +84,7 @@ pub trait Kept {
     /// What the layer keeps of its own.
     type Tape<X: Zeroed>: Zeroed;
     /// What the layers around it do for it.
-    type Fused<T: Element, F: Function<T>>: Activation<T>;
+    type Fused<T: Element, F: Function<T>>: Activation<T> + After<Identity> + After<Unwanted>;
 
     /// The input, where the layer keeps it.
     fn input<X: Zeroed>(tape: &mut Self::Tape<X>) -> Option<&mut X>;

@@ -98,22 +98,25 @@ impl<T: Element, F: Function<T>> Activation<T> for Fused<F> {
     }
 }
 
-/// The check of every chain that of two activations, fused with the layers around them, one is not
-/// needed twice: what stands between the layers is the second's output, and the first's
-/// derivative cannot be told from it.
+/// The check of every chain that no two fused activations meet, implemented for the [`Lead`] of a
+/// layer that can follow a layer of this [`Trail`].
 ///
-/// Two ReLUs are one, so they may.
+/// What stands between the layers is the second's output, and the first's derivative cannot be
+/// told from it. Two ReLUs are one, so they may meet.
+///
+/// [`Lead`]: crate::Layer::Lead
+/// [`Trail`]: crate::Layer::Trail
 #[diagnostic::on_unimplemented(
-    message = "two activations in a row: `{From}`, then `{To}`",
+    message = "two activations in a row: `{Previous}`, then `{Self}`",
     label = "the output of the first would not be kept for its derivative",
     note = "put a layer between the two, or write their composition as one `Function`"
 )]
-pub trait Before<Next, From, To> {}
+pub trait After<Previous> {}
 
-impl<Next, From, To> Before<Next, From, To> for Identity {}
-impl<Next, From, To> Before<Next, From, To> for Unwanted {}
-impl<F, From, To> Before<Identity, From, To> for Fused<F> {}
-impl<From, To> Before<Self, From, To> for Fused<ReluFn> {}
+impl<Previous> After<Previous> for Identity {}
+impl<F> After<Identity> for Fused<F> {}
+impl<F> After<Unwanted> for Fused<F> {}
+impl After<Self> for Fused<ReluFn> {}
 
 /// Applies an activation to all elements of a slice.
 #[inline(always)]

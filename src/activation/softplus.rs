@@ -13,7 +13,7 @@ use crate::{
 /// | quantity | shape | rule |
 /// |---|---|---|
 /// | `z`, `a` | `(B, N)` | `a = ln(1 + exp(z))` |
-/// | `da`, `dz` | `(B, N)` | `dz = da (1 − exp(−a))`, and `da` where `a > 20` |
+/// | `da`, `dz` | `(B, N)` | `dz = da (1 − exp(−a))`, and `da` where `z > 20` |
 ///
 /// PyTorch's defaults: `beta` is 1, and above a `threshold` of 20 the function is the identity; up
 /// to `exp(−20)`, about 2e-9, it is so anyhow.
@@ -34,6 +34,8 @@ pub struct SoftplusFn;
 
 /// PyTorch's `threshold`.
 const THRESHOLD: f64 = 20.0;
+/// The output at the threshold.
+const AT_THRESHOLD: f64 = 20.000_000_002_061_154;
 
 impl<T: Element> Function<T> for SoftplusFn {
     type Kept = FromOutput;
@@ -57,7 +59,7 @@ impl<T: Element> Function<T> for SoftplusFn {
     /// By `f′(z) = 1 / (1 + exp(−z)) = 1 − exp(−a)`.
     #[inline(always)]
     fn backward<I: Isa<T>>(isa: I, a: I::V, da: I::V) -> I::V {
-        let threshold = isa.splat(T::from_f64(THRESHOLD));
+        let threshold = isa.splat(T::from_f64(AT_THRESHOLD));
         let large = isa.lt(threshold, a);
         let minus_slope = math::expm1(isa, math::negate(isa, isa.select(large, threshold, a)));
         isa.select(large, da, isa.mul(da, math::negate(isa, minus_slope)))

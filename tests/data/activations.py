@@ -11,7 +11,7 @@ from torch import nn
 
 torch.set_default_dtype(torch.float64)
 
-SIZES = [1e-300, 1e-12, 1e-3, 0.25, 0.7, 1.0, 1.5, 2.75, 5.0, 9.5, 19.5, 20.0, 20.5, 40.0, 1e4]
+SIZES = [1e-30, 1e-12, 1e-3, 0.25, 0.7, 1.0, 1.5, 2.75, 5.0, 9.5, 19.5, 20.0, 20.5, 40.0, 1e4]
 Z = [0.0, *SIZES, *(-x for x in SIZES)]
 MODULES = [
     ("RELU", nn.ReLU()),
