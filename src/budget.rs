@@ -12,7 +12,10 @@ use typenum::{
     Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U1, U4, U8, U1024, Unsigned,
 };
 
-use crate::{Elem, Fixed, Frozen, Layer, Linear, Optimizer, Relu, Sequential, Sgd, Trainer};
+use crate::{
+    Elem, Element, Fixed, Frozen, Layer, Linear, Optimizer, Sequential, Sgd, Softmax, Trainer,
+    activation::{Elementwise, FromInput, FromOutput, Function},
+};
 
 /// The number of a network's parameters, as a type.
 ///
@@ -41,7 +44,11 @@ where
     type Count = Prod<Add1<U<IN>>, U<OUT>>;
 }
 
-impl<const N: usize, T> Parameters for Relu<N, T> {
+impl<F, const N: usize, T> Parameters for Elementwise<F, N, T> {
+    type Count = U0;
+}
+
+impl<const N: usize, T> Parameters for Softmax<N, T> {
     type Count = U0;
 }
 
@@ -110,11 +117,34 @@ where
     type Output = U<OUT>;
 }
 
-impl<const N: usize, T> Workspace for Relu<N, T>
+impl<F, const N: usize, T: Element> Workspace for Elementwise<F, N, T>
+where
+    F: Function<T, Kept: KeptOf<U<N>>>,
+    Const<N>: ToUInt<Output: Unsigned>,
+{
+    type Kept = <F::Kept as KeptOf<U<N>>>::Kept;
+    type Output = U<N>;
+}
+
+/// How many of its inputs an elementwise function keeps, as a type.
+pub trait KeptOf<Inputs> {
+    /// All, or none.
+    type Kept: Unsigned;
+}
+
+impl<Inputs> KeptOf<Inputs> for FromOutput {
+    type Kept = U0;
+}
+
+impl<Inputs: Unsigned> KeptOf<Inputs> for FromInput {
+    type Kept = Inputs;
+}
+
+impl<const N: usize, T> Workspace for Softmax<N, T>
 where
     Const<N>: ToUInt<Output: Unsigned>,
 {
-    type Kept = U0;
+    type Kept = U<N>;
     type Output = U<N>;
 }
 

@@ -4,12 +4,15 @@ use core::fmt;
 
 use rand::Rng;
 
-use crate::{Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Row, Rule, Shape, kernel::Isa};
+use crate::{
+    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Row, Rule, Shape, activation::After, kernel::Isa,
+};
 
 /// A chain: the first layer, then the rest.
 impl<A: Layer, R: Layer> Layer for (A, R)
 where
     A::Out: Feeds<R::In, A::Last, R::First>,
+    R::Lead: After<A::Trail>,
     R::Out: Shape<Elem = Elem<A>>,
     R::In: Shape<Elem = Elem<A>>,
 {
@@ -17,22 +20,14 @@ where
     type Out = R::Out;
     type First = A::First;
     type Last = R::Last;
+    type Lead = A::Lead;
+    type Trail = R::Trail;
     type Tape<const B: usize> = (A::Tape<B>, R::Tape<B>);
     type Scratch = (A::Scratch, R::Scratch);
 
     const PARAMS: usize = A::PARAMS + R::PARAMS;
     const WEIGHTS: usize = A::WEIGHTS + R::WEIGHTS;
     const LAYERS: usize = A::LAYERS + R::LAYERS;
-
-    #[inline(always)]
-    fn lead(&self) -> impl Activation<Elem<A>> {
-        self.0.lead()
-    }
-
-    #[inline(always)]
-    fn trail(&self) -> impl Activation<Elem<A>> {
-        self.1.trail()
-    }
 
     #[inline(always)]
     fn input<'a, const B: usize>(
@@ -51,7 +46,7 @@ where
         then: impl Activation<Elem<A>>,
     ) {
         let between = A::Out::as_given(R::input(&mut tape.1, y));
-        self.0.forward_tape(isa, &mut tape.0, between, self.1.lead());
+        self.0.forward_tape(isa, &mut tape.0, between, R::Lead::default());
         self.1.forward_tape(isa, &mut tape.1, y, then);
     }
 
@@ -65,7 +60,7 @@ where
         before: impl Activation<Elem<A>>,
         gradient: &mut Self,
     ) {
-        self.1.backward_tape(isa, &mut tape.1, &mut scratch.1, dy, self.0.trail(), &mut gradient.1);
+        self.1.backward_tape(isa, &mut tape.1, &mut scratch.1, dy, A::Trail::default(), &mut gradient.1);
         let between = A::Out::as_given(R::input(&mut tape.1, dy));
         self.0.backward_tape(isa, &mut tape.0, &mut scratch.0, between, before, &mut gradient.0);
     }
@@ -82,7 +77,7 @@ where
         mut state: [&mut Self; S],
     ) {
         let rest = state.each_mut().map(|s| &mut s.1);
-        self.1.backward_step(isa, &mut tape.1, &mut scratch.1, dy, self.0.trail(), rule, rest);
+        self.1.backward_step(isa, &mut tape.1, &mut scratch.1, dy, A::Trail::default(), rule, rest);
         let between = A::Out::as_given(R::input(&mut tape.1, dy));
         let first = state.map(|s| &mut s.0);
         self.0.backward_step(isa, &mut tape.0, &mut scratch.0, between, before, rule, first);

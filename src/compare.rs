@@ -2,7 +2,10 @@
 
 use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 
-use crate::{Elem, Element, Layer, Linear, Relu, Sequential};
+use crate::{
+    Elem, Element, Layer, Linear, Sequential,
+    activation::{Elementwise, Function},
+};
 
 /// Whether each parameter of one network compares with the other's as asked.
 fn all<N: Layer>(a: &N, b: &N, mut same: impl FnMut(&Elem<N>, &Elem<N>) -> bool) -> bool {
@@ -52,5 +55,5 @@ macro_rules! compare {
 }
 
 compare!(Linear<IN, OUT, T>, T, const IN: usize, const OUT: usize, T: Element);
-compare!(Relu<N, T>, T, const N: usize, T: Element);
+compare!(Elementwise<F, N, T>, T, F: Function<T> + PartialEq, const N: usize, T: Element);
 compare!(Sequential<L>, Elem<L>, L: Layer + PartialEq);

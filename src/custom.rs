@@ -5,7 +5,7 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Layer, Parameter, ParameterMut, Row, Rule, Shape, Zeroed,
+    Activation, Elem, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Zeroed,
     activation::{backward_all, forward_all},
     kernel::Isa,
     layer::line,
@@ -155,12 +155,13 @@ impl<C: CustomLayer> Layer for Custom<C> {
     type Out = C::Out;
     type First = Self;
     type Last = Self;
+    type Lead = Identity;
+    type Trail = Identity;
     type Tape<const B: usize> = CustomTape<[Row<C::In>; B], C::Cache<B>>;
     type Scratch = ();
 
     const PARAMS: usize = C::PARAMS;
     const WEIGHTS: usize = C::PARAMS;
-    const LAYERS: usize = 1;
 
     #[inline(always)]
     fn input<'a, const B: usize>(
@@ -194,22 +195,6 @@ impl<C: CustomLayer> Layer for Custom<C> {
     ) {
         self.0.backward(&tape.x, &tape.cache, dy, &mut tape.dx, &mut gradient.0);
         backward_all(isa, before, C::In::flatten_mut(&mut tape.x), C::In::flatten(&tape.dx));
-    }
-
-    #[inline(always)]
-    fn backward_step<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize, const B: usize>(
-        &mut self,
-        isa: I,
-        tape: &mut Self::Tape<B>,
-        (): &mut (),
-        dy: &mut [Row<Self::Out>; B],
-        before: impl Activation<Elem<Self>>,
-        rule: U,
-        state: [&mut Self; S],
-    ) {
-        let mut gradient = Self::ZERO;
-        self.backward_tape(isa, tape, &mut (), dy, before, &mut gradient);
-        self.update(isa, rule, &gradient, state);
     }
 
     fn update<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize>(

@@ -7,7 +7,7 @@ use num_traits::{ConstOne, Float};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::kernel::Dispatch;
+use crate::kernel::{Dispatch, math::Constants};
 
 /// A type with an all-zero value known at compile time.
 ///
@@ -43,6 +43,7 @@ pub trait Element:
     + Zeroed
     + ConstOne
     + Dispatch
+    + Constants
     + RelativeEq<Epsilon = Self>
     + UlpsEq
     + Default

@@ -2,7 +2,7 @@
 
 use core::{fmt, marker::PhantomData};
 
-use crate::{Activation, Elem, Layer, Row, Rule, Shape, Unwanted, Zeroed, kernel::Isa};
+use crate::{Activation, Elem, Layer, Row, Shape, Unwanted, Zeroed, kernel::Isa};
 
 /// A network whose weights are fixed, and where it lies: in a `static`, say, and so in flash.
 pub trait Fixed: 'static {
@@ -101,22 +101,13 @@ impl<F: Fixed> Layer for Frozen<F> {
     type Out = <F::Net as Layer>::Out;
     type First = Self;
     type Last = <F::Net as Layer>::Last;
+    type Lead = <F::Net as Layer>::Lead;
+    type Trail = Unwanted;
     type Tape<const B: usize> = <F::Net as Layer>::Tape<B>;
     type Scratch = ();
 
-    const PARAMS: usize = 0;
     const WEIGHTS: usize = F::Net::WEIGHTS;
     const LAYERS: usize = F::Net::LAYERS;
-
-    #[inline(always)]
-    fn lead(&self) -> impl Activation<Elem<Self>> {
-        F::net().lead()
-    }
-
-    #[inline(always)]
-    fn trail(&self) -> impl Activation<Elem<Self>> {
-        Unwanted
-    }
 
     #[inline(always)]
     fn input<'a, const B: usize>(
@@ -146,19 +137,6 @@ impl<F: Fixed> Layer for Frozen<F> {
         _: &mut [Row<Self::Out>; B],
         _: impl Activation<Elem<Self>>,
         _: &mut Self,
-    ) {
-    }
-
-    #[inline(always)]
-    fn backward_step<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize, const B: usize>(
-        &mut self,
-        _: I,
-        _: &mut Self::Tape<B>,
-        (): &mut (),
-        _: &mut [Row<Self::Out>; B],
-        _: impl Activation<Elem<Self>>,
-        _: U,
-        _: [&mut Self; S],
     ) {
     }
 

@@ -4,7 +4,10 @@ use core::fmt;
 
 use rand::Rng;
 
-use crate::{Activation, Identity, Parameter, ParameterMut, Row, Rule, Shape, Zeroed, kernel::Isa};
+use crate::{
+    Activation, Identity, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed, activation::After,
+    kernel::Isa,
+};
 
 /// The element type of a layer: `f32` or `f64`.
 pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
@@ -38,29 +41,21 @@ pub trait Layer: Zeroed {
     type First;
     /// The last layer of a chain, to be named in a compiler's message.
     type Last;
+    /// The activation that whoever writes the [`input`](Self::input) applies first.
+    type Lead: Activation<Elem<Self>> + After<Identity> + After<Unwanted>;
+    /// The activation whose derivative whoever reads the output applies on the way back.
+    type Trail: Activation<Elem<Self>>;
     /// What a batch of `B` leaves behind for the backward pass.
     type Tape<const B: usize>: Zeroed;
     /// Room to work in on the way back, whatever the batch.
     type Scratch: Zeroed;
 
     /// How many numbers there are to train.
-    const PARAMS: usize;
+    const PARAMS: usize = 0;
     /// How many weights: parameters less biases. A forward pass takes one multiply-add for each.
-    const WEIGHTS: usize;
+    const WEIGHTS: usize = 0;
     /// How many layers the chain has.
-    const LAYERS: usize;
-
-    /// The activation that whoever writes the [`input`](Self::input) applies first.
-    #[inline(always)]
-    fn lead(&self) -> impl Activation<Elem<Self>> {
-        Identity
-    }
-
-    /// The activation whose derivative whoever reads the output applies on the way back.
-    #[inline(always)]
-    fn trail(&self) -> impl Activation<Elem<Self>> {
-        Identity
-    }
+    const LAYERS: usize = 1;
 
     /// Where the layer wants its input; `y` is where its output is to go.
     fn input<'a, const B: usize>(
@@ -91,6 +86,9 @@ pub trait Layer: Zeroed {
 
     /// As [`backward_tape`](Self::backward_tape), but puts the gradient to use at once: each
     /// parameter is updated by the rule as its gradient is known, and none is stored.
+    ///
+    /// Unless a layer says otherwise, its own gradient is kept on the stack.
+    #[inline(always)]
     fn backward_step<I: Isa<Elem<Self>>, U: Rule<Elem<Self>, S>, const S: usize, const B: usize>(
         &mut self,
         isa: I,
@@ -100,7 +98,11 @@ pub trait Layer: Zeroed {
         before: impl Activation<Elem<Self>>,
         rule: U,
         state: [&mut Self; S],
-    );
+    ) {
+        let mut gradient = Self::ZERO;
+        self.backward_tape(isa, tape, scratch, dy, before, &mut gradient);
+        self.update(isa, rule, &gradient, state);
+    }
 
     // What follows is left as it is by a layer without parameters.
 

@@ -12,7 +12,7 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-mod activation;
+pub mod activation;
 pub mod budget;
 mod chain;
 mod compare;
@@ -29,7 +29,6 @@ mod loss;
 mod macros;
 mod optim;
 mod parameter;
-mod relu;
 mod report;
 mod sequential;
 mod shape;
@@ -37,7 +36,9 @@ mod shuffle;
 pub mod synthetic;
 mod trainer;
 
-pub use activation::{Activation, Identity, Unwanted};
+pub use activation::{
+    Activation, Gelu, GeluTanh, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh, Unwanted,
+};
 pub use custom::{Custom, CustomLayer};
 pub use element::{Element, Zeroed};
 pub use error::{DataError, Error};
@@ -49,7 +50,6 @@ pub use linear::Linear;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
 pub use optim::{Optimizer, Rule, Sgd};
 pub use parameter::{Parameter, ParameterMut};
-pub use relu::Relu;
 pub use report::{Bytes, Report, Work};
 pub use sequential::{Pass, Sequential, Tape};
 pub use shape::{Features, Feeds, Row, Shape};

@@ -6,7 +6,7 @@ use num_traits::Float;
 use rand::Rng;
 
 use crate::{
-    Activation, Element, Features, Layer, Parameter, ParameterMut, Rule, Zeroed,
+    Activation, Element, Features, Identity, Layer, Parameter, ParameterMut, Rule, Zeroed,
     kernel::{Isa, linear as kernel},
     layer::line,
     optim::{update_all, update_vector},
@@ -224,12 +224,13 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
     type Out = Features<OUT, T>;
     type First = Self;
     type Last = Self;
+    type Lead = Identity;
+    type Trail = Identity;
     type Tape<const B: usize> = Aligned<[[T; IN]; B]>;
     type Scratch = Aligned<kernel::Transposed<T, OUT>>;
 
     const PARAMS: usize = Self::WEIGHTS + OUT;
     const WEIGHTS: usize = OUT * IN;
-    const LAYERS: usize = 1;
 
     #[inline(always)]
     fn input<'a, const B: usize>(

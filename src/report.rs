@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use crate::{Elem, Fixed, Frozen, Layer, Linear, Optimizer, Relu, Row, Sequential, Trainer};
+use crate::{
+    Elem, Fixed, Frozen, Layer, Linear, Optimizer, Row, Sequential, Softmax, Trainer, activation::Elementwise,
+};
 
 /// What a network takes for one sample on the way back, and what it has in flash.
 ///
@@ -31,7 +33,18 @@ where
     const FROZEN: usize = 0;
 }
 
-impl<const N: usize, T> Work for Relu<N, T>
+impl<F, const N: usize, T> Work for Elementwise<F, N, T>
+where
+    Self: Layer,
+{
+    const DW: usize = 0;
+    const DX: usize = 0;
+    const DX_FIRST: usize = 0;
+    const WANTS: bool = true;
+    const FROZEN: usize = 0;
+}
+
+impl<const N: usize, T> Work for Softmax<N, T>
 where
     Self: Layer,
 {

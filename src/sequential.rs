@@ -231,22 +231,14 @@ impl<L: Layer> Layer for Sequential<L> {
     type Out = L::Out;
     type First = L::First;
     type Last = L::Last;
+    type Lead = L::Lead;
+    type Trail = L::Trail;
     type Tape<const B: usize> = L::Tape<B>;
     type Scratch = L::Scratch;
 
     const PARAMS: usize = L::PARAMS;
     const WEIGHTS: usize = L::WEIGHTS;
     const LAYERS: usize = L::LAYERS;
-
-    #[inline(always)]
-    fn lead(&self) -> impl Activation<Elem<L>> {
-        self.0.lead()
-    }
-
-    #[inline(always)]
-    fn trail(&self) -> impl Activation<Elem<L>> {
-        self.0.trail()
-    }
 
     #[inline(always)]
     fn input<'a, const B: usize>(
@@ -343,7 +335,7 @@ impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
         let Self { net, layers, output } = self;
-        forward_all(isa, net.lead(), N::In::flatten_mut(N::input(layers, output)));
+        forward_all(isa, N::Lead::default(), N::In::flatten_mut(N::input(layers, output)));
         net.forward_tape(isa, layers, output, Identity);
     }
 }
@@ -363,7 +355,7 @@ impl<N: Layer, A: Activation<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backw
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
         let Self { net, tape: Tape { layers, output, scratch }, dy, before, gradient } = self;
-        backward_all(isa, net.trail(), N::Out::flatten_mut(output), N::Out::flatten(dy));
+        backward_all(isa, N::Trail::default(), N::Out::flatten_mut(output), N::Out::flatten(dy));
         net.backward_tape(isa, layers, scratch, output, before, gradient);
     }
 }

@@ -158,7 +158,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
             }
             N::Out::flatten_mut(filled_up).fill(Elem::<N>::ZERO);
         }
-        through_trail::<N, I, B>(isa, net.trail(), &mut a, output);
+        through_trail::<N, I, B>(isa, N::Trail::default(), &mut a, output);
         optimizer.backward_step(isa, net, layers, scratch, output, Unwanted, state);
         loss
     }

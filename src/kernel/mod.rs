@@ -15,6 +15,7 @@
 //! The one choice is made per pass, not per layer, and everything below it is inlined into it.
 
 pub(crate) mod linear;
+pub(crate) mod math;
 mod plain;
 mod scalar;
 #[cfg(all(feature = "simd", not(debug_assertions)))]
@@ -56,6 +57,8 @@ pub trait Isa<T>: Copy {
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`, rounded once where the machine can, else twice.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `2ⁿ`, of a whole `n` for which that is a normal number.
+    fn power_of_two(self, n: Self::V) -> Self::V;
     /// `a < b`, false where either is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `a <= b`, false where either is NaN.

@@ -128,7 +128,11 @@ pub(super) fn backward<T: Element, A: Activation<T>, const IN: usize, const OUT:
 mod tests {
     use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
-    use crate::{Identity, Layer, Linear, Relu, Unwanted, Zeroed, kernel::Scalar};
+    use crate::{
+        Identity, Layer, Linear, Relu, Unwanted, Zeroed,
+        activation::{Fused, ReluFn},
+        kernel::Scalar,
+    };
 
     /// Small whole numbers, whose sums and products are exact in any order.
     fn whole<const N: usize, const M: usize>(rng: &mut Xoshiro128PlusPlus) -> [[f32; N]; M] {
@@ -146,7 +150,7 @@ mod tests {
         let mut tape = <Linear<IN, OUT> as Layer>::Tape::<B>::ZERO;
         let mut z = [[0.0; OUT]; B];
         *Linear::<IN, OUT>::input(&mut tape, &mut z) = x;
-        layer.forward_tape(Scalar, &mut tape, &mut z, Relu::<OUT>::new());
+        layer.forward_tape(Scalar, &mut tape, &mut z, Fused::<ReluFn>::default());
         assert_eq!(z, Relu::new().forward(&layer.forward(&x)), "forward of {IN} to {OUT}, batch {B}");
 
         let mut expected = Linear::ZERO;

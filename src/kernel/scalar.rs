@@ -1,14 +1,13 @@
 //! One element at a time: for processors without vectors, and the check on all the others.
 
-use num_traits::Float;
-
 use super::Isa;
+use crate::Element;
 
 /// Plain arithmetic, one element at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scalar;
 
-impl<T: Float> Isa<T> for Scalar {
+impl<T: Element> Isa<T> for Scalar {
     type V = T;
     type Mask = bool;
     const LANES: usize = 1;
@@ -23,7 +22,7 @@ impl<T: Float> Isa<T> for Scalar {
     fn load(self, from: &[T]) -> T {
         match from {
             [first, ..] => *first,
-            [] => T::zero(),
+            [] => T::ZERO,
         }
     }
 
@@ -63,6 +62,11 @@ impl<T: Float> Isa<T> for Scalar {
     #[inline(always)]
     fn mul_add(self, a: T, b: T, c: T) -> T {
         a * b + c
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, n: T) -> T {
+        T::power_of_two(n)
     }
 
     #[inline(always)]

@@ -4,7 +4,10 @@ use core::marker::PhantomData;
 
 use pulp::{Simd, WithSimd};
 
-use super::{Dispatch, Isa, Kernel};
+use super::{
+    Dispatch, Isa, Kernel,
+    math::{POWER_F32, POWER_F64},
+};
 
 /// An instruction set of `pulp`'s as one of ours. `FUSED` says whether it has a fused
 /// multiply-add; where it has none, `pulp` calls a software routine to round only once.
@@ -39,13 +42,13 @@ where
 }
 
 macro_rules! vectors {
-    ($float:ty, $lanes:ident, $vector:ident, $mask:ident, $ops:tt) => {
+    ($float:ty, $lanes:ident, $vector:ident, $mask:ident, $power:ident, $ops:tt) => {
         impl<S: Simd, const FUSED: bool> Isa<$float> for Vector<S, FUSED> {
             type V = S::$vector;
             type Mask = S::$mask;
             const LANES: usize = S::$lanes;
             const MANY_REGISTERS: bool = S::REGISTER_COUNT >= 32;
-            vectors!(@ops $float, $ops);
+            vectors!(@ops $float, $power, $ops);
         }
 
         impl<K: Kernel<$float>, const FUSED: bool> WithSimd for Run<$float, K, FUSED> {
@@ -64,7 +67,7 @@ macro_rules! vectors {
             }
         }
     };
-    (@ops $float:ty, {
+    (@ops $float:ty, $power:ident, {
         $splat:ident $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
         $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $mul_add:ident
         $lt:ident $le:ident $select:ident $rotate:ident $sum:ident
@@ -122,6 +125,13 @@ macro_rules! vectors {
         }
 
         #[inline(always)]
+        fn power_of_two(self, n: Self::V) -> Self::V {
+            let (start, places) = $power;
+            let bits: S::u32s = pulp::cast(Isa::<$float>::add(self, n, self.0.$splat(start)));
+            pulp::cast(self.0.wrapping_dyn_shl_u32s(bits, self.0.splat_u32s(places)))
+        }
+
+        #[inline(always)]
         fn lt(self, a: Self::V, b: Self::V) -> Self::Mask {
             self.0.$lt(a, b)
         }
@@ -155,12 +165,12 @@ macro_rules! vectors {
     };
 }
 
-vectors!(f32, F32_LANES, f32s, m32s, {
+vectors!(f32, F32_LANES, f32s, m32s, POWER_F32, {
     splat_f32s as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
     add_f32s sub_f32s mul_f32s div_f32s sqrt_f32s mul_add_e_f32s
     less_than_f32s less_than_or_equal_f32s select_f32s rotate_right_f32s reduce_sum_f32s
 });
-vectors!(f64, F64_LANES, f64s, m64s, {
+vectors!(f64, F64_LANES, f64s, m64s, POWER_F64, {
     splat_f64s as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
     add_f64s sub_f64s mul_f64s div_f64s sqrt_f64s mul_add_e_f64s
     less_than_f64s less_than_or_equal_f64s select_f64s rotate_right_f64s reduce_sum_f64s
