@@ -85,8 +85,8 @@ pub struct ParameterMut<'a, T> {
 
 /// PyTorch's name of a parameter.
 pub(crate) struct Path {
-    layer: usize,
-    name: &'static str,
+    pub(crate) layer: usize,
+    pub(crate) name: &'static str,
 }
 
 impl fmt::Debug for Path {

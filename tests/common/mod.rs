@@ -5,7 +5,10 @@
 use std::cell::RefCell;
 
 use approx::assert_relative_eq;
-use constnet::{Elem, Features, Feeds, Layer, Loss, Mse, Row, Sequential, Shape, Tape, Zeroed, kernel::Isa};
+use constnet::{
+    Elem, Features, Feeds, Layer, Loss, Mse, Row, Sequential, Shape, Tape, Zeroed, gradient_check,
+    kernel::Isa,
+};
 use rand::{Rng, SeedableRng, distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
 
@@ -117,42 +120,25 @@ pub(crate) fn moved(values: &[f64], index: usize, by: f64) -> Vec<f64> {
 /// mean squared error.
 pub(crate) fn check_network<L, const D: usize, const B: usize>(seed: u64)
 where
-    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + PartialEq,
     L::In: Feeds<L::In, Sequential<L>, Sequential<L>>,
 {
-    let what = format!("{} layers, {D} outputs, batch {B}", L::LAYERS);
     let rng = &mut rng(seed);
-    let net: Sequential<L> = network(rng);
+    let mut net: Sequential<L> = network(rng);
     let x = rows::<L::In, B>(rng);
     let y = rows::<L::Out, B>(rng);
-    let loss = |net: &Sequential<L>, x: &[Row<L::In>; B]| {
-        Mse.forward(net.forward(x, &mut { Tape::ZERO }).output(), &y)
-    };
-
-    let mut gradient = Sequential::ZERO;
-    let mut tape = Tape::ZERO;
-    let pass = net.forward(&x, &mut tape);
-    let dy = Mse.backward(pass.output(), &y);
-    // That of each sample; the loss is their mean.
-    let dx = pass.backward_to_input(&dy, &mut gradient);
-    let dx: Vec<f64> = L::In::flatten(dx).iter().map(|dx| dx / B as f64).collect();
-
-    if L::PARAMS > 0 {
-        let parameters = flat(&net);
-        assert_derivatives(&what, &flat(&gradient), |index, by| {
-            let mut net = net;
-            set_flat(&mut net, &moved(&parameters, index, by));
-            loss(&net, &x)
-        });
+    let before = flat(&net);
+    if let Err(error) = gradient_check(&mut net, &Mse, &x, &y) {
+        panic!("{} layers, {D} outputs, batch {B}: {error}", L::LAYERS);
     }
-    assert_derivatives(&format!("{what}, inputs"), &dx, |index, by| {
-        let mut x = x;
-        L::In::flatten_mut(&mut x)[index] += by;
-        loss(&net, &x)
-    });
+    assert_eq!(flat(&net), before, "the network changed");
 
     // Without the gradient with respect to the input, all others are the same.
-    let mut other = Sequential::ZERO;
+    let mut tape = Tape::ZERO;
+    let [mut gradient, mut other] = [Sequential::ZERO, Sequential::ZERO];
+    let pass = net.forward(&x, &mut tape);
+    let dy = Mse.backward(pass.output(), &y);
+    pass.backward_to_input(&dy, &mut gradient);
     net.forward(&x, &mut tape).backward(&dy, &mut other);
     assert_relative_eq!(other, gradient, epsilon = ROUNDING, max_relative = ROUNDING);
 }

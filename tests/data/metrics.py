@@ -1,0 +1,65 @@
+"""Records what scikit-learn's metrics are, in f64, as constants for the tests.
+
+    pip install scikit-learn
+    python tests/data/metrics.py
+
+writes `metrics.rs` beside this script. All inputs are multiples of 1/64, so that they are exact in
+both programs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, r2_score, recall_score
+
+random = np.random.default_rng(0)
+
+
+def exact(*shape):
+    """Normal values, each a multiple of 1/64."""
+    return np.round(random.normal(size=shape) * 64) / 64
+
+
+def shares(values):
+    return "[" + ", ".join("None" if np.isnan(v) else f"Some({float(v)!r})" for v in values) + "]"
+
+
+def constant(name, kind, value):
+    text = value if isinstance(value, str) else repr(np.asarray(value).tolist())
+    return f"pub(crate) const {name}: {kind} = {text};\n"
+
+
+N, K = 23, 4
+outputs = exact(N, K)
+classes = random.integers(0, K - 1, size=N)  # None is of the last class,
+outputs[np.arange(N), classes] += 1
+outputs[:, 1] -= 9  # and none is taken for class 1.
+predicted = outputs.argmax(axis=1)
+labels = range(K)
+
+targets = exact(N, 3) + [0, 50, -1]
+predictions = targets + exact(N, 3) / 2
+flat = targets.copy()
+flat[:, 1] = 2.5  # All equal, and not what is predicted,
+same = predictions.copy()
+flat[:, 2] = same[:, 2] = -0.5  # all equal, and predicted.
+
+text = "// Metrics of random predictions.\n"
+text += f"// Written by metrics.py with scikit-learn {sklearn.__version__}.\n\n"
+text += constant("OUTPUTS", f"[[f64; {K}]; {N}]", outputs)
+text += constant("CLASSES", f"[usize; {N}]", classes)
+text += constant("ACCURACY", "f64", repr(float(accuracy_score(classes, predicted))))
+text += constant("CONFUSION", f"[[usize; {K}]; {K}]", confusion_matrix(classes, predicted, labels=labels))
+nan = {"average": None, "labels": labels, "zero_division": np.nan}
+text += constant("RECALL", f"[Option<f64>; {K}]", shares(recall_score(classes, predicted, **nan)))
+text += constant("PRECISION", f"[Option<f64>; {K}]", shares(precision_score(classes, predicted, **nan)))
+text += constant("TARGETS", f"[[f64; 3]; {N}]", targets)
+text += constant("PREDICTIONS", f"[[f64; 3]; {N}]", predictions)
+text += constant("R2", "f64", repr(float(r2_score(targets, predictions))))
+text += constant("R2_EACH", "[f64; 3]", r2_score(targets, predictions, multioutput="raw_values"))
+text += constant("FLAT_TARGETS", f"[[f64; 3]; {N}]", flat)
+text += constant("FLAT_PREDICTIONS", f"[[f64; 3]; {N}]", same)
+text += constant("FLAT_R2", "f64", repr(float(r2_score(flat, same))))
+
+(Path(__file__).parent / "metrics.rs").write_text(text)
