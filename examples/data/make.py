@@ -1,0 +1,18 @@
+"""Writes digits.txt and diabetes.csv beside itself, from scikit-learn's copies. See README.md."""
+
+from pathlib import Path
+
+from sklearn.datasets import load_diabetes, load_digits
+
+here = Path(__file__).parent
+
+digits = load_digits()
+with open(here / "digits.txt", "w") as file:
+    for image, digit in zip(digits.data.astype(int), digits.target):
+        print("".join("0123456789abcdefg"[pixel] for pixel in image), digit, file=file)
+
+diabetes = load_diabetes(scaled=False)
+with open(here / "diabetes.csv", "w") as file:
+    print(*diabetes.feature_names, "progression", sep=",", file=file)
+    for x, y in zip(diabetes.data, diabetes.target):
+        print(*(f"{value:g}" for value in (*x, y)), sep=",", file=file)
