@@ -27,7 +27,7 @@ mod layer;
 mod linear;
 mod loss;
 mod macros;
-mod optim;
+pub mod optim;
 mod parameter;
 mod relu;
 mod report;
@@ -47,7 +47,9 @@ pub use init::He;
 pub use layer::{Elem, Layer};
 pub use linear::Linear;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
-pub use optim::{Optimizer, Rule, Sgd};
+pub use optim::{
+    Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Rule, Scheduled, Sgd, schedule,
+};
 pub use parameter::{Parameter, ParameterMut};
 pub use relu::Relu;
 pub use report::{Bytes, Report, Work};
