@@ -1,14 +1,14 @@
 //! What a training step costs with each optimiser, beside plain gradient descent.
 //!
-//! A bench is named for the optimiser, its arguments are the element type and the network. The
-//! throughput is in floating-point operations of the products alone, so that the quotient of two
-//! rows is what an optimiser adds. `cargo bench --bench optimizers`
+//! A bench is named for the optimiser and the network: `small` is 5→64→64→3 at batch 20, `large`
+//! 32→256→256→8 at batch 64, both in f32. The throughput is in floating-point operations of the
+//! products alone, so that the quotient of two rows is what an optimiser adds. `cargo bench --bench optimizers`
 
 use std::hint::black_box;
 
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Elem, Element, Layer, Momentum, Optimizer, RmsProp, Scheduled, Sgd,
-    Shape, Trainer, Zeroed, mlp, schedule::Cosine,
+    Adam, AdamW, ClipNorm, ClipValue, Elem, Element, Layer, Optimizer, RmsProp, Scheduled, Sgd, Shape,
+    Trainer, Zeroed, mlp, schedule::Cosine,
 };
 use divan::{Bencher, counter::ItemsCount};
 use rand::{SeedableRng, rngs::StdRng};
@@ -21,9 +21,7 @@ fn main() {
     divan::main();
 }
 
-/// Batch 20.
 type Small = mlp![5, 64, 64, 3];
-/// Batch 64.
 type Large = mlp![32, 256, 256, 8];
 
 /// One row for each optimiser.
@@ -33,43 +31,34 @@ macro_rules! benches {
             use super::*;
 
             #[divan::bench]
-            fn f32_5_64_64_3_batch_20(bencher: Bencher) {
-                type T = f32;
+            fn small(bencher: Bencher) {
                 step::<Small, _, 20>(bencher, $optimizer, 5 * 64);
             }
 
             #[divan::bench]
-            fn f32_32_256_256_8_batch_64(bencher: Bencher) {
-                type T = f32;
+            fn large(bencher: Bencher) {
                 step::<Large, _, 64>(bencher, $optimizer, 32 * 256);
-            }
-
-            #[divan::bench]
-            fn f64_5_64_64_3_batch_20(bencher: Bencher) {
-                type T = f64;
-                step::<mlp![f64; 5, 64, 64, 3], _, 20>(bencher, $optimizer, 5 * 64);
             }
         }
     )+ };
 }
 
 /// So slow that the network hardly changes, however often it is trained on the same batch.
-fn lr<T: Element>() -> T {
-    black_box(T::from_f64(1e-7))
+fn lr() -> f32 {
+    black_box(1e-7)
 }
 
 benches! {
-    sgd: Sgd { lr: lr::<T>() };
-    momentum: Sgd { lr: lr::<T>() }.with_momentum(0.9);
-    nesterov: Momentum { nesterov: true, ..Sgd { lr: lr::<T>() }.with_momentum(0.9) };
-    rms_prop: RmsProp::<T>::new(lr());
-    adam: Adam::<T>::new(lr());
-    adam_w: AdamW::<T>::new(lr());
-    adam_clip_value: ClipValue { optimizer: Adam::<T>::new(lr()), max_value: black_box(0.1) };
-    adam_clip_norm: ClipNorm { optimizer: Adam::<T>::new(lr()), max_norm: black_box(0.1) };
+    sgd: Sgd { lr: lr() };
+    momentum: Sgd { lr: lr() }.with_momentum(0.9);
+    rms_prop: RmsProp::new(lr());
+    adam: Adam::new(lr());
+    adam_w: AdamW::new(lr());
+    adam_clip_value: ClipValue { optimizer: Adam::new(lr()), max_value: black_box(0.1) };
+    adam_clip_norm: ClipNorm { optimizer: Adam::new(lr()), max_norm: black_box(0.1) };
     adam_cosine: Scheduled {
-        optimizer: Adam::<T>::new(lr()),
-        schedule: Cosine { lr: lr::<T>(), min: 0.0, steps: 100_000_000 },
+        optimizer: Adam::new(lr()),
+        schedule: Cosine { lr: lr(), min: 0.0, steps: 100_000_000 },
     };
 }
 

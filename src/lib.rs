@@ -28,6 +28,8 @@ mod linear;
 mod loss;
 mod macros;
 pub mod optim;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 mod parameter;
 mod relu;
 mod report;
@@ -50,6 +52,8 @@ pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntro
 pub use optim::{
     Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Rule, Scheduled, Sgd, schedule,
 };
+#[cfg(feature = "rayon")]
+pub use parallel::ParallelTrainer;
 pub use parameter::{Parameter, ParameterMut};
 pub use relu::Relu;
 pub use report::{Bytes, Report, Work};

@@ -1,7 +1,7 @@
 //! A step that lacks only its rule.
 
 use super::Rule;
-use crate::{Activation, Elem, Layer, Row, Zeroed, kernel::Isa};
+use crate::{Activation, Elem, Layer, Row, kernel::Isa, layer::zero};
 
 /// A step that lacks only its rule: a network, and its gradient, known or about to be.
 pub trait Step<L: Layer>: Sized {
@@ -79,11 +79,7 @@ impl<I: Isa<Elem<L>>, L: Layer, A: Activation<Elem<L>>, const B: usize> Step<L> 
         Self: 'a,
     {
         let Self { isa, net, tape, scratch, dy, before } = self;
-        let mut index = 0;
-        while let Some(parameter) = gradient.parameter_mut(index) {
-            parameter.values.fill(Zeroed::ZERO);
-            index += 1;
-        }
+        zero(gradient);
         net.backward_tape(isa, tape, scratch, dy, before, gradient);
         (isa, net)
     }
