@@ -9,11 +9,12 @@
 use core::ops::{Add, Mul, Rem};
 
 use typenum::{
-    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U1, U4, U8, U1024, Unsigned,
+    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U1, U2, U4, U6, U8, U1024, Unsigned,
 };
 
 use crate::{
-    Elem, Element, Fixed, Frozen, Layer, Linear, Optimizer, Sequential, Sgd, Softmax, Trainer,
+    Adam, AdamW, ClipNorm, ClipValue, Elem, Element, Fixed, Frozen, Layer, Linear, Momentum, Optimizer,
+    RmsProp, Sequential, Sgd, Softmax, Trainer,
     activation::{Elementwise, FromInput, FromOutput, Function},
 };
 
@@ -193,6 +194,49 @@ pub trait OptimizerNumbers {
 impl<T> OptimizerNumbers for Sgd<T> {
     type PerParameter = U0;
     type Own = U1;
+}
+
+/// The learning rate, the momentum, the weight decay, and whether it is Nesterov's.
+impl<T> OptimizerNumbers for Momentum<T> {
+    type PerParameter = U1;
+    type Own = U4;
+}
+
+/// All its fields.
+impl<T> OptimizerNumbers for RmsProp<T> {
+    type PerParameter = U1;
+    type Own = U4;
+}
+
+/// All its fields, and the number of steps.
+impl<T> OptimizerNumbers for Adam<T> {
+    type PerParameter = U2;
+    type Own = U6;
+}
+
+/// As [`Adam`].
+impl<T> OptimizerNumbers for AdamW<T> {
+    type PerParameter = U2;
+    type Own = U6;
+}
+
+/// The bound, beside what the optimiser inside holds.
+impl<O: OptimizerNumbers<Own: Add<B1>>, T> OptimizerNumbers for ClipValue<O, T>
+where
+    Add1<O::Own>: Unsigned,
+{
+    type PerParameter = O::PerParameter;
+    type Own = Add1<O::Own>;
+}
+
+/// The bound and a whole gradient, beside what the optimiser inside holds.
+impl<O: OptimizerNumbers<PerParameter: Add<B1>, Own: Add<B1>>, T> OptimizerNumbers for ClipNorm<O, T>
+where
+    Add1<O::PerParameter>: Unsigned,
+    Add1<O::Own>: Unsigned,
+{
+    type PerParameter = Add1<O::PerParameter>;
+    type Own = Add1<O::Own>;
 }
 
 /// The bytes of RAM that a [`Trainer`] takes on a device, as a type.

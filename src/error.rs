@@ -14,6 +14,15 @@ pub enum Error<T> {
     LearningRate(T),
     /// The `delta` of [`Huber`](crate::Huber) is not a positive finite number.
     HuberDelta(T),
+    /// Another number of an optimiser, or of its schedule, is out of its range.
+    Hyperparameter {
+        /// What it is called.
+        name: &'static str,
+        /// What it is.
+        value: T,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// The number of epochs is 0.
     NoEpochs,
     /// The data are not what they should be.
@@ -96,6 +105,9 @@ impl<T: Element> fmt::Display for Error<T> {
             }
             Self::HuberDelta(delta) => {
                 write!(f, "delta of the Huber loss is {delta}: expected a positive, finite number")
+            }
+            Self::Hyperparameter { name, value, expected } => {
+                write!(f, "the {name} is {value}: expected {expected}")
             }
             Self::NoEpochs => write!(f, "the number of epochs is 0: expected at least 1"),
             Self::Data(error) => write!(f, "{error}"),

@@ -148,6 +148,15 @@ pub trait Layer: Zeroed {
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
+/// Sets every parameter to zero.
+pub(crate) fn zero<L: Layer>(layer: &mut L) {
+    let mut index = 0;
+    while let Some(parameter) = layer.parameter_mut(index) {
+        parameter.values.fill(Zeroed::ZERO);
+        index += 1;
+    }
+}
+
 /// Writes what [`Layer::describe`] has to say of one layer.
 pub(crate) fn line(
     f: &mut fmt::Formatter<'_>,

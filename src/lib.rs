@@ -29,7 +29,9 @@ mod linear;
 mod loss;
 mod macros;
 mod metrics;
-mod optim;
+pub mod optim;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 mod parameter;
 mod report;
 mod sequential;
@@ -52,7 +54,11 @@ pub use layer::{Elem, Layer};
 pub use linear::Linear;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
 pub use metrics::{ConfusionMatrix, accuracy, argmax, r2_score};
-pub use optim::{Optimizer, Rule, Sgd};
+pub use optim::{
+    Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Rule, Scheduled, Sgd, schedule,
+};
+#[cfg(feature = "rayon")]
+pub use parallel::ParallelTrainer;
 pub use parameter::{Parameter, ParameterMut};
 pub use report::{Bytes, Report, Work};
 pub use sequential::{Pass, Sequential, Tape};

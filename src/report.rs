@@ -164,7 +164,10 @@ mod tests {
     use typenum::Unsigned;
 
     use super::Report;
-    use crate::{Fixed, Frozen, Linear, Relu, Sequential, Sgd, Trainer, Zeroed, budget::TrainingRam, mlp};
+    use crate::{
+        Adam, ClipNorm, Fixed, Frozen, Linear, Relu, Sequential, Sgd, Trainer, Zeroed, budget::TrainingRam,
+        mlp,
+    };
 
     type BodyNet = Sequential![Linear<5, 64>, Relu<64>];
 
@@ -206,6 +209,9 @@ mod tests {
         assert!(counted <= taken);
         let [counted, taken] = bytes::<Trainer<mlp![f64; 5, 64, 3], Sgd<f64>, 8>>();
         assert_eq!(counted, 8 * (579 + 8 * (5 + 64 + 3) + 1));
+        assert!(counted <= taken);
+        let [counted, taken] = bytes::<Trainer<mlp![5, 64, 3], ClipNorm<Adam>, 8>>();
+        assert_eq!(counted, 4 * (4 * 579 + 8 * (5 + 64 + 3) + 7));
         assert!(counted <= taken);
         let [counted, taken] = bytes::<Trainer<Adapted, Sgd, 2>>();
         assert_eq!(counted, 4 * (64 * 8 + 8 + 8 * 3 + 3 + 2 * (5 + 64 + 8 + 3) + 1));

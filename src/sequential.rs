@@ -8,6 +8,7 @@ use crate::{
     Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed,
     activation::{backward_all, forward_all},
     kernel::{Dispatch, Isa, Kernel},
+    layer::zero,
 };
 
 /// A network: layers in a row, as PyTorch's `nn.Sequential`.
@@ -151,11 +152,7 @@ impl<L> Sequential<L> {
     where
         L: Layer,
     {
-        let mut index = 0;
-        while let Some(parameter) = self.0.parameter_mut(index) {
-            parameter.values.fill(Zeroed::ZERO);
-            index += 1;
-        }
+        zero(&mut self.0);
     }
 
     /// All parameter tensors in PyTorch's order, as its `named_parameters()`; the layers of a network
@@ -341,12 +338,12 @@ impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
 }
 
 /// The whole network backwards.
-struct Backward<'a, N: Layer, A, const B: usize> {
-    net: &'a N,
-    tape: &'a mut Tape<N, B>,
-    dy: &'a [Row<N::Out>; B],
-    before: A,
-    gradient: &'a mut N,
+pub(crate) struct Backward<'a, N: Layer, A, const B: usize> {
+    pub(crate) net: &'a N,
+    pub(crate) tape: &'a mut Tape<N, B>,
+    pub(crate) dy: &'a [Row<N::Out>; B],
+    pub(crate) before: A,
+    pub(crate) gradient: &'a mut N,
 }
 
 impl<N: Layer, A: Activation<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backward<'_, N, A, B> {

@@ -3,7 +3,10 @@
 use std::ops::ControlFlow;
 
 use allocation_counter::measure;
-use constnet::{He, Mse, Sequential, Sgd, Tape, Trainer, Zeroed, mlp, synthetic};
+use constnet::{
+    Adam, ClipNorm, ClipValue, He, Mse, Optimizer, RmsProp, Scheduled, Sequential, Sgd, Tape, Trainer,
+    Zeroed, mlp, schedule::Cosine, synthetic,
+};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
 type Net = mlp![5, 64, 64, 3];
@@ -72,4 +75,24 @@ fn training() {
     assert_no_allocation("an error", || {
         assert!(trainer.fit(&[], &[]).run(&mut rng, |_, _| {}).is_err());
     });
+}
+
+#[test]
+fn optimizers() {
+    fn training(what: &str, optimizer: impl Optimizer<f32>) {
+        let (x, y) = ([[0.5; 5]; 10], [[0.5; 3]; 10]);
+        let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
+        let mut trainer = Trainer::<Net, _, 4>::new(rng.sample(He), optimizer);
+        assert_no_allocation(what, || {
+            assert!(trainer.fit(&x, &y, 2, &mut rng, |_, _| {}).is_ok());
+        });
+    }
+    let adam = Adam::new(0.01);
+    training("momentum", Sgd { lr: 0.01 }.with_momentum(0.9));
+    training("RmsProp", RmsProp::new(0.01));
+    training("Adam", adam);
+    training("clipping by value", ClipValue { optimizer: adam, max_value: 0.1 });
+    training("clipping by norm", ClipNorm { optimizer: adam, max_norm: 0.1 });
+    let schedule = Cosine { lr: 0.01, min: 0.0, steps: 5 };
+    training("a schedule", Scheduled { optimizer: adam, schedule });
 }

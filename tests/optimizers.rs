@@ -1,0 +1,401 @@
+//! Every optimiser, its options, clipping and schedules against PyTorch in f64; the fused step of
+//! each on each kind of layer against the backward pass and then the step; and what bad numbers
+//! get. `data/optimizers.py` recorded the numbers.
+
+mod common;
+#[rustfmt::skip]
+#[path = "data/optimizers.rs"]
+mod recorded;
+
+use std::fmt::Debug;
+
+use approx::assert_relative_eq;
+use common::{ROUNDING, flat, network, rng, rows, rows_of, set_flat};
+use constnet::{
+    Adam, AdamW, ClipNorm, ClipValue, Custom, CustomLayer, Element, Error, Features, Fixed, Frozen, Layer,
+    Linear, Momentum, Mse, Optimizer, Relu, RmsProp, Scheduled, Sequential, Sgd, Shape, Tape, Trainer,
+    Zeroed, mlp,
+    schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
+};
+
+/// Both programs round every number of an expression of some dozen operations, ten times over.
+const TOLERANCE: f64 = 1e-12;
+
+#[track_caller]
+fn assert_close(what: &str, ours: &[f64], recorded: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), recorded.len(), "{what}");
+    for (index, (ours, recorded)) in ours.iter().zip(recorded).enumerate() {
+        let off = (ours - recorded).abs();
+        assert!(off < tolerance, "{what}, number {index}: {ours} instead of {recorded}, off by {off:e}");
+    }
+}
+
+type Net<T> = mlp![T; 3, 5, 2];
+
+/// A network as it was before PyTorch trained it, and the batch that it was trained on.
+fn start<T: Element>() -> (Net<T>, [[T; 3]; 4], [[T; 2]; 4]) {
+    let all = |values: &[f64]| values.iter().map(|x| T::from_f64(*x)).collect::<Vec<T>>();
+    let mut net = Zeroed::ZERO;
+    set_flat(&mut net, &all(recorded::START));
+    let x = rows_of::<Features<3, T>, 4>(&all(recorded::X));
+    (net, x, rows_of::<Features<2, T>, 4>(&all(recorded::Y)))
+}
+
+/// Fused and step by step.
+fn is_pytorchs(optimizer: impl Optimizer<f64> + Copy, [after_1, after_10]: [&[f64]; 2]) {
+    assert_eq!(optimizer.check(), Ok(()));
+    let (mut net, x, y) = start();
+    let mut trainer = Trainer::<_, _, 4>::new(net, optimizer);
+    let (mut tape, mut state, mut optimizer) = (Tape::ZERO, Zeroed::ZERO, optimizer);
+    for step in 0..10 {
+        trainer.step(&x, &y);
+        let mut gradient = Zeroed::ZERO;
+        let pass = net.forward(&x, &mut tape);
+        let dy = Mse.backward(pass.output(), &y);
+        pass.backward(&dy, &mut gradient);
+        optimizer.step(&mut net, &gradient, &mut state);
+        if step == 0 {
+            assert_close("1 fused step", &flat(&trainer.net), after_1, TOLERANCE);
+            assert_close("1 step", &flat(&net), after_1, TOLERANCE);
+        }
+    }
+    assert_close("10 fused steps", &flat(&trainer.net), after_10, TOLERANCE);
+    assert_close("10 steps", &flat(&net), after_10, TOLERANCE);
+}
+
+macro_rules! pytorch {
+    ($($name:ident: $optimizer:expr, $recorded:ident;)+) => { $(
+        #[test]
+        fn $name() {
+            is_pytorchs($optimizer, recorded::$recorded);
+        }
+    )+ };
+}
+
+const SGD: Sgd<f64> = Sgd { lr: 0.05 };
+
+pytorch! {
+    sgd: SGD, SGD;
+    momentum: SGD.with_momentum(0.9), MOMENTUM;
+    momentum_with_decay: Momentum { weight_decay: 0.1, ..SGD.with_momentum(0.9) }, MOMENTUM_DECAY;
+    nesterov: Momentum { nesterov: true, ..SGD.with_momentum(0.9) }, NESTEROV;
+    nesterov_with_decay:
+        Momentum { nesterov: true, weight_decay: 0.1, ..SGD.with_momentum(0.8) }, NESTEROV_DECAY;
+    decay_alone: Momentum { weight_decay: 0.1, ..SGD.with_momentum(0.0) }, DECAY;
+    rms_prop: RmsProp::default(), RMS_PROP;
+    rms_prop_options: RmsProp { lr: 0.02, alpha: 0.9, eps: 1e-3, weight_decay: 0.1 }, RMS_PROP_OPTIONS;
+    adam: Adam::default(), ADAM;
+    adam_options: Adam { lr: 0.05, betas: (0.8, 0.95), eps: 1e-3, weight_decay: 0.1 }, ADAM_OPTIONS;
+    adam_w: AdamW::default(), ADAM_W;
+    adam_w_options: AdamW { lr: 0.05, betas: (0.8, 0.95), eps: 1e-3, weight_decay: 0.1 }, ADAM_W_OPTIONS;
+    clip_norm: ClipNorm { optimizer: SGD.with_momentum(0.9), max_norm: 0.7 }, CLIP_NORM;
+    clip_norm_that_is_never_reached: ClipNorm { optimizer: SGD, max_norm: 100.0 }, CLIP_NORM_ABOVE;
+    clip_value: ClipValue { optimizer: SGD.with_momentum(0.9), max_value: 0.3 }, CLIP_VALUE;
+    clip_value_then_norm:
+        ClipValue {
+            optimizer: ClipNorm { optimizer: Adam { eps: 0.01, ..Adam::new(0.05) }, max_norm: 0.7 },
+            max_value: 0.3,
+        }, CLIP_BOTH;
+    scheduled:
+        Scheduled { optimizer: Adam::default(), schedule: StepDecay { lr: 0.05, every: 3, factor: 0.5 } },
+        SCHEDULED;
+}
+
+/// In f32, too, Adam's are PyTorch's: to a few roundings of parameters below 1, though a step here
+/// is a gradient divided by its own size and so says nothing of that of its error.
+#[test]
+fn adam_in_f32() {
+    const TOLERANCE: f64 = 1e-6;
+    let (net, x, y) = start::<f32>();
+    let mut trainer = Trainer::<_, _, 4>::new(net, Adam::default());
+    for after in recorded::ADAM_F32 {
+        let steps = if std::ptr::eq(after, recorded::ADAM_F32[0]) { 1 } else { 9 };
+        (0..steps).for_each(|_| _ = trainer.step(&x, &y));
+        let ours: Vec<f64> = flat(&trainer.net).into_iter().map(f64::from).collect();
+        assert_close("Adam in f32", &ours, after, TOLERANCE);
+    }
+}
+
+#[test]
+fn schedules() {
+    let rates =
+        |schedule: &dyn Schedule<f64>, steps| (0..steps).map(|step| schedule.lr(step)).collect::<Vec<_>>();
+    let step = StepDecay { lr: 0.3, every: 7, factor: 0.5 };
+    assert_close("StepLR", &rates(&step, 40), recorded::STEP_LR, TOLERANCE);
+    let cosine = Cosine { lr: 0.3, min: 0.01, steps: 30 };
+    assert_close("CosineAnnealingLR", &rates(&cosine, 31), recorded::COSINE, TOLERANCE);
+    assert_eq!([cosine.lr(31), cosine.lr(usize::MAX)], [0.01; 2], "after its end");
+    let warmup = Warmup { start: 0.25, steps: 8, then: Constant { lr: 0.3 } };
+    assert_close("LinearLR", &rates(&warmup, 20), recorded::WARMUP, TOLERANCE);
+    let both = Warmup { start: 0.25, steps: 8, then: StepDecay { lr: 0.3, every: 5, factor: 0.5 } };
+    assert_close("both", &rates(&both, 20), recorded::WARMUP_STEP, TOLERANCE);
+    // Nothing to divide by.
+    assert_eq!(Cosine { lr: 0.3, min: 0.01, steps: 0 }.lr(0), 0.01);
+    assert_eq!(Warmup { start: 0.25, steps: 0, then: Constant { lr: 0.3 } }.lr(0), 0.3);
+}
+
+/// A run may end at a rate of 0 and go on: the optimiser's own rate is as it was.
+#[test]
+fn a_schedule_leaves_the_optimizers_own_rate() {
+    let (net, x, y) = start();
+    let schedule = Cosine { lr: 0.1, min: 0.0, steps: 2 };
+    let mut trainer = Trainer::<_, _, 4>::new(net, Scheduled { optimizer: SGD, schedule });
+    (0..2).for_each(|_| _ = trainer.step(&x, &y));
+    let before = flat(&trainer.net);
+    assert_ne!(before, recorded::START);
+    assert_eq!(trainer.fit(&x, &y, 3, &mut rng(0), |_, _| {}).map(|_| ()), Ok(()));
+    assert_eq!(flat(&trainer.net), before, "a rate of 0");
+    assert_eq!(trainer.optimizer.optimizer, SGD);
+}
+
+/// `y = g ⊙ x`: a layer of one's own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale([f64; 17]);
+
+impl Zeroed for Scale {
+    const ZERO: Self = Self([0.0; 17]);
+}
+
+impl CustomLayer for Scale {
+    type In = Features<17, f64>;
+    type Out = Features<17, f64>;
+    type Cache<const B: usize> = ();
+    const NAME: &'static str = "Scale";
+    const PARAMS: usize = 17;
+
+    fn forward<const B: usize>(&self, x: &[[f64; 17]; B], y: &mut [[f64; 17]; B], (): &mut ()) {
+        for (x, y) in x.iter().zip(y) {
+            *y = std::array::from_fn(|i| self.0[i] * x[i]);
+        }
+    }
+
+    fn backward<const B: usize>(
+        &self,
+        x: &[[f64; 17]; B],
+        (): &(),
+        dy: &[[f64; 17]; B],
+        dx: &mut [[f64; 17]; B],
+        gradient: &mut Self,
+    ) {
+        for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
+            for i in 0..17 {
+                gradient.0[i] += dy[i] * x[i] / B as f64;
+                dx[i] = dy[i] * self.0[i];
+            }
+        }
+    }
+
+    fn parameter(&self, index: usize) -> Option<(&'static str, &[f64])> {
+        (index == 0).then_some(("gain", &self.0))
+    }
+
+    fn parameter_mut(&mut self, index: usize) -> Option<(&'static str, &mut [f64])> {
+        (index == 0).then_some(("gain", &mut self.0))
+    }
+}
+
+static BODY: Linear<3, 17, f64> = Linear::new([[0.5, -0.25, 0.125]; 17], [0.0625; 17]);
+
+/// A fixed body of the layers below.
+struct Body;
+
+impl Fixed for Body {
+    type Net = Linear<3, 17, f64>;
+
+    fn net() -> &'static Linear<3, 17, f64> {
+        &BODY
+    }
+}
+
+/// Three fused steps are three backward passes, each with its step after it.
+fn fused_is_whole<L, O, const D: usize>(optimizer: O)
+where
+    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+    O: Optimizer<f64> + Copy,
+{
+    let rng = &mut rng(7);
+    let mut net: Sequential<L> = network(rng);
+    let x = rows::<L::In, 3>(rng);
+    let y = rows::<L::Out, 3>(rng);
+    let before = net;
+    let mut trainer = Trainer::<_, _, 3>::new(net, optimizer);
+    let (mut tape, mut state, mut optimizer) = (Tape::ZERO, Zeroed::ZERO, optimizer);
+    for _ in 0..3 {
+        trainer.step(&x, &y);
+        let mut gradient = Sequential::ZERO;
+        let pass = net.forward(&x, &mut tape);
+        let dy = Mse.backward(pass.output(), &y);
+        pass.backward(&dy, &mut gradient);
+        optimizer.step(&mut net, &gradient, &mut state);
+    }
+    assert_relative_eq!(trainer.net, net, epsilon = ROUNDING, max_relative = ROUNDING);
+    assert!(net != before, "nothing was learned");
+}
+
+/// Each optimiser on a chain.
+fn each_optimizer<L, const D: usize>()
+where
+    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+{
+    let sgd = Sgd { lr: 0.01 };
+    fused_is_whole::<L, _, D>(sgd);
+    fused_is_whole::<L, _, D>(Momentum { nesterov: true, ..sgd.with_momentum(0.9) });
+    // An `eps` so large that no step's direction hangs on a rounding.
+    fused_is_whole::<L, _, D>(RmsProp { eps: 1e-2, ..RmsProp::default() });
+    fused_is_whole::<L, _, D>(Adam { eps: 1e-2, ..Adam::default() });
+    fused_is_whole::<L, _, D>(AdamW { eps: 1e-2, ..AdamW::default() });
+    let clipped = ClipValue { optimizer: sgd, max_value: 0.1 };
+    fused_is_whole::<L, _, D>(clipped);
+    fused_is_whole::<L, _, D>(ClipNorm { optimizer: sgd, max_norm: 0.1 });
+    fused_is_whole::<L, _, D>(ClipNorm { optimizer: clipped, max_norm: 0.1 });
+    let schedule = Cosine { lr: 0.01, min: 0.0, steps: 5 };
+    fused_is_whole::<L, _, D>(Scheduled { optimizer: sgd, schedule });
+}
+
+macro_rules! each_layer {
+    ($($name:ident: $net:ty, $outputs:literal;)+) => { $(
+        #[test]
+        fn $name() {
+            each_optimizer::<$net, $outputs>();
+        }
+    )+ };
+}
+
+each_layer! {
+    fused_on_a_wide_layer: Linear<3, 17, f64>, 17;
+    fused_on_a_narrow_layer: Linear<17, 2, f64>, 2;
+    fused_on_layers_around_relu: (Linear<3, 9, f64>, (Relu<9, f64>, Linear<9, 2, f64>)), 2;
+    fused_on_a_layer_of_ones_own: (Linear<3, 17, f64>, (Custom<Scale>, Linear<17, 2, f64>)), 2;
+    fused_on_a_frozen_body: (Frozen<Body>, Linear<17, 2, f64>), 2;
+    fused_on_a_network_in_a_network: (Sequential<(Linear<3, 9, f64>, Relu<9, f64>)>, Linear<9, 2, f64>), 2;
+}
+
+/// The state goes on where it was: ten steps are five and five, bit for bit.
+#[test]
+fn a_copied_state_goes_on() {
+    let (net, ..) = start::<f32>();
+    let mut gradient = net;
+    let (mut straight, mut state, mut adam) = (net, Zeroed::ZERO, Adam::new(0.01));
+    let mut broken = net;
+    let mut saved = Zeroed::ZERO;
+    for step in 0..10 {
+        set_flat(&mut gradient, &flat(&straight));
+        adam.step(&mut straight, &gradient, &mut state);
+        if step == 4 {
+            (broken, saved) = (straight, state);
+        }
+    }
+    for _ in 5..10 {
+        set_flat(&mut gradient, &flat(&broken));
+        Adam::new(0.01).step(&mut broken, &gradient, &mut saved);
+    }
+    assert_eq!(broken, straight);
+    assert_eq!(saved, state);
+}
+
+/// Trains, and checks that it is refused so, with the network untouched.
+#[track_caller]
+fn assert_refused<O: Optimizer<f64> + Debug>(optimizer: O, text: &str) {
+    let (net, x, y) = start();
+    let mut trainer = Trainer::<_, _, 4>::new(net, optimizer);
+    let error = trainer.fit(&x, &y, 1, &mut rng(0), |_, _| panic!("an epoch was trained"));
+    let Err(error @ (Error::Hyperparameter { .. } | Error::LearningRate(_))) = error else {
+        panic!("{:?} gives {error:?}", trainer.optimizer)
+    };
+    assert_eq!(error.to_string(), text);
+    assert_eq!(flat(&trainer.net), recorded::START, "the network changed");
+}
+
+#[test]
+fn learning_rates_out_of_range() {
+    let text = "the learning rate is -1: expected a positive, finite number";
+    assert_refused(Sgd { lr: -1.0 }, text);
+    assert_refused(Sgd { lr: -1.0 }.with_momentum(0.9), text);
+    assert_refused(RmsProp::new(-1.0), text);
+    assert_refused(Adam::new(-1.0), text);
+    assert_refused(AdamW::new(-1.0), text);
+    assert_refused(ClipNorm { optimizer: Adam::new(-1.0), max_norm: 1.0 }, text);
+    assert_refused(ClipValue { optimizer: Adam::new(-1.0), max_value: 1.0 }, text);
+    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule: Constant { lr: -1.0 } }, text);
+    let schedule = Cosine { lr: -1.0, min: 0.0, steps: 9 };
+    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule }, text);
+    let schedule = StepDecay { lr: -1.0, every: 1, factor: 0.5 };
+    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule }, text);
+    assert_refused(
+        Scheduled { optimizer: Adam::new(0.1), schedule: Warmup { start: 0.0, steps: 1, then: schedule } },
+        text,
+    );
+}
+
+#[test]
+fn other_numbers_out_of_range() {
+    let sgd = Sgd { lr: 0.1 };
+    let at_least_0 = "expected a finite number of at least 0";
+    let positive = "expected a positive, finite number";
+    let share = "expected at least 0 and less than 1";
+    assert_refused(sgd.with_momentum(-0.5), &format!("the momentum is -0.5: {at_least_0}"));
+    assert_refused(sgd.with_momentum(f64::INFINITY), &format!("the momentum is inf: {at_least_0}"));
+    assert_refused(
+        Momentum { nesterov: true, ..sgd.with_momentum(0.0) },
+        &format!("the momentum is 0: {positive}"),
+    );
+    let decay = format!("the weight_decay is -0.5: {at_least_0}");
+    assert_refused(Momentum { weight_decay: -0.5, ..sgd.with_momentum(0.9) }, &decay);
+    assert_refused(RmsProp { weight_decay: -0.5, ..RmsProp::default() }, &decay);
+    assert_refused(Adam { weight_decay: -0.5, ..Adam::default() }, &decay);
+    assert_refused(AdamW { weight_decay: -0.5, ..AdamW::default() }, &decay);
+    assert_refused(RmsProp { alpha: 1.0, ..RmsProp::default() }, &format!("the alpha is 1: {share}"));
+    let betas =
+        [("first", "NaN", (f64::NAN, 0.9)), ("second", "-0.1", (0.9, -0.1)), ("second", "1", (0.9, 1.0))];
+    for (which, named, betas) in betas {
+        let text = format!("the {which} of the betas is {named}: {share}");
+        assert_refused(Adam { betas, ..Adam::default() }, &text);
+        assert_refused(AdamW { betas, ..AdamW::default() }, &text);
+    }
+    let eps = format!("the eps is 0: {positive}");
+    assert_refused(RmsProp { eps: 0.0, ..RmsProp::default() }, &eps);
+    assert_refused(Adam { eps: 0.0, ..Adam::default() }, &eps);
+    assert_refused(AdamW { eps: 0.0, ..AdamW::default() }, &eps);
+    let text = format!("the max_norm is 0: {positive}");
+    assert_refused(ClipNorm { optimizer: sgd, max_norm: 0.0 }, &text);
+    let text = format!("the max_value is NaN: {positive}");
+    assert_refused(ClipValue { optimizer: sgd, max_value: f64::NAN }, &text);
+}
+
+#[test]
+fn schedules_out_of_range() {
+    fn refused(schedule: impl Schedule<f64> + Debug, text: &str) {
+        assert_refused(Scheduled { optimizer: Sgd { lr: 0.1 }, schedule }, text);
+    }
+    refused(
+        StepDecay { lr: 0.1, every: 0, factor: 0.5 },
+        "the number of steps of one learning rate is 0: expected at least 1",
+    );
+    refused(
+        StepDecay { lr: 0.1, every: 5, factor: 0.0 },
+        "the factor is 0: expected a positive, finite number",
+    );
+    refused(
+        Cosine { lr: 0.1, min: -0.1, steps: 5 },
+        "the minimal learning rate is -0.1: expected a finite number of at least 0",
+    );
+    refused(
+        Warmup { start: 1.5, steps: 5, then: Constant { lr: 0.1 } },
+        "the first factor of the warm-up is 1.5: expected from 0 to 1",
+    );
+    let by_function = Scheduled { optimizer: Sgd { lr: 0.1 }, schedule: |_: usize| f64::NAN };
+    assert!(matches!(by_function.check(), Err(Error::Hyperparameter { value, .. }) if value.is_nan()));
+}
+
+/// A gradient that is not a number clips to one that is not, as in PyTorch: it is not hidden.
+#[test]
+fn clipping_does_not_hide_nan() {
+    let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
+    let mut net = Sequential(Linear::new([[1.0]], [1.0]));
+    ClipValue { optimizer: SGD, max_value: 0.1 }.step(&mut net, &gradient, &mut ());
+    assert!(net.0.weight_at(0, 0).is_nan());
+    assert_eq!(net.0.bias(), &[1.0 - 0.05 * 0.1]);
+    let mut net = Sequential(Linear::new([[1.0]], [1.0]));
+    ClipNorm { optimizer: SGD, max_norm: 0.1 }.step(&mut net, &gradient, &mut { Zeroed::ZERO });
+    assert!(net.0.weight_at(0, 0).is_nan() && net.0.bias()[0].is_nan());
+}
