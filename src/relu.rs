@@ -61,8 +61,7 @@ impl<const N: usize, T: Element> Relu<N, T> {
 impl<const N: usize, T: Element> Activation<T> for Relu<N, T> {
     #[inline(always)]
     fn forward<I: Isa<T>>(self, isa: I, z: I::V) -> I::V {
-        let zero = isa.splat(T::ZERO);
-        isa.select(isa.lt(z, zero), zero, z)
+        isa.max(isa.splat(T::ZERO), z)
     }
 
     #[inline(always)]

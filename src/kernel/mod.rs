@@ -56,6 +56,8 @@ pub trait Isa<T>: Copy {
     fn sqrt(self, a: Self::V) -> Self::V;
     /// `a * b + c`, rounded once where the machine can, else twice.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The larger one; `b` where it is NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a < b`, false where either is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `a <= b`, false where either is NaN.

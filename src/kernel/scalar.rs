@@ -66,6 +66,11 @@ impl<T: Float> Isa<T> for Scalar {
     }
 
     #[inline(always)]
+    fn max(self, a: T, b: T) -> T {
+        if b < a { a } else { b }
+    }
+
+    #[inline(always)]
     fn lt(self, a: T, b: T) -> bool {
         a < b
     }
