@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{Element, Error};
+use crate::{DataError, Element};
 
 /// The number of the largest output, the first of equal ones: the class that a network predicts.
 ///
@@ -41,12 +41,12 @@ pub fn argmax<T: Element>(outputs: &[T]) -> usize {
 /// let (x, y) = ([[3.0, 1.0], [0.0, 2.0], [1.0, 0.5], [0.2, 0.1]], [0, 1, 0, 1]);
 /// let share = accuracy(x.iter().map(|x| net.predict(x)), &y)?;
 /// assert_eq!(share, 0.75);
-/// # Ok::<(), constnet::Error<f32>>(())
+/// # Ok::<(), constnet::DataError<f32>>(())
 /// ```
 pub fn accuracy<T: Element, const K: usize>(
     y_hat: impl IntoIterator<Item = [T; K]>,
     y: &[usize],
-) -> Result<T, Error<T>> {
+) -> Result<T, DataError<T>> {
     let mut right = 0;
     each_pair(y_hat, y, |class, predicted| right += usize::from(predicted == class))?;
     Ok(T::from_count(right) / T::from_count(y.len()))
@@ -72,7 +72,7 @@ pub fn accuracy<T: Element, const K: usize>(
 ///     0 |  2  . | 100.0 %
 ///     1 |  1  1 |  50.0 %"
 /// );
-/// # Ok::<(), constnet::Error<f64>>(())
+/// # Ok::<(), constnet::DataError<f64>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const K: usize> {
@@ -86,7 +86,10 @@ impl<const K: usize> ConfusionMatrix<K> {
     /// # Errors
     ///
     /// If there are no samples, as many predictions as classes are not given, or a class is out of range.
-    pub fn new<T: Element>(y_hat: impl IntoIterator<Item = [T; K]>, y: &[usize]) -> Result<Self, Error<T>> {
+    pub fn new<T: Element>(
+        y_hat: impl IntoIterator<Item = [T; K]>,
+        y: &[usize],
+    ) -> Result<Self, DataError<T>> {
         let mut counts = [[0; K]; K];
         each_pair(y_hat, y, |class, predicted| {
             if let Some(count) = counts.get_mut(class).and_then(|row| row.get_mut(predicted)) {
@@ -171,7 +174,7 @@ impl<const K: usize> fmt::Display for ConfusionMatrix<K> {
 pub fn r2_score<T: Element, const D: usize>(
     y_hat: impl IntoIterator<Item = [T; D]>,
     y: &[[T; D]],
-) -> Result<T, Error<T>> {
+) -> Result<T, DataError<T>> {
     let mut residuals = [T::ZERO; D];
     each(y_hat, y, |_, y_hat, y| {
         for ((sum, y_hat), y) in residuals.iter_mut().zip(y_hat).zip(y) {
@@ -202,10 +205,10 @@ fn each_pair<T: Element, const K: usize>(
     y_hat: impl IntoIterator<Item = [T; K]>,
     y: &[usize],
     mut tell: impl FnMut(usize, usize),
-) -> Result<(), Error<T>> {
+) -> Result<(), DataError<T>> {
     each(y_hat, y, |sample, outputs, class| {
         if *class >= K {
-            return Err(Error::Class { sample, class: *class, classes: K });
+            return Err(DataError::Class { sample, class: *class, classes: K });
         }
         tell(*class, argmax(&outputs));
         Ok(())
@@ -216,8 +219,8 @@ fn each_pair<T: Element, const K: usize>(
 fn each<T, Y, const D: usize>(
     y_hat: impl IntoIterator<Item = [T; D]>,
     y: &[Y],
-    mut tell: impl FnMut(usize, [T; D], &Y) -> Result<(), Error<T>>,
-) -> Result<(), Error<T>> {
+    mut tell: impl FnMut(usize, [T; D], &Y) -> Result<(), DataError<T>>,
+) -> Result<(), DataError<T>> {
     let mut given = 0;
     for y_hat in y_hat {
         if let Some(y) = y.get(given) {
@@ -226,9 +229,9 @@ fn each<T, Y, const D: usize>(
         given += 1;
     }
     if given != y.len() {
-        return Err(Error::Lengths { inputs: given, targets: y.len() });
+        return Err(DataError::Lengths { inputs: given, targets: y.len() });
     }
-    if given == 0 { Err(Error::NoSamples) } else { Ok(()) }
+    if given == 0 { Err(DataError::NoSamples) } else { Ok(()) }
 }
 
 fn share(part: usize, whole: usize) -> Option<f64> {

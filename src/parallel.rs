@@ -13,6 +13,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::{
     Elem, Element, Error, Layer, Loss, Mse, Optimizer, Row, Rule, Shape, Tape, Unwanted, Zeroed,
+    fit::check,
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,
     sequential::{Backward, Forward},
@@ -145,9 +146,9 @@ where
     ///
     /// # Errors
     ///
-    /// If there are no samples, or inputs and targets are not of one length.
+    /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn step(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
-        check_lengths(x, y)?;
+        check(&self.criterion, x, y)?;
         Ok(self.step_on(x, y, 0..x.len()))
     }
 
@@ -168,8 +169,7 @@ where
         rng: &mut R,
     ) -> Result<Elem<N>, Error<Elem<N>>> {
         self.optimizer.check()?;
-        check_lengths(x, y)?;
-        self.criterion.check(y)?;
+        check(&self.criterion, x, y)?;
         if batch == 0 {
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
@@ -197,8 +197,7 @@ where
     ///
     /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
-        check_lengths(x, y)?;
-        self.criterion.check(y)?;
+        check(&self.criterion, x, y)?;
         Ok(self.pass(x, y, 0..x.len(), false))
     }
 
@@ -242,13 +241,6 @@ where
         let sum = lanes.first().map_or(Elem::<N>::ZERO, |lane| lane.loss);
         sum / Elem::<N>::from_count(order.len())
     }
-}
-
-fn check_lengths<T, X, Y>(x: &[X], y: &[Y]) -> Result<(), Error<T>> {
-    if x.len() != y.len() {
-        return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
-    }
-    if x.is_empty() { Err(Error::NoSamples) } else { Ok(()) }
 }
 
 impl<N: Layer + fmt::Debug, Opt: Optimizer<Elem<N>> + fmt::Debug, const B: usize, C: fmt::Debug> fmt::Debug

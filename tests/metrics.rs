@@ -4,14 +4,14 @@
 #[path = "data/metrics.rs"]
 mod recorded;
 
-use constnet::{ConfusionMatrix, Error, accuracy, argmax, r2_score};
+use constnet::{ConfusionMatrix, DataError, accuracy, argmax, r2_score};
 use recorded as sk;
 
 /// Two sums of 23 numbers, each in its own order.
 const TOLERANCE: f64 = 1e-14;
 
 #[test]
-fn classification_as_in_scikit_learn() -> Result<(), Error<f64>> {
+fn classification_as_in_scikit_learn() -> Result<(), DataError<f64>> {
     assert_eq!(accuracy(sk::OUTPUTS, &sk::CLASSES)?, sk::ACCURACY);
     let matrix = ConfusionMatrix::new(sk::OUTPUTS, &sk::CLASSES)?;
     assert_eq!(matrix.counts, sk::CONFUSION);
@@ -23,7 +23,7 @@ fn classification_as_in_scikit_learn() -> Result<(), Error<f64>> {
 }
 
 #[test]
-fn r2_as_in_scikit_learn() -> Result<(), Error<f64>> {
+fn r2_as_in_scikit_learn() -> Result<(), DataError<f64>> {
     assert!((r2_score(sk::PREDICTIONS, &sk::TARGETS)? - sk::R2).abs() < TOLERANCE);
     for (output, recorded) in sk::R2_EACH.into_iter().enumerate() {
         let one = r2_score(sk::PREDICTIONS.map(|y| [y[output]]), &sk::TARGETS.map(|y| [y[output]]))?;
@@ -38,7 +38,7 @@ fn r2_as_in_scikit_learn() -> Result<(), Error<f64>> {
 
 /// The spread of targets far from 0 is small beside their squares.
 #[test]
-fn r2_of_targets_far_from_zero() -> Result<(), Error<f32>> {
+fn r2_of_targets_far_from_zero() -> Result<(), DataError<f32>> {
     let y = [[10000.0], [10001.0], [10002.0], [10003.0]];
     let r2 = r2_score(y.map(|[y]| [y + 1.0]), &y)?;
     assert!((r2 - 0.2_f32).abs() < 1e-2, "{r2}");
@@ -57,15 +57,15 @@ fn the_largest_output() {
 #[test]
 fn bad_input() {
     let y_hat = [[1.0, 0.0], [0.0, 1.0], [0.5, 0.25]];
-    let class = Error::Class { sample: 1, class: 2, classes: 2 };
-    let lengths = |targets| Error::Lengths { inputs: 3, targets };
+    let class = DataError::Class { sample: 1, class: 2, classes: 2 };
+    let lengths = |targets| DataError::Lengths { inputs: 3, targets };
     assert_eq!(accuracy(y_hat, &[0, 2, 0]), Err(class));
     assert_eq!(ConfusionMatrix::new(y_hat, &[0, 2, 0]), Err(class));
     assert_eq!(accuracy(y_hat, &[0, 1]), Err(lengths(2)));
     assert_eq!(ConfusionMatrix::new(y_hat, &[0, 1, 0, 1]), Err(lengths(4)));
     assert_eq!(r2_score(y_hat, &[[0.0; 2]; 2]), Err(lengths(2)));
-    assert_eq!(accuracy([[0.0; 2]; 0], &[]), Err(Error::NoSamples));
-    assert_eq!(r2_score([[0.0; 2]; 0], &[]), Err(Error::NoSamples));
+    assert_eq!(accuracy([[0.0; 2]; 0], &[]), Err(DataError::NoSamples));
+    assert_eq!(r2_score([[0.0; 2]; 0], &[]), Err(DataError::NoSamples));
 }
 
 /// Counts of any size stay in their columns.

@@ -48,8 +48,7 @@ impl<T: Element> Function<T> for ReluFn {
 
     #[inline(always)]
     fn forward<I: Isa<T>>(isa: I, z: I::V) -> I::V {
-        let zero = isa.splat(T::ZERO);
-        isa.select(isa.lt(z, zero), zero, z)
+        isa.max(isa.splat(T::ZERO), z)
     }
 
     #[inline(always)]

@@ -65,16 +65,18 @@ fn forward_narrow<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, cons
     z: &mut [[T; OUT]; B],
     then: impl Activation<T>,
 ) {
-    for (x, z) in x.iter().zip(z) {
-        let mut acc = [isa.splat(T::ZERO); OUT];
-        for at in (0..IN).step_by(I::LANES) {
-            let x = isa.load(&x[at..]);
-            for (sum, w) in acc.iter_mut().zip(w) {
+    for b in 0..B {
+        // Two sums for each output, in turns: a single one would wait for itself.
+        let mut sums = [[isa.splat(T::ZERO); 2]; OUT];
+        for (turn, at) in (0..IN).step_by(I::LANES).enumerate() {
+            let x = isa.load(&x[b][at..]);
+            for (sums, w) in sums.iter_mut().zip(w) {
+                let sum = &mut sums[turn % 2];
                 *sum = isa.mul_add(x, isa.load(&w[at..]), *sum);
             }
         }
-        for ((z, sum), bias) in z.iter_mut().zip(acc).zip(bias) {
-            *z = then.forward(Scalar, isa.sum(sum) + *bias);
+        for ((z, [even, odd]), bias) in z[b].iter_mut().zip(sums).zip(bias) {
+            *z = then.forward(Scalar, isa.sum(isa.add(even, odd)) + *bias);
         }
     }
 }

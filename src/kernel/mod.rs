@@ -59,6 +59,8 @@ pub trait Isa<T>: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `2ⁿ`, of a whole `n` for which that is a normal number.
     fn power_of_two(self, n: Self::V) -> Self::V;
+    /// The larger one; `b` where it is NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a < b`, false where either is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `a <= b`, false where either is NaN.

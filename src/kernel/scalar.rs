@@ -70,6 +70,11 @@ impl<T: Element> Isa<T> for Scalar {
     }
 
     #[inline(always)]
+    fn max(self, a: T, b: T) -> T {
+        if b < a { a } else { b }
+    }
+
+    #[inline(always)]
     fn lt(self, a: T, b: T) -> bool {
         a < b
     }

@@ -70,7 +70,7 @@ macro_rules! vectors {
     (@ops $float:ty, $power:ident, {
         $splat:ident $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
         $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $mul_add:ident
-        $lt:ident $le:ident $select:ident $rotate:ident $sum:ident
+        $max:ident $lt:ident $le:ident $select:ident $rotate:ident $sum:ident
     }) => {
         #[inline(always)]
         fn splat(self, value: $float) -> Self::V {
@@ -132,6 +132,12 @@ macro_rules! vectors {
         }
 
         #[inline(always)]
+        fn max(self, a: Self::V, b: Self::V) -> Self::V {
+            // Where `pulp`'s is not one instruction, it is one that loses NaN.
+            if const { FUSED } { self.0.$max(a, b) } else { self.0.$select(self.0.$lt(b, a), a, b) }
+        }
+
+        #[inline(always)]
         fn lt(self, a: Self::V, b: Self::V) -> Self::Mask {
             self.0.$lt(a, b)
         }
@@ -168,10 +174,10 @@ macro_rules! vectors {
 vectors!(f32, F32_LANES, f32s, m32s, POWER_F32, {
     splat_f32s as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
     add_f32s sub_f32s mul_f32s div_f32s sqrt_f32s mul_add_e_f32s
-    less_than_f32s less_than_or_equal_f32s select_f32s rotate_right_f32s reduce_sum_f32s
+    max_f32s less_than_f32s less_than_or_equal_f32s select_f32s rotate_right_f32s reduce_sum_f32s
 });
 vectors!(f64, F64_LANES, f64s, m64s, POWER_F64, {
     splat_f64s as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
     add_f64s sub_f64s mul_f64s div_f64s sqrt_f64s mul_add_e_f64s
-    less_than_f64s less_than_or_equal_f64s select_f64s rotate_right_f64s reduce_sum_f64s
+    max_f64s less_than_f64s less_than_or_equal_f64s select_f64s rotate_right_f64s reduce_sum_f64s
 });
