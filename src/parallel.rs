@@ -13,6 +13,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::{
     Elem, Element, Error, Layer, Loss, Mse, Optimizer, Row, Rule, Shape, Tape, Unwanted, Zeroed,
+    fit::{check, is_finite},
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,
     sequential::{Backward, Forward},
@@ -145,9 +146,9 @@ where
     ///
     /// # Errors
     ///
-    /// If there are no samples, or inputs and targets are not of one length.
+    /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn step(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
-        check_lengths(x, y)?;
+        check(&self.criterion, x, y)?;
         Ok(self.step_on(x, y, 0..x.len()))
     }
 
@@ -158,8 +159,8 @@ where
     ///
     /// Before anything is changed, if the optimiser's numbers make no sense, there are no samples or
     /// none in a batch, inputs and targets are not of one length, or the loss refuses a target.
-    /// [`Error::Diverged`] as soon as a loss is not finite; the network is then as it was before that
-    /// batch.
+    /// [`Error::Diverged`] as soon as a loss is not finite, the network then being as it was before that
+    /// batch, and if the network is not finite in the end.
     pub fn epoch<R: Rng + ?Sized>(
         &mut self,
         x: &[Row<N::In>],
@@ -168,8 +169,7 @@ where
         rng: &mut R,
     ) -> Result<Elem<N>, Error<Elem<N>>> {
         self.optimizer.check()?;
-        check_lengths(x, y)?;
-        self.criterion.check(y)?;
+        check(&self.criterion, x, y)?;
         if batch == 0 {
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
@@ -188,7 +188,11 @@ where
             last_loss = Some(loss);
             sum = sum + loss * Elem::<N>::from_count(size);
         }
-        Ok(sum / Elem::<N>::from_count(x.len()))
+        if is_finite(&self.net) {
+            Ok(sum / Elem::<N>::from_count(x.len()))
+        } else {
+            Err(Error::Diverged { epoch: 0, last_loss })
+        }
     }
 
     /// The loss over a data set of any length; nothing is changed but the workspace.
@@ -197,8 +201,7 @@ where
     ///
     /// If there are no samples, inputs and targets are not of one length, or the loss refuses a target.
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
-        check_lengths(x, y)?;
-        self.criterion.check(y)?;
+        check(&self.criterion, x, y)?;
         Ok(self.pass(x, y, 0..x.len(), false))
     }
 
@@ -242,13 +245,6 @@ where
         let sum = lanes.first().map_or(Elem::<N>::ZERO, |lane| lane.loss);
         sum / Elem::<N>::from_count(order.len())
     }
-}
-
-fn check_lengths<T, X, Y>(x: &[X], y: &[Y]) -> Result<(), Error<T>> {
-    if x.len() != y.len() {
-        return Err(Error::Lengths { inputs: x.len(), targets: y.len() });
-    }
-    if x.is_empty() { Err(Error::NoSamples) } else { Ok(()) }
 }
 
 impl<N: Layer + fmt::Debug, Opt: Optimizer<Elem<N>> + fmt::Debug, const B: usize, C: fmt::Debug> fmt::Debug
