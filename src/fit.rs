@@ -254,7 +254,7 @@ pub(crate) fn check<'y, S: Shape, C: Loss<S>, X>(
 }
 
 /// Whether every parameter is. A loss does not tell: behind a ReLU a bias of minus infinity is 0.
-fn is_finite<N: Layer>(net: &N) -> bool {
+pub(crate) fn is_finite<N: Layer>(net: &N) -> bool {
     (0..net.tensors())
         .filter_map(|index| net.parameter(index))
         .all(|parameter| parameter.values.iter().all(|p| p.is_finite()))

@@ -13,7 +13,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::{
     Elem, Element, Error, Layer, Loss, Mse, Optimizer, Row, Rule, Shape, Tape, Unwanted, Zeroed,
-    fit::check,
+    fit::{check, is_finite},
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,
     sequential::{Backward, Forward},
@@ -159,8 +159,8 @@ where
     ///
     /// Before anything is changed, if the optimiser's numbers make no sense, there are no samples or
     /// none in a batch, inputs and targets are not of one length, or the loss refuses a target.
-    /// [`Error::Diverged`] as soon as a loss is not finite; the network is then as it was before that
-    /// batch.
+    /// [`Error::Diverged`] as soon as a loss is not finite, the network then being as it was before that
+    /// batch, and if the network is not finite in the end.
     pub fn epoch<R: Rng + ?Sized>(
         &mut self,
         x: &[Row<N::In>],
@@ -188,7 +188,11 @@ where
             last_loss = Some(loss);
             sum = sum + loss * Elem::<N>::from_count(size);
         }
-        Ok(sum / Elem::<N>::from_count(x.len()))
+        if is_finite(&self.net) {
+            Ok(sum / Elem::<N>::from_count(x.len()))
+        } else {
+            Err(Error::Diverged { epoch: 0, last_loss })
+        }
     }
 
     /// The loss over a data set of any length; nothing is changed but the workspace.

@@ -84,7 +84,7 @@ fn optimizers() {
         let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
         let mut trainer = Trainer::<Net, _, 4>::new(rng.sample(He), optimizer);
         assert_no_allocation(what, || {
-            assert!(trainer.fit(&x, &y, 2, &mut rng, |_, _| {}).is_ok());
+            assert!(trainer.fit(&x, &y).epochs(2).run(&mut rng, |_, _| {}).is_ok());
         });
     }
     let adam = Adam::new(0.01);

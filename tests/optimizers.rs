@@ -143,7 +143,7 @@ fn a_schedule_leaves_the_optimizers_own_rate() {
     (0..2).for_each(|_| _ = trainer.step(&x, &y));
     let before = flat(&trainer.net);
     assert_ne!(before, recorded::START);
-    assert_eq!(trainer.fit(&x, &y, 3, &mut rng(0), |_, _| {}).map(|_| ()), Ok(()));
+    assert_eq!(trainer.fit(&x, &y).epochs(3).run(&mut rng(0), |_, _| {}).map(|_| ()), Ok(()));
     assert_eq!(flat(&trainer.net), before, "a rate of 0");
     assert_eq!(trainer.optimizer.optimizer, SGD);
 }
@@ -298,7 +298,7 @@ fn a_copied_state_goes_on() {
 fn assert_refused<O: Optimizer<f64> + Debug>(optimizer: O, text: &str) {
     let (net, x, y) = start();
     let mut trainer = Trainer::<_, _, 4>::new(net, optimizer);
-    let error = trainer.fit(&x, &y, 1, &mut rng(0), |_, _| panic!("an epoch was trained"));
+    let error = trainer.fit(&x, &y).run(&mut rng(0), |_, _| -> () { panic!("an epoch was trained") });
     let Err(error @ (Error::Hyperparameter { .. } | Error::LearningRate(_))) = error else {
         panic!("{:?} gives {error:?}", trainer.optimizer)
     };

@@ -5,7 +5,7 @@ mod common;
 use approx::assert_relative_eq;
 use common::{ROUNDING, bits, flat, network, rng, rows};
 use constnet::{
-    Adam, ClipNorm, CrossEntropy, Error, Features, He, Mse, ParallelTrainer, Sgd, Trainer, mlp,
+    Adam, ClipNorm, CrossEntropy, DataError, Error, Features, He, Mse, ParallelTrainer, Sgd, Trainer, mlp,
     parallel::side_by_side,
 };
 use rand::RngExt;
@@ -142,13 +142,13 @@ fn what_bad_input_gets() {
     let mut trainer = ParallelTrainer::<Net, _, 4>::new(rng(3).sample(He), Sgd { lr: 0.1 });
     let before = bits(&trainer.net);
     let random = &mut rng(1);
-    let lengths = Err(Error::Lengths { inputs: 9, targets: 8 });
+    let lengths = Err(DataError::Lengths { inputs: 9, targets: 8 }.into());
     assert_eq!(trainer.step(&x, &y[..8]), lengths);
     assert_eq!(trainer.epoch(&x, &y[..8], 4, random), lengths);
     assert_eq!(trainer.evaluate(&x, &y[..8]), lengths);
-    assert_eq!(trainer.step(&[], &[]), Err(Error::NoSamples));
-    assert_eq!(trainer.epoch(&[], &[], 4, random), Err(Error::NoSamples));
-    assert_eq!(trainer.evaluate(&[], &[]), Err(Error::NoSamples));
+    assert_eq!(trainer.step(&[], &[]), Err(DataError::NoSamples.into()));
+    assert_eq!(trainer.epoch(&[], &[], 4, random), Err(DataError::NoSamples.into()));
+    assert_eq!(trainer.evaluate(&[], &[]), Err(DataError::NoSamples.into()));
     let error = trainer.epoch(&x, &y, 0, random).expect_err("no batch");
     assert_eq!(error.to_string(), "the batch size is 0: expected at least 1");
     trainer.optimizer.lr = -1.0;
