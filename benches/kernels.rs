@@ -115,7 +115,7 @@ impl Pass for ForwardRelu {
         isa: I,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Relu::<OUT, T>::new());
+        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, <Relu<OUT, T> as Layer>::Lead::default());
     }
 }
 
@@ -148,7 +148,7 @@ impl Pass for Backward {
             &mut on.tape,
             &mut on.scratch,
             &mut on.y,
-            Relu::<IN, T>::new(),
+            <Relu<IN, T> as Layer>::Lead::default(),
             &mut on.gradient,
         );
     }
@@ -183,7 +183,7 @@ impl Pass for Step {
             &mut on.tape,
             &mut on.scratch,
             &mut on.y,
-            Relu::<IN, T>::new(),
+            <Relu<IN, T> as Layer>::Lead::default(),
             on.sgd,
             [],
         );
