@@ -68,7 +68,8 @@ where
     if !value.is_finite() {
         return Err(GradientError::NotFinite(value));
     }
-    if !((value - with_gradient).abs() <= Elem::<L>::epsilon().sqrt() * (Elem::<L>::ONE + value.abs())) {
+    let apart = (value - with_gradient).abs();
+    if apart.is_nan() || apart > Elem::<L>::epsilon().sqrt() * (Elem::<L>::ONE + value.abs()) {
         return Err(GradientError::Values { value, with_gradient });
     }
     net.forward(x, &mut tape).backward_to_input(&dy, &mut gradient);

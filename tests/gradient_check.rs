@@ -6,9 +6,9 @@ use std::cell::Cell;
 
 use common::{flat, network, rng, rows};
 use constnet::{
-    BceWithLogits, CrossEntropy, Custom, CustomLayer, Derivative, Error, Features, GradientError, Huber, L1,
-    Layer, Linear, Loss, Mse, Place, Relu, Row, Sequential, SoftCrossEntropy, Zeroed, gradient_check,
-    kernel::Isa, mlp, sequential,
+    BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Derivative, Error, Features, Gelu, GeluTanh,
+    GradientError, Huber, L1, Layer, LeakyRelu, Linear, Loss, Mse, Place, Relu, Row, Sequential, Sigmoid,
+    Silu, SoftCrossEntropy, Softplus, Tanh, Zeroed, gradient_check, kernel::Isa, mlp, sequential,
 };
 
 /// `y = g ⊙ x²`, with a mistake in one place of the backward pass.
@@ -171,7 +171,7 @@ fn losses_right_and_wrong() {
 fn what_cannot_be_compared() {
     let mut net = Sequential(Linear::new([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[1.0, 0.0]], &[2]);
-    let error = Error::Class { sample: 0, class: 2, classes: 2 };
+    let error = Error::Data(DataError::Class { sample: 0, class: 2, classes: 2 });
     assert_eq!(refused, Err(GradientError::Refused(error)));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[f64::INFINITY, 0.0]], &[1]);
     assert!(matches!(refused, Err(GradientError::NotFinite(_))), "{refused:?}");
@@ -235,7 +235,7 @@ fn every_number_is_moved() {
     assert_eq!(counted.0.get(), 1 + 2 * numbers + (2 * 3 + 3));
 }
 
-/// A network of one activation, between two layers and as the last one, under every loss.
+/// A network with the activation between two layers, under every loss.
 fn under_every_loss<A>(name: &str)
 where
     (Linear<3, 5, f64>, (A, Linear<5, 4, f64>)): Layer<In = Features<3, f64>, Out = Features<4, f64>>,
@@ -274,4 +274,11 @@ macro_rules! activations {
 
 activations! {
     Relu<5, f64>,
+    LeakyRelu<5, f64>,
+    Tanh<5, f64>,
+    Sigmoid<5, f64>,
+    Gelu<5, f64>,
+    GeluTanh<5, f64>,
+    Silu<5, f64>,
+    Softplus<5, f64>,
 }
