@@ -7,7 +7,7 @@ use core::{fmt, marker::PhantomData};
 
 use ::serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, Expected, IgnoredAny, MapAccess, SeqAccess, Visitor},
     ser::{SerializeStruct, SerializeTuple},
 };
 
@@ -75,9 +75,9 @@ impl<'de, const IN: usize, const OUT: usize, T: Element + Deserialize<'de>> Visi
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let Fields(layer) = self;
-        fields.next_element_seed(Weight(layer))?.ok_or_else(|| A::Error::invalid_length(0, &"two fields"))?;
+        fields.next_element_seed(Weight(layer))?.ok_or_else(|| A::Error::invalid_length(0, &Count(2, "fields")))?;
         let bias = fields.next_element_seed(Fill(|o: usize, b| layer.bias_mut()[o] = b, OUT, PhantomData))?;
-        bias.ok_or_else(|| A::Error::invalid_length(1, &"two fields"))
+        bias.ok_or_else(|| A::Error::invalid_length(1, &Count(2, "fields")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
@@ -136,7 +136,7 @@ impl<'de, const IN: usize, const OUT: usize, T: Element + Deserialize<'de>> Visi
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{OUT} rows of {IN} weights")
+        write!(f, "{}", Count(OUT, "rows"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
@@ -144,7 +144,7 @@ impl<'de, const IN: usize, const OUT: usize, T: Element + Deserialize<'de>> Visi
         for o in 0..OUT {
             let row = Fill(|i: usize, w| *layer.weight_at_mut(o, i) = w, IN, PhantomData);
             if rows.next_element_seed(row)?.is_none() {
-                return Err(A::Error::invalid_length(o, &"a row for each output"));
+                return Err(A::Error::invalid_length(o, &Count(OUT, "rows")));
             }
         }
         Ok(())
@@ -166,7 +166,7 @@ impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Fill<F, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} numbers", self.1)
+        write!(f, "{}", Count(self.1, "numbers"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<(), A::Error> {
@@ -174,9 +174,25 @@ impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Fill<F, T> {
         for index in 0..len {
             match numbers.next_element()? {
                 Some(number) => each(index, number),
-                None => return Err(A::Error::invalid_length(index, &"a number for each place")),
+                None => return Err(A::Error::invalid_length(index, &Count(len, "numbers"))),
             }
         }
         Ok(())
+    }
+}
+
+/// How many of something there should be.
+struct Count(usize, &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(count, what) = self;
+        write!(f, "{count} {what}")
+    }
+}
+
+impl Expected for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
