@@ -5,7 +5,8 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, activation::After, kernel::Isa,
+    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, activation::After,
+    kernel::Isa,
 };
 
 /// A chain: the first layer, then the rest.

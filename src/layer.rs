@@ -5,8 +5,8 @@ use core::{any::type_name, fmt};
 use rand::Rng;
 
 use crate::{
-    Activation, Identity, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted, Zeroed, activation::After,
-    kernel::Isa, source,
+    Activation, Identity, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted, Zeroed,
+    activation::After, kernel::Isa, source,
 };
 
 /// The element type of a layer: `f32` or `f64`.

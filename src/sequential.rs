@@ -5,7 +5,8 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted, Zeroed,
+    Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted,
+    Zeroed,
     activation::{backward_all, forward_all},
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,

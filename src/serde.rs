@@ -75,7 +75,9 @@ impl<'de, const IN: usize, const OUT: usize, T: Element + Deserialize<'de>> Visi
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let Fields(layer) = self;
-        fields.next_element_seed(Weight(layer))?.ok_or_else(|| A::Error::invalid_length(0, &Count(2, "fields")))?;
+        fields
+            .next_element_seed(Weight(layer))?
+            .ok_or_else(|| A::Error::invalid_length(0, &Count(2, "fields")))?;
         let bias = fields.next_element_seed(Fill(|o: usize, b| layer.bias_mut()[o] = b, OUT, PhantomData))?;
         bias.ok_or_else(|| A::Error::invalid_length(1, &Count(2, "fields")))
     }

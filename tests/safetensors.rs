@@ -180,7 +180,9 @@ fn every_bad_file_is_refused_in_words() {
     const W: (&str, &str, &[usize]) = ("0.weight", "F32", &[3, 2]);
     const B: (&str, &str, &[usize]) = ("0.bias", "F32", &[3]);
     let good = file(&[W, B], 1);
-    Safetensors::new().load(&mut { <mlp![2, 3]>::ZERO }, &good).expect("the file that the others are made from");
+    Safetensors::new()
+        .load(&mut { <mlp![2, 3]>::ZERO }, &good)
+        .expect("the file that the others are made from");
 
     let (error, text) = refused(&[]);
     assert!(matches!(error, E::Length { expected: 8, found: 0 }), "{text}");

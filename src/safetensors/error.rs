@@ -82,7 +82,10 @@ impl fmt::Display for WeightsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { expected, found } if found < expected => {
-                write!(f, "the file has {found} bytes, expected {expected}: it was cut short, or is no safetensors file")
+                write!(
+                    f,
+                    "the file has {found} bytes, expected {expected}: it was cut short, or is no safetensors file"
+                )
             }
             Self::Length { expected, found } => {
                 write!(f, "the file has {found} bytes, expected {expected}: something was added to it")

@@ -72,7 +72,12 @@ pub struct Safetensors<'a> {
 impl<'a> Safetensors<'a> {
     /// As PyTorch's `Sequential` names them, and nothing else allowed.
     pub const fn new() -> Self {
-        Self { prefix: "", names: &|layer, name| format!("{layer}.{name}"), convert: false, not_finite: false }
+        Self {
+            prefix: "",
+            names: &|layer, name| format!("{layer}.{name}"),
+            convert: false,
+            not_finite: false,
+        }
     }
 
     /// What comes before each name. The file may have other tensors, whose names start differently.
@@ -143,8 +148,12 @@ impl<'a> Safetensors<'a> {
     /// The values of each parameter, if all is as it has to be.
     fn check<'b, N: Layer>(&self, net: &N, file: &File<'b>) -> Result<Vec<Values<'b>>, WeightsError> {
         let expected: Vec<_> = parameters(net).map(|parameter| (self.name(&parameter), parameter)).collect();
-        let mut others: Vec<&str> =
-            file.names.iter().map(String::as_str).filter(|name| expected.iter().all(|(e, _)| e != name)).collect();
+        let mut others: Vec<&str> = file
+            .names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| expected.iter().all(|(e, _)| e != name))
+            .collect();
         others.sort_unstable();
 
         let mut all = Vec::with_capacity(expected.len());
