@@ -5,7 +5,8 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Row, Rule, Shape, activation::After, kernel::Isa,
+    Activation, Elem, Feeds, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, activation::After,
+    kernel::Isa,
 };
 
 /// A chain: the first layer, then the rest.
@@ -123,5 +124,10 @@ where
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.describe(index, f)?;
         self.1.describe(index + A::LAYERS, f)
+    }
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.source_of(part, f)?;
+        f.write_str(",\n    ")?;
+        self.1.source_of(part, f)
     }
 }

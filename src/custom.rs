@@ -1,15 +1,16 @@
 //! Layers of your own.
 
-use core::fmt;
+use core::{any::type_name, fmt};
 
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Zeroed,
+    Activation, Elem, Identity, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, Zeroed,
     activation::{backward_all, forward_all},
     kernel::Isa,
     layer::line,
     optim::update_all,
+    source::of_type,
 };
 
 /// A layer of your own: a forward and a backward pass on plain arrays.
@@ -131,6 +132,7 @@ pub trait CustomLayer: Zeroed {
 
 /// A [`CustomLayer`] in a chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Custom<C>(pub C);
 
 /// What a custom layer keeps of a batch: its input, room for the gradient with respect to it, and
@@ -225,15 +227,19 @@ impl<C: CustomLayer> Layer for Custom<C> {
 
     fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<Self>>> {
         let (name, values) = self.0.parameter(index)?;
-        Some(Parameter { layer: 0, name, shape: [values.len(), 1], strides: [1, 1], values })
+        Some(Parameter::vector(name, values))
     }
 
     fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<Self>>> {
         let (name, values) = self.0.parameter_mut(index)?;
-        Some(ParameterMut { layer: 0, name, shape: [values.len(), 1], strides: [1, 1], values })
+        Some(ParameterMut::vector(name, values))
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, index, C::PARAMS, format_args!("{}()", C::NAME))
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        of_type::<Self>(part, format_args!("constnet::Custom<{}>", type_name::<C>()), f)
     }
 }

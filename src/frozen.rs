@@ -1,8 +1,8 @@
 //! Layers that are never trained, used where their weights lie.
 
-use core::{fmt, marker::PhantomData};
+use core::{any::type_name, fmt, marker::PhantomData};
 
-use crate::{Activation, Elem, Layer, Row, Shape, Unwanted, Zeroed, kernel::Isa};
+use crate::{Activation, Elem, Layer, Part, Row, Shape, Unwanted, Zeroed, kernel::Isa, source::of_type};
 
 /// A network whose weights are fixed, and where it lies: in a `static`, say, and so in flash.
 pub trait Fixed: 'static {
@@ -67,6 +67,7 @@ pub trait Fixed: 'static {
 /// let net: Sequential![Linear<5, 2>, Frozen<Body>] = Zeroed::ZERO;
 /// net.predict(&[0.0; 5]);
 /// ```
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Frozen<F>(PhantomData<fn() -> F>);
 
 impl<F> Frozen<F> {
@@ -143,6 +144,10 @@ impl<F: Fixed> Layer for Frozen<F> {
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  # frozen:")?;
         F::net().describe(index, f)
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        of_type::<Self>(part, format_args!("constnet::Frozen<{}>", type_name::<F>()), f)
     }
 }
 

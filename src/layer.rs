@@ -1,12 +1,12 @@
 //! The trait at the centre: what every layer and every network can do.
 
-use core::fmt;
+use core::{any::type_name, fmt};
 
 use rand::Rng;
 
 use crate::{
-    Activation, Identity, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed, activation::After,
-    kernel::Isa,
+    Activation, Identity, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted, Zeroed,
+    activation::After, kernel::Isa, source,
 };
 
 /// The element type of a layer: `f32` or `f64`.
@@ -146,6 +146,17 @@ pub trait Layer: Zeroed {
     ///
     /// Those of the formatter.
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Writes each layer of a chain as Rust source; see [`Sequential::source`](crate::Sequential::source).
+    ///
+    /// Unless it says otherwise, a layer's type is what the compiler calls it, and its value is zero.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        source::of_type::<Self>(part, format_args!("{}", type_name::<Self>()), f)
+    }
 }
 
 /// Sets every parameter to zero.

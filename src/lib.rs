@@ -9,6 +9,8 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
@@ -34,9 +36,14 @@ pub mod optim;
 pub mod parallel;
 mod parameter;
 mod report;
+#[cfg(feature = "safetensors")]
+mod safetensors;
 mod sequential;
+#[cfg(feature = "serde")]
+mod serde;
 mod shape;
 mod shuffle;
+mod source;
 pub mod synthetic;
 mod trainer;
 
@@ -61,6 +68,9 @@ pub use optim::{
 pub use parallel::ParallelTrainer;
 pub use parameter::{Parameter, ParameterMut};
 pub use report::{Bytes, Report, Work};
+#[cfg(feature = "safetensors")]
+pub use safetensors::{Safetensors, WeightsError};
 pub use sequential::{Pass, Sequential, Tape};
 pub use shape::{Features, Feeds, Row, Shape};
+pub use source::{Part, Source};
 pub use trainer::Trainer;

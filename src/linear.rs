@@ -6,10 +6,11 @@ use num_traits::Float;
 use rand::Rng;
 
 use crate::{
-    Activation, Element, Features, Identity, Layer, Parameter, ParameterMut, Rule, Zeroed,
+    Activation, Element, Features, Identity, Layer, Parameter, ParameterMut, Part, Rule, Zeroed,
     kernel::{Isa, linear as kernel},
     layer::line,
     optim::{update_all, update_vector},
+    source::{Array, element},
 };
 
 /// A fully connected layer from `IN` to `OUT` features: `z = x Wᵀ + b`.
@@ -310,24 +311,44 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
     }
 
     fn parameter(&self, index: usize) -> Option<Parameter<'_, T>> {
-        let (name, shape, strides, values) = match index {
-            0 => ("weight", [OUT, IN], Self::STRIDES, self.weight.as_flattened()),
-            1 => ("bias", [OUT, 1], [1, 1], &self.bias[..]),
-            _ => return None,
-        };
-        Some(Parameter { layer: 0, name, shape, strides, values })
+        match index {
+            0 => Some(Parameter {
+                layer: 0,
+                name: "weight",
+                shape: [OUT, IN],
+                dims: 2,
+                strides: Self::STRIDES,
+                values: self.weight.as_flattened(),
+            }),
+            1 => Some(Parameter::vector("bias", &self.bias)),
+            _ => None,
+        }
     }
 
     fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, T>> {
-        let (name, shape, strides, values) = match index {
-            0 => ("weight", [OUT, IN], Self::STRIDES, self.weight.as_flattened_mut()),
-            1 => ("bias", [OUT, 1], [1, 1], &mut self.bias[..]),
-            _ => return None,
-        };
-        Some(ParameterMut { layer: 0, name, shape, strides, values })
+        match index {
+            0 => Some(ParameterMut {
+                layer: 0,
+                name: "weight",
+                shape: [OUT, IN],
+                dims: 2,
+                strides: Self::STRIDES,
+                values: self.weight.as_flattened_mut(),
+            }),
+            1 => Some(ParameterMut::vector("bias", &mut self.bias)),
+            _ => None,
+        }
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, index, Self::PARAMS, format_args!("Linear(in_features={IN}, out_features={OUT}, bias=True)"))
+    }
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (part, self.parameter(0), self.parameter(1)) {
+            (Part::Value, Some(weight), Some(bias)) => {
+                write!(f, "constnet::Linear::new({}, {})", Array(weight), Array(bias))
+            }
+            _ => write!(f, "constnet::Linear<{IN}, {OUT}{}>", element::<T>()),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Views of a network's parameters, for tools that walk them one by one.
+//! Views of a network's parameters, for tools that walk them one by one: optimisers and evolution
+//! strategies of your own, exporters.
 
 use core::fmt;
 
@@ -13,6 +14,8 @@ pub struct Parameter<'a, T> {
     pub name: &'static str,
     /// Rows and columns; a vector has one column.
     pub shape: [usize; 2],
+    /// How many sizes PyTorch gives it: 2, or 1 for a vector.
+    pub dims: usize,
     /// How far apart in `values` two rows are, and two columns.
     pub strides: [usize; 2],
     /// The values, in the order in which they are stored.
@@ -20,15 +23,27 @@ pub struct Parameter<'a, T> {
 }
 
 impl<'a, T> Parameter<'a, T> {
+    /// A vector. A chain sets `layer`.
+    pub(crate) const fn vector(name: &'static str, values: &'a [T]) -> Self {
+        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], values }
+    }
+
+    /// PyTorch's shape: `[OUT, IN]` of a weight, `[OUT]` of a bias.
+    #[must_use]
+    pub fn sizes(&self) -> &[usize] {
+        self.shape.get(..self.dims).unwrap_or(&self.shape)
+    }
+
+    /// Where the value at this row and column is stored.
+    fn place(&self, row: usize, column: usize) -> Option<usize> {
+        let [rows, columns] = self.shape;
+        (row < rows && column < columns).then(|| row * self.strides[0] + column * self.strides[1])
+    }
+
     /// The value at this row and column.
     #[must_use]
     pub fn get(&self, row: usize, column: usize) -> Option<&'a T> {
-        let [rows, columns] = self.shape;
-        if row < rows && column < columns {
-            self.values.get(row * self.strides[0] + column * self.strides[1])
-        } else {
-            None
-        }
+        self.values.get(self.place(row, column)?)
     }
 
     /// The values in PyTorch's order, row by row.
@@ -55,10 +70,7 @@ impl<'a, T> Parameter<'a, T> {
 /// The name and the shape, as `0.weight (64, 5)`.
 impl<T> fmt::Display for Parameter<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.shape {
-            [rows, 1] if self.name != "weight" => write!(f, "{:?} ({rows},)", self.path()),
-            [rows, columns] => write!(f, "{:?} ({rows}, {columns})", self.path()),
-        }
+        write!(f, "{:?} {}", self.path(), Sizes(self.sizes()))
     }
 }
 
@@ -77,10 +89,82 @@ pub struct ParameterMut<'a, T> {
     pub name: &'static str,
     /// Rows and columns; a vector has one column.
     pub shape: [usize; 2],
+    /// How many sizes PyTorch gives it: 2, or 1 for a vector.
+    pub dims: usize,
     /// How far apart in `values` two rows are, and two columns.
     pub strides: [usize; 2],
     /// The values, in the order in which they are stored: see `strides`.
     pub values: &'a mut [T],
+}
+
+impl<'a, T> ParameterMut<'a, T> {
+    /// A vector. A chain sets `layer`.
+    pub(crate) const fn vector(name: &'static str, values: &'a mut [T]) -> Self {
+        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], values }
+    }
+
+    /// The same, to be read.
+    #[must_use]
+    pub fn as_ref(&self) -> Parameter<'_, T> {
+        let Self { layer, name, shape, dims, strides, ref values } = *self;
+        Parameter { layer, name, shape, dims, strides, values }
+    }
+
+    /// The value at this row and column, to be changed.
+    #[must_use]
+    pub fn get_mut(&mut self, row: usize, column: usize) -> Option<&mut T> {
+        let place = self.as_ref().place(row, column)?;
+        self.values.get_mut(place)
+    }
+
+    /// Does something with each value, in PyTorch's order, row by row.
+    pub fn for_each_mut(&mut self, mut each: impl FnMut(&mut T)) {
+        let [rows, columns] = self.shape;
+        for row in 0..rows {
+            for column in 0..columns {
+                if let Some(value) = self.get_mut(row, column) {
+                    each(value);
+                }
+            }
+        }
+    }
+
+    /// Takes the values over, which are in PyTorch's order, row by row.
+    ///
+    /// # Panics
+    ///
+    /// If there are more values, or fewer, as `copy_from_slice` of a slice.
+    pub fn copy_from_slice(&mut self, values: &[T])
+    where
+        T: Copy,
+    {
+        let expected = self.values.len();
+        assert!(values.len() == expected, "{} values for a parameter of {expected}", values.len());
+        let mut values = values.iter();
+        self.for_each_mut(|to| {
+            if let Some(value) = values.next() {
+                *to = *value;
+            }
+        });
+    }
+}
+
+/// A shape as Python writes it: `(64, 5)`, `(64,)`.
+pub(crate) struct Sizes<'a>(pub(crate) &'a [usize]);
+
+impl fmt::Display for Sizes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [only] => write!(f, "({only},)"),
+            sizes => {
+                f.write_str("(")?;
+                for (index, size) in sizes.iter().enumerate() {
+                    write!(f, "{}{size}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
 }
 
 /// PyTorch's name of a parameter.
@@ -92,6 +176,20 @@ pub(crate) struct Path {
 impl fmt::Debug for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.layer, self.name)
+    }
+}
+
+impl Path {
+    /// Whether it is written like this.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        match name.split_once('.') {
+            Some((layer, name)) => {
+                name == self.name
+                    && layer.parse() == Ok(self.layer)
+                    && (layer == "0" || !layer.starts_with(['0', '+']))
+            }
+            None => false,
+        }
     }
 }
 

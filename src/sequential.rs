@@ -5,7 +5,8 @@ use core::fmt;
 use rand::Rng;
 
 use crate::{
-    Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Unwanted, Zeroed,
+    Activation, Elem, Feeds, Identity, Layer, Parameter, ParameterMut, Part, Row, Rule, Shape, Unwanted,
+    Zeroed,
     activation::{backward_all, forward_all},
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,
@@ -37,6 +38,7 @@ use crate::{
 /// assert_eq!(gradient.0.0.weight(), [[6.0, 8.0], [0.0, 0.0]]);
 /// ```
 #[derive(Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sequential<L>(pub L);
 
 /// As PyTorch's `print(model)`, with the number of parameters of each layer.
@@ -170,6 +172,63 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         (0..self.0.tensors()).filter_map(|index| self.0.parameter(index))
+    }
+
+    /// Does something with each parameter tensor, in the order of [`parameters`](Self::parameters).
+    ///
+    /// ```
+    /// use constnet::{Zeroed, mlp};
+    ///
+    /// let mut net = <mlp![2, 3, 1]>::ZERO;
+    /// // As PyTorch's `nn.utils.vector_to_parameters`, say for an evolution strategy.
+    /// let mut vector = (1..).map(|n| n as f32);
+    /// net.for_each_parameter_mut(|mut p| p.for_each_mut(|value| *value = vector.next().unwrap()));
+    /// assert_eq!(net.0.0.weight(), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    /// ```
+    pub fn for_each_parameter_mut(&mut self, mut each: impl FnMut(ParameterMut<'_, Elem<L>>))
+    where
+        L: Layer,
+    {
+        let mut index = 0;
+        while let Some(parameter) = self.0.parameter_mut(index) {
+            each(parameter);
+            index += 1;
+        }
+    }
+
+    /// The parameter tensor of this name, as PyTorch's `get_parameter`.
+    ///
+    /// ```
+    /// use constnet::{Zeroed, mlp};
+    ///
+    /// let net = <mlp![5, 64, 3]>::ZERO;
+    /// assert_eq!(net.get_parameter("2.weight").unwrap().sizes(), [3, 64]);
+    /// assert!(net.get_parameter("1.weight").is_none(), "a ReLU has none");
+    /// ```
+    #[must_use]
+    pub fn get_parameter(&self, name: &str) -> Option<Parameter<'_, Elem<L>>>
+    where
+        L: Layer,
+    {
+        self.parameters().find(|p| p.path().is(name))
+    }
+
+    /// The parameter tensor of this name, to be changed.
+    ///
+    /// ```
+    /// use constnet::{Zeroed, mlp};
+    ///
+    /// let mut net = <mlp![2, 1]>::ZERO;
+    /// net.get_parameter_mut("0.weight").unwrap().copy_from_slice(&[1.0, 2.0]);
+    /// assert_eq!(net.predict(&[10.0, 100.0]), [210.0]);
+    /// ```
+    #[must_use]
+    pub fn get_parameter_mut(&mut self, name: &str) -> Option<ParameterMut<'_, Elem<L>>>
+    where
+        L: Layer,
+    {
+        let index = self.parameters().position(|p| p.path().is(name))?;
+        self.0.parameter_mut(index)
     }
 
     /// Draws all parameters anew, in place: see [`He`](crate::He).
@@ -312,6 +371,15 @@ impl<L: Layer> Layer for Sequential<L> {
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.describe(index, f)
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match part {
+            Part::Type => "constnet::Sequential![\n    ",
+            Part::Value => "constnet::sequential![\n    ",
+        })?;
+        self.0.source_of(part, f)?;
+        f.write_str(",\n]")
     }
 }
 

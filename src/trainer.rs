@@ -47,6 +47,19 @@ use crate::{
 /// ```
 ///
 /// It is all zeros, learning rate included, and so takes no room in the program's file, nor in flash.
+///
+/// With the feature `serde` a trainer can be saved and trains on as if it had never stopped: what is
+/// saved are its network, its optimiser with its state, and its criterion. The generator of random
+/// numbers is yours to save beside it.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound(
+        serialize = "N: serde::Serialize, Opt: serde::Serialize, C: serde::Serialize, Opt::State<N>: serde::Serialize",
+        deserialize = "N: serde::Deserialize<'de>, Opt: serde::Deserialize<'de>, C: serde::Deserialize<'de>, \
+                       Opt::State<N>: serde::Deserialize<'de>",
+    ))
+)]
 pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// The network.
     pub net: N,
@@ -55,7 +68,14 @@ pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// What is minimised.
     pub criterion: C,
     state: Opt::State<N>,
+    #[cfg_attr(feature = "serde", serde(skip, default = "zero"))]
     pub(crate) tape: Tape<N, B>,
+}
+
+/// What needs not be saved.
+#[cfg(feature = "serde")]
+const fn zero<Z: Zeroed>() -> Z {
+    Z::ZERO
 }
 
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {

@@ -1,9 +1,12 @@
 //! What all elementwise activations have in common.
 
-use core::{fmt, marker::PhantomData};
+use core::{any::type_name, fmt, marker::PhantomData};
 
 use super::{After, Fused, forward_all};
-use crate::{Activation, Element, Features, Identity, Layer, Unwanted, Zeroed, kernel::Isa, layer::line};
+use crate::{
+    Activation, Element, Features, Identity, Layer, Part, Unwanted, Zeroed, kernel::Isa, layer::line,
+    source::element,
+};
 
 /// An elementwise function `a = f(z)` and its gradient `dz = da · f′(z)`, each written twice: in
 /// plain arithmetic, which says what is meant, and in vectors, which is what runs.
@@ -130,6 +133,7 @@ impl Kept for FromInput {
 /// [`Tanh`](crate::Tanh), [`Sigmoid`](crate::Sigmoid), [`Softplus`](crate::Softplus),
 /// [`Gelu`](crate::Gelu), [`GeluTanh`](crate::GeluTanh), [`Silu`](crate::Silu).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Elementwise<F, const N: usize, T = f32>(PhantomData<(F, T)>);
 
 impl<F, const N: usize, T> Elementwise<F, N, T> {
@@ -212,5 +216,24 @@ impl<F: Function<T>, const N: usize, T: Element> Layer for Elementwise<F, N, T> 
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, index, 0, format_args!("{}", fmt::from_fn(F::describe)))
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let function = type_name::<F>();
+        // Of this crate's own functions the last name is public: `constnet::activation::tanh::TanhFn`.
+        let own = function.strip_prefix("constnet::").and_then(|path| path.rsplit("::").next());
+        let alias = own.and_then(|name| name.strip_suffix("Fn"));
+        let element = element::<T>();
+        match (part, alias, own) {
+            (Part::Type, Some(name), _) => write!(f, "constnet::{name}<{N}{element}>"),
+            (Part::Value, Some(name), _) => write!(f, "constnet::{name}::new()"),
+            (Part::Value, None, _) => f.write_str("constnet::activation::Elementwise::new()"),
+            (Part::Type, None, Some(name)) => {
+                write!(f, "constnet::activation::Elementwise<constnet::activation::{name}, {N}{element}>")
+            }
+            (Part::Type, None, None) => {
+                write!(f, "constnet::activation::Elementwise<{function}, {N}{element}>")
+            }
+        }
     }
 }

@@ -3,9 +3,10 @@
 use core::{fmt, marker::PhantomData};
 
 use crate::{
-    Activation, Element, Features, Identity, Layer, Zeroed,
+    Activation, Element, Features, Identity, Layer, Part, Zeroed,
     kernel::{Isa, math},
     layer::line,
+    source::element,
 };
 
 /// Probabilities of `N` classes from scores, `p = exp(z) / Σ exp(z)` for each row, as PyTorch's
@@ -30,6 +31,7 @@ use crate::{
 /// assert_eq!(p[1], [1.0, 0.0]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Softmax<const N: usize, T = f32>(PhantomData<T>);
 
 impl<const N: usize, T> Softmax<N, T> {
@@ -140,5 +142,12 @@ impl<const N: usize, T: Element> Layer for Softmax<N, T> {
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         line(f, index, 0, format_args!("Softmax(dim=-1)"))
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match part {
+            Part::Type => write!(f, "constnet::Softmax<{N}{}>", element::<T>()),
+            Part::Value => f.write_str("constnet::Softmax::new()"),
+        }
     }
 }

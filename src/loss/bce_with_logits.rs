@@ -28,6 +28,7 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(BceWithLogits.backward(&y_hat, &y), [[0.0, 0.0], [0.0, 0.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BceWithLogits;
 
 impl BceWithLogits {

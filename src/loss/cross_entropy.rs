@@ -42,6 +42,7 @@ use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(error.unwrap_err().to_string(), "sample 1 is of class 3: expected a class below 3");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {
@@ -129,6 +130,7 @@ impl<S: Shape> Loss<S> for CrossEntropy {
 /// assert_eq!(SoftCrossEntropy.backward(&y_hat, &y), [[-0.25, 0.0, 0.0, 0.25]]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SoftCrossEntropy;
 
 impl SoftCrossEntropy {

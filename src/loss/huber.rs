@@ -22,6 +22,7 @@ use crate::{Element, Error, Row, Shape, kernel::Isa};
 /// assert_eq!(Huber { delta: 1.0 }.backward(&y_hat, &y), [[0.5, 0.5], [0.0, -0.25]]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Huber<T = f32> {
     /// `δ`, where the square becomes a line: positive and finite.
     pub delta: T,

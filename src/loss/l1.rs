@@ -24,6 +24,7 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(L1.backward(&y_hat, &y), [[0.5, 0.5], [0.0, -0.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct L1;
 
 impl L1 {

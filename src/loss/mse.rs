@@ -27,6 +27,7 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(Mse.backward(&y_hat, &y), [[1.0, 2.0], [0.0, -1.0]]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mse;
 
 impl Mse {

@@ -1,0 +1,407 @@
+//! Weights in safetensors files: PyTorch's, our own, bad ones, and files with anything changed.
+
+mod common;
+#[path = "data/pytorch.rs"]
+mod pytorch;
+
+use std::{fs, path::PathBuf};
+
+use common::{bits, flat, network, rng};
+use constnet::{
+    Custom, CustomLayer, Elem, Features, Layer, Safetensors, Sequential, WeightsError, Zeroed, mlp,
+};
+use rand::{Rng, RngExt, distr::Distribution};
+use rand_distr::StandardNormal;
+
+const FILE: &[u8] = include_bytes!("data/pytorch.safetensors");
+const FILE_F64: &[u8] = include_bytes!("data/pytorch_f64.safetensors");
+
+type Net = mlp![5, 16, 12, 3];
+type Precise = mlp![f64; 5, 16, 12, 3];
+
+/// Outputs of `f32` are to agree with PyTorch's in `f64` to this: some dozen roundings of 6e-8 each, of
+/// numbers up to 4.
+const TOLERANCE: f64 = 1e-6;
+
+/// Outputs of `f64`, likewise.
+const PRECISE: f64 = 1e-14;
+
+#[test]
+fn pytorchs_weights_give_pytorchs_outputs() {
+    let mut net = Net::ZERO;
+    net.load_safetensors(FILE).expect("PyTorch's file");
+    let mut precise = Precise::ZERO;
+    precise.load_safetensors(FILE_F64).expect("PyTorch's file");
+    for (x, y) in pytorch::X.iter().zip(pytorch::Y) {
+        let ours: [f32; 3] = net.predict(&x.map(|x| x as f32));
+        let exact: [f64; 3] = precise.predict(x);
+        for (index, y) in y.into_iter().enumerate() {
+            assert!((f64::from(ours[index]) - y).abs() < TOLERANCE, "{ours:?}");
+            assert!((exact[index] - y).abs() < PRECISE, "{exact:?}");
+        }
+    }
+}
+
+/// PyTorch writes the same file, but for the spaces after its header.
+#[test]
+fn a_file_of_pytorchs_is_saved_as_it_was() {
+    let mut net = Net::ZERO;
+    net.load_safetensors(FILE).expect("PyTorch's file");
+    assert_eq!(net.to_safetensors().expect("names differ"), FILE);
+}
+
+/// Saved, loaded and compared, each number by its bits.
+fn round_trip<L: Layer>(seed: u64)
+where
+    StandardNormal: Distribution<Elem<L>>,
+{
+    let net: Sequential<L> = network(&mut rng(seed));
+    let bytes = net.to_safetensors().expect("names differ");
+    let mut loaded = Sequential::<L>::ZERO;
+    loaded.load_safetensors(&bytes).expect("our own file");
+    assert!(flat(&net) == flat(&loaded), "{net}");
+}
+
+#[test]
+fn every_depth_and_both_element_types_come_back() {
+    use common::Chain;
+    round_trip::<Chain<mlp![1, 1]>>(1);
+    round_trip::<Chain<mlp![3, 17]>>(2);
+    round_trip::<Chain<mlp![5, 64, 3]>>(3);
+    round_trip::<Chain<mlp![7, 9, 33, 2, 1, 4]>>(4);
+    round_trip::<Chain<mlp![f64; 1, 1]>>(5);
+    round_trip::<Chain<mlp![f64; 5, 64, 3]>>(6);
+    round_trip::<Chain<mlp![f64; 7, 9, 33, 2, 1, 4]>>(7);
+}
+
+/// A weight that is a vector in PyTorch, `nn.LayerNorm`'s say, stays one.
+#[test]
+fn a_vector_called_weight_is_a_vector() {
+    struct Scale([f32; 3]);
+    impl Zeroed for Scale {
+        const ZERO: Self = Self([0.0; 3]);
+    }
+    impl CustomLayer for Scale {
+        type In = Features<3>;
+        type Out = Features<3>;
+        type Cache<const B: usize> = ();
+        const NAME: &'static str = "Scale";
+        const PARAMS: usize = 3;
+        fn forward<const B: usize>(&self, x: &[[f32; 3]; B], y: &mut [[f32; 3]; B], (): &mut ()) {
+            *y = *x;
+        }
+        fn backward<const B: usize>(
+            &self,
+            _: &[[f32; 3]; B],
+            (): &(),
+            _: &[[f32; 3]; B],
+            _: &mut [[f32; 3]; B],
+            _: &mut Self,
+        ) {
+        }
+        fn parameter(&self, index: usize) -> Option<(&'static str, &[f32])> {
+            (index == 0).then_some(("weight", &self.0))
+        }
+        fn parameter_mut(&mut self, index: usize) -> Option<(&'static str, &mut [f32])> {
+            (index == 0).then_some(("weight", &mut self.0))
+        }
+    }
+    let bytes = Safetensors::new().save(&Custom(Scale([1.0, 2.0, 3.0]))).expect("one name");
+    assert!(String::from_utf8_lossy(&bytes).contains(r#""0.weight":{"dtype":"F32","shape":[3],"#));
+    let mut loaded = Custom(Scale::ZERO);
+    Safetensors::new().load(&mut loaded, &bytes).expect("our own file");
+    assert_eq!(loaded.0.0, [1.0, 2.0, 3.0]);
+}
+
+#[test]
+fn types_are_converted_where_that_is_asked_for() {
+    let convert = Safetensors::new().convert();
+    let (mut net, mut precise) = (Net::ZERO, Precise::ZERO);
+    convert.load(&mut net, FILE_F64).expect("to `f32`");
+    convert.load(&mut precise, FILE).expect("to `f64`");
+    // The script widened one model: nothing is lost on the way.
+    assert!(flat(&net).iter().map(|x| f64::from(*x)).eq(flat(&precise)));
+    assert_eq!(net.to_safetensors().expect("names differ"), FILE);
+}
+
+#[test]
+fn not_finite_weights_keep_their_bits_where_they_are_allowed() {
+    let mut net = <mlp![2, 1]>::ZERO;
+    let values = [f32::from_bits(0x7fa0_1234), f32::NEG_INFINITY];
+    net.get_parameter_mut("0.weight").expect("a weight").copy_from_slice(&values);
+    let bytes = net.to_safetensors().expect("names differ");
+    let mut loaded = <mlp![2, 1]>::ZERO;
+    Safetensors::new().allow_not_finite().load(&mut loaded, &bytes).expect("allowed");
+    assert_eq!(bits(&loaded), bits(&net));
+}
+
+/// A file of these tensors: name, type, shape; all bytes of the data are this one.
+fn file(tensors: &[(&str, &str, &[usize])], byte: u8) -> Vec<u8> {
+    let mut at = 0;
+    let entries: Vec<_> = tensors
+        .iter()
+        .map(|(name, dtype, shape)| {
+            let size = match *dtype {
+                "F64" => 8,
+                "F16" | "BF16" => 2,
+                _ => 4,
+            };
+            let start = at;
+            at += size * shape.iter().product::<usize>();
+            format!(r#""{name}":{{"dtype":"{dtype}","shape":{shape:?},"data_offsets":[{start},{at}]}}"#)
+        })
+        .collect();
+    with_header(&format!("{{{}}}", entries.join(",")), &vec![byte; at])
+}
+
+fn with_header(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// The error of loading into a network of 2 inputs and 3 outputs, which it must leave as it was.
+#[track_caller]
+fn refused(bytes: &[u8]) -> (WeightsError, String) {
+    refused_by(&Safetensors::new(), bytes)
+}
+
+#[track_caller]
+fn refused_by(how: &Safetensors<'_>, bytes: &[u8]) -> (WeightsError, String) {
+    let start: mlp![2, 3] = network(&mut rng(1));
+    let mut net = start;
+    let error = how.load(&mut net, bytes).expect_err("a bad file");
+    assert_eq!(bits(&net), bits(&start), "the network was changed");
+    let text = error.to_string();
+    (error, text)
+}
+
+#[test]
+fn every_bad_file_is_refused_in_words() {
+    use WeightsError as E;
+    const W: (&str, &str, &[usize]) = ("0.weight", "F32", &[3, 2]);
+    const B: (&str, &str, &[usize]) = ("0.bias", "F32", &[3]);
+    let good = file(&[W, B], 1);
+    Safetensors::new()
+        .load(&mut { <mlp![2, 3]>::ZERO }, &good)
+        .expect("the file that the others are made from");
+
+    let (error, text) = refused(&[]);
+    assert!(matches!(error, E::Length { expected: 8, found: 0 }), "{text}");
+    let (error, text) = refused(&good[..good.len() - 1]);
+    assert!(matches!(error, E::Length { .. }), "{text}");
+    assert_eq!(
+        text,
+        format!(
+            "the file has {} bytes, expected {}: it was cut short, or is no safetensors file",
+            good.len() - 1,
+            good.len()
+        )
+    );
+    let (_, text) = refused(&good[..50]);
+    assert!(text.starts_with("the file has 50 bytes, expected "), "{text}");
+    let (error, text) = refused(&[&good[..], &[0]].concat());
+    assert!(matches!(error, E::Length { .. }) && text.ends_with("something was added to it"), "{text}");
+
+    let (error, text) = refused(b"PK\x03\x04 what torch.save writes is a zip archive");
+    assert!(matches!(error, E::Header(_)), "{text}");
+    assert_eq!(text, "this is not a safetensors file: there is no `{` after the first eight bytes");
+    let (error, text) = refused(&with_header("{\"0.weight\":", &[]));
+    assert!(matches!(error, E::Header(_)), "{text}");
+    let (error, text) =
+        refused(&with_header(r#"{"0.bias":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, &[0; 8]));
+    assert!(matches!(error, E::Header(_)), "{text}");
+
+    let (error, text) = refused(&file(&[W, ("0.bias", "F64", &[3])], 1));
+    assert!(matches!(error, E::Dtype { convertible: true, .. }));
+    assert_eq!(text, "tensor `0.bias` is F64, expected F32; `Safetensors::convert` allows that");
+    let (error, text) = refused_by(&Safetensors::new().convert(), &file(&[W, ("0.bias", "BF16", &[3])], 1));
+    assert!(matches!(error, E::Dtype { convertible: false, .. }));
+    assert_eq!(text, "tensor `0.bias` is BF16, expected F32");
+
+    let (error, text) = refused(&file(&[W], 1));
+    assert!(matches!(error, E::Missing { nearest: None, .. }));
+    assert_eq!(text, "the file has no tensor `0.bias` of shape (3,)");
+    let (error, text) = refused(&file(&[("0.wieght", "F32", &[3, 2]), ("fc", "F32", &[3, 2]), B], 1));
+    assert!(matches!(error, E::Missing { .. }));
+    assert_eq!(text, "the file has no tensor `0.weight` of shape (3, 2); is it `0.wieght`?");
+    let (error, text) = refused(&file(&[W, B, ("2.bias", "F32", &[1])], 1));
+    assert!(matches!(error, E::Extra { .. }));
+    assert_eq!(text, "the file has a tensor `2.bias` of shape (1,), the network has not");
+
+    let (error, text) = refused(&file(&[("0.weight", "F32", &[2, 3]), B], 1));
+    assert!(matches!(error, E::Shape { .. }));
+    assert_eq!(
+        text,
+        "tensor `0.weight` has the shape (2, 3), expected (3, 2): it is transposed, weights are (OUT, IN)"
+    );
+    let (error, text) = refused(&file(&[W, ("0.bias", "F32", &[3, 1])], 1));
+    assert!(matches!(error, E::Shape { .. }));
+    assert_eq!(text, "tensor `0.bias` has the shape (3, 1), expected (3,)");
+
+    let mut bytes = good.clone();
+    let weight = bytes.len() - 12 - 8;
+    bytes[weight..weight + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let (error, text) = refused(&bytes);
+    assert!(matches!(error, E::NotFinite { .. }));
+    assert_eq!(text, "tensor `0.weight` has NaN at (2, 0), expected a finite number");
+    // Finite in the file, not in the network.
+    let large = file(&[("0.weight", "F64", &[3, 2]), B], 0x7e);
+    let (error, text) = refused_by(&Safetensors::new().convert(), &large);
+    assert!(matches!(error, E::NotFinite { .. }));
+    assert!(text.ends_with(" at (0, 0), expected a finite number of type f32"), "{text}");
+}
+
+/// Eight tensors of 2⁶¹ bytes each wrap around what can be counted: with the sum as `safetensors` itself
+/// makes it, this panics.
+#[test]
+fn offsets_that_overflow_are_refused() {
+    const SIZE: u64 = (1 << 61) - 1;
+    let entries: Vec<_> = (0..8)
+        .map(|i| {
+            let (start, end) = (i * SIZE, (i + 1) * SIZE);
+            format!(r#""{i}":{{"dtype":"U8","shape":[{SIZE}],"data_offsets":[{start},{end}]}}"#)
+        })
+        .collect();
+    for padding in 0..16 {
+        let header = format!("{{{}}}{}", entries.join(","), " ".repeat(padding));
+        let (error, text) = refused(&with_header(&header, &[]));
+        assert!(matches!(error, WeightsError::Length { .. }), "{text}");
+    }
+}
+
+#[test]
+fn two_parameters_of_one_name_are_not_saved() {
+    for name in ["same", "__metadata__"] {
+        let names = |_: usize, _: &str| name.to_owned();
+        let error = Safetensors::new().names(&names).save(&<mlp![2, 3]>::ZERO).expect_err("one name");
+        assert!(matches!(error, WeightsError::SameName { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_prefix_picks_one_network_of_several() {
+    let two = file(
+        &[
+            ("a.0.weight", "F32", &[3, 2]),
+            ("a.0.bias", "F32", &[3]),
+            ("b.0.weight", "F32", &[4, 9]),
+            ("a.extra", "F32", &[]),
+        ],
+        1,
+    );
+    let (_, text) = refused_by(&Safetensors::new().prefix("a."), &two);
+    assert_eq!(text, "the file has a tensor `a.extra` of shape (), the network has not");
+    let mut net = <mlp![2, 3]>::ZERO;
+    Safetensors::new().prefix("a.0.").names(&|_, name| name.into()).load(&mut net, &two).expect("by prefix");
+    assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));
+}
+
+/// A folder of its own, gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("constnet-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(&self.0).expect("the folder").count()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn files_are_written_whole_or_not_at_all() {
+    let folder = Folder::new("files");
+    let path = folder.0.join("net.safetensors");
+    let (first, second): (Net, Net) = (network(&mut rng(1)), network(&mut rng(2)));
+    let files = Safetensors::new();
+    files.save_file(&first, &path).expect("a new file");
+    files.save_file(&second, &path).expect("in the place of the other");
+    assert_eq!(folder.files(), 1, "something was left behind");
+    let mut loaded = Net::ZERO;
+    files.load_file(&mut loaded, &path).expect("the file");
+    assert_eq!(bits(&loaded), bits(&second));
+
+    // A folder cannot be replaced by a file: what was written for that is gone again.
+    let taken = folder.0.join("taken");
+    fs::create_dir_all(taken.join("inside")).expect("a folder");
+    let error = files.save_file(&first, &taken).expect_err("no file");
+    assert!(matches!(error, WeightsError::Io { .. }) && error.to_string().contains("taken"), "{error}");
+    assert_eq!(folder.files(), 2, "something was left behind");
+    let error = files.load_file(&mut loaded, folder.0.join("none")).expect_err("no file");
+    assert!(matches!(error, WeightsError::Io { .. }), "{error}");
+    assert_eq!(bits(&loaded), bits(&second));
+}
+
+/// Files with anything changed: nothing panics, a network is loaded whole or not at all, and what is
+/// allocated stays in proportion to the file.
+#[test]
+fn changed_files_are_loaded_whole_or_not_at_all() {
+    /// The map of a header takes so much more than its text: some 40 times, measured.
+    const MOST: u64 = 64;
+    let rng = &mut rng(1);
+    let start: Net = network(rng);
+    let mut loaded = 0;
+    let rounds = 20_000;
+    for round in 0..rounds {
+        let bytes = changed(FILE, rng);
+        let mut net = start;
+        let mut result = Ok(());
+        let memory = allocation_counter::measure(|| result = net.load_safetensors(&bytes));
+        assert!(
+            memory.bytes_max < MOST * (FILE.len() + bytes.len()) as u64,
+            "round {round}: {} bytes of memory for a file of {}",
+            memory.bytes_max,
+            bytes.len()
+        );
+        match result {
+            Ok(()) => {
+                loaded += 1;
+                assert!(flat(&net).iter().all(|x| x.is_finite()), "round {round}");
+                let mut again = Net::ZERO;
+                again.load_safetensors(&bytes).expect("the same file");
+                assert_eq!(bits(&net), bits(&again), "round {round}: half of it was loaded");
+            }
+            Err(error) => {
+                assert_eq!(bits(&net), bits(&start), "round {round}: changed, and then {error}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    assert!(loaded > rounds / 100 && loaded < rounds / 2, "{loaded} of {rounds} files were still good");
+}
+
+/// The file with one to three changes: bits, bytes of the header, its length, cuts, things put in.
+fn changed(bytes: &[u8], rng: &mut impl Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..rng.random_range(1..=3) {
+        let at = rng.random_range(0..bytes.len().max(1));
+        let header = bytes.first_chunk().map_or(0, |size| u64::from_le_bytes(*size) as usize);
+        let in_header = rng.random_range(0..(8 + header).min(bytes.len()).max(1));
+        match rng.random_range(0..7) {
+            0 if !bytes.is_empty() => bytes[at] ^= 1 << rng.random_range(0..8),
+            1 if !bytes.is_empty() => bytes[in_header] ^= 1 << rng.random_range(0..8),
+            2 if !bytes.is_empty() => bytes[in_header] = *b"0123456789{}[]\",:. ".get(at % 19).unwrap_or(&0),
+            3 => bytes.truncate(at),
+            4 => bytes.insert(in_header.min(bytes.len()), rng.random()),
+            5 if bytes.len() >= 8 => {
+                let size = rng.random::<u64>() >> rng.random_range(0..64);
+                bytes[..8].copy_from_slice(&size.to_le_bytes());
+            }
+            _ => {
+                let piece = bytes[in_header.min(bytes.len())..].iter().copied().take(40).collect::<Vec<_>>();
+                let to = at.min(bytes.len());
+                bytes.splice(to..to, piece);
+            }
+        }
+    }
+    bytes
+}
