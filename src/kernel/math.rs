@@ -16,6 +16,8 @@
 //!
 //! Without vectors the same code is compiled once and called, not inlined: see [`shared`].
 
+#![expect(clippy::excessive_precision, reason = "one constant serves both element types")]
+
 use super::{Isa, Scalar};
 use crate::Element;
 
@@ -335,6 +337,7 @@ mod tests {
     };
 
     #[rustfmt::skip]
+    #[expect(clippy::approx_constant, reason = "computed values, some of which are well known")]
     mod values {
         include!("../../tests/data/functions.rs");
         pub(super) static ALL: [[f64; 7]; VALUES.len()] = VALUES;
