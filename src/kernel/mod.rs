@@ -38,6 +38,8 @@ pub trait Isa<T>: Copy {
     const LANES: usize;
     /// Whether there are 32 vector registers rather than 16, and so room for larger tiles.
     const MANY_REGISTERS: bool;
+    /// Whether [`mul_add`](Self::mul_add) is one instruction.
+    const FUSED: bool;
 
     /// The same value in every lane.
     fn splat(self, value: T) -> Self::V;

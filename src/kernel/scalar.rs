@@ -12,6 +12,7 @@ impl<T: Element> Isa<T> for Scalar {
     type Mask = bool;
     const LANES: usize = 1;
     const MANY_REGISTERS: bool = false;
+    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(self, value: T) -> T {

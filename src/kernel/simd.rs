@@ -48,6 +48,7 @@ macro_rules! vectors {
             type Mask = S::$mask;
             const LANES: usize = S::$lanes;
             const MANY_REGISTERS: bool = S::REGISTER_COUNT >= 32;
+            const FUSED: bool = FUSED;
             vectors!(@ops $float, $power, $ops);
         }
 

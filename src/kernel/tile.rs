@@ -10,7 +10,8 @@ use crate::Element;
 /// The columns are walked in panels of a few vectors, so that a panel of `b` stays in the cache
 /// while all rows pass by, and each tile of rows × vectors in registers. With 32 registers a tile
 /// is 4 to 6 rows of 4 vectors, with 16 it is 5 rows of 2: as many multiply-adds in flight as the
-/// units can take, and fewer loads than they can do. A single row takes 8 vectors instead.
+/// units can take, and fewer loads than they can do. Without a fused multiply-add, what counts is the
+/// instructions, and 2 rows of 4 take the fewest. A single row takes 8 vectors instead.
 ///
 /// `rows` and `columns` are constants of the callers; as all of this is inlined, so are the shapes
 /// of the tiles that are left over at the edges.
@@ -26,6 +27,8 @@ pub(super) fn product<I: Isa<T>, T: Element, const C: usize>(
 ) {
     if rows == 1 {
         panels::<I, T, C, 1, 8>(isa, rows, columns, &a, b, &init, &mut out);
+    } else if const { !I::MANY_REGISTERS && !I::FUSED } {
+        panels::<I, T, C, 2, 4>(isa, rows, columns, &a, b, &init, &mut out);
     } else if const { !I::MANY_REGISTERS } {
         panels::<I, T, C, 5, 2>(isa, rows, columns, &a, b, &init, &mut out);
     } else if rows.is_multiple_of(6) {
