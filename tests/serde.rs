@@ -5,7 +5,10 @@ mod common;
 
 use common::{Chain, flat, network, rng};
 use constnet::{
-    Elem, Error, Frozen, Layer, Linear, Optimizer, Relu, Sequential, Sgd, Trainer, Zeroed, mlp, sequential,
+    Adam, AdamW, ClipNorm, ClipValue, Elem, Error, Frozen, Layer, Linear, Momentum, Optimizer, Relu, RmsProp,
+    Scheduled, Sequential, Sgd, Trainer, Zeroed, mlp,
+    schedule::{Cosine, StepDecay, Warmup},
+    sequential,
 };
 use rand::{distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
@@ -151,4 +154,16 @@ where
 #[test]
 fn training_that_was_stopped_goes_on_as_if_it_had_not() {
     resume("SGD", Sgd { lr: 0.05 });
+    let momentum = Momentum { lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+    resume("momentum", momentum);
+    resume("RMSprop", RmsProp::new(0.01));
+    resume("Adam", Adam::new(0.01));
+    resume("AdamW", AdamW::new(0.01));
+    resume("clipped values", ClipValue { optimizer: Adam::new(0.01), max_value: 0.1 });
+    resume("a clipped norm", ClipNorm { optimizer: momentum, max_norm: 0.5 });
+    // With 6 steps to an epoch, the rate falls before the stop and after it.
+    let decay = StepDecay { lr: 0.05, every: 12, factor: 0.5 };
+    resume("scheduled steps", Scheduled { optimizer: Adam::new(0.01), schedule: decay });
+    let warmup = Warmup { start: 0.1, steps: 20, then: Cosine { lr: 0.05, steps: 40, min: 0.001 } };
+    resume("a warm-up and a cosine", Scheduled { optimizer: Sgd { lr: 0.05 }, schedule: warmup });
 }

@@ -10,6 +10,7 @@ use constnet::{
 };
 
 /// The network of `pytorch.safetensors`, as [`Sequential::source`] writes it.
+#[allow(unreachable_pub, reason = "it is written for any place")]
 mod generated {
     include!("data/pytorch_net.rs");
 }

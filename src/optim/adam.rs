@@ -38,6 +38,7 @@ use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(ADAM, Adam::default());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Adam<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
@@ -69,6 +70,7 @@ pub struct Adam<T = f32> {
 /// assert_eq!(net, Sequential(Linear::new([[3.0]], [6.0])));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AdamW<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
@@ -83,6 +85,7 @@ pub struct AdamW<T = f32> {
 
 /// What [`Adam`] and [`AdamW`] keep about a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Moments<L> {
     /// The running means of the gradients, PyTorch's `exp_avg`.
     pub m: L,

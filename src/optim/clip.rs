@@ -21,6 +21,7 @@ use crate::{Elem, Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(net, Sequential(Linear::new([[1.5, 1.75]], [2.5])));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClipValue<O, T = f32> {
     /// What makes the step.
     pub optimizer: O,
@@ -48,6 +49,7 @@ pub struct ClipValue<O, T = f32> {
 /// assert!((net.0.bias()[0] - 3.4).abs() < 1e-6);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ClipNorm<O, T = f32> {
     /// What makes the step.
     pub optimizer: O,
@@ -57,6 +59,7 @@ pub struct ClipNorm<O, T = f32> {
 
 /// What [`ClipNorm`] keeps about a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Clipped<L, S> {
     /// Room for the gradient, with no meaning between two steps.
     pub gradient: L,

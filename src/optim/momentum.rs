@@ -29,6 +29,7 @@ use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(net.0.weight(), [[3.0 - 0.5 * 1.0 - 0.5 * 1.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Momentum<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,

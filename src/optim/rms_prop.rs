@@ -24,6 +24,7 @@ use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 /// assert!(trainer.step(&[[1.0]], &[[1.0]]) < first);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RmsProp<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,

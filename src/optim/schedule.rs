@@ -43,6 +43,7 @@ impl<T: Element, F: Fn(usize) -> T> Schedule<T> for F {
 
 /// The same rate in every step: `lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Constant<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
@@ -60,6 +61,7 @@ impl<T: Element> Schedule<T> for Constant<T> {
 
 /// A rate that falls by a factor every so many steps: `lr · factor^⌊step / every⌋`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StepDecay<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
@@ -89,6 +91,7 @@ impl<T: Element> Schedule<T> for StepDecay<T> {
 ///
 /// From `steps` on it is `min`, where PyTorch's goes up again.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cosine<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
@@ -117,6 +120,7 @@ impl<T: Element> Schedule<T> for Cosine<T> {
 /// Another schedule whose first rates are multiplied with a factor that rises from `start` to 1:
 /// `(start + (1 − start) · step / steps) · then(step)`, from `steps` on `then(step)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Warmup<S, T = f32> {
     /// The factor of the first step: from 0 to 1.
     pub start: T,
@@ -178,6 +182,7 @@ impl<T: Element, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
 /// assert_eq!(net.0.weight(), [[3.0 - 1.0 - 0.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Scheduled<O, S> {
     /// What makes the step.
     pub optimizer: O,
@@ -187,6 +192,7 @@ pub struct Scheduled<O, S> {
 
 /// What [`Scheduled`] keeps: the number of the step, and the optimiser's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counted<S> {
     /// How many steps were made.
     pub steps: usize,

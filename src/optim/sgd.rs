@@ -21,6 +21,7 @@ use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(net, Sequential(Linear::new([[0.0, 2.0]], [4.0])));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sgd<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
