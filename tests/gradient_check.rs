@@ -76,9 +76,9 @@ impl<const MISTAKE: usize> CustomLayer for Square<MISTAKE> {
 }
 
 /// The square on its own or after a layer, whose gradient comes through it.
-fn check<L: Layer<Out = Features<3, f64>>>() -> Result<Derivative<f64>, GradientError<f64>>
+fn check<L>() -> Result<Derivative<f64>, GradientError<f64>>
 where
-    L: Layer<In = Features<3, f64>>,
+    L: Layer<In = Features<3, f64>, Out = Features<3, f64>>,
 {
     let rng = &mut rng(2);
     let mut net: Sequential<L> = network(rng);
@@ -240,7 +240,7 @@ fn under_every_loss<A>(name: &str)
 where
     (Linear<3, 5, f64>, (A, Linear<5, 4, f64>)): Layer<In = Features<3, f64>, Out = Features<4, f64>>,
 {
-    fn check<L, C>(name: &str, loss: C, y: &[C::Target; 3])
+    fn check<L, C>(name: &str, loss: &C, y: &[C::Target; 3])
     where
         L: Layer<In = Features<3, f64>, Out = Features<4, f64>>,
         C: Loss<L::Out> + std::fmt::Debug,
@@ -248,19 +248,19 @@ where
         let rng = &mut rng(5);
         let mut net: Sequential<L> = network(rng);
         let x: [Row<L::In>; 3] = rows::<L::In, 3>(rng);
-        if let Err(error) = gradient_check(&mut net, &loss, &x, y) {
+        if let Err(error) = gradient_check(&mut net, loss, &x, y) {
             panic!("{name} under {loss:?}: {error}");
         }
     }
     type Net<A> = (Linear<3, 5, f64>, (A, Linear<5, 4, f64>));
     let y = rows::<Features<4, f64>, 3>(&mut rng(6));
     let probabilities = [[0.25, 0.5, 0.125, 0.125], [1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.0, 0.5]];
-    check::<Net<A>, _>(name, Mse, &y);
-    check::<Net<A>, _>(name, L1, &y);
-    check::<Net<A>, _>(name, Huber::default(), &y);
-    check::<Net<A>, _>(name, BceWithLogits, &probabilities);
-    check::<Net<A>, _>(name, SoftCrossEntropy, &probabilities);
-    check::<Net<A>, _>(name, CrossEntropy, &[3, 0, 2]);
+    check::<Net<A>, _>(name, &Mse, &y);
+    check::<Net<A>, _>(name, &L1, &y);
+    check::<Net<A>, _>(name, &Huber::default(), &y);
+    check::<Net<A>, _>(name, &BceWithLogits, &probabilities);
+    check::<Net<A>, _>(name, &SoftCrossEntropy, &probabilities);
+    check::<Net<A>, _>(name, &CrossEntropy, &[3, 0, 2]);
 }
 
 macro_rules! activations {
