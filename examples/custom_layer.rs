@@ -32,11 +32,11 @@ impl<const N: usize> CustomLayer for Bumps<N> {
     const PARAMS: usize = 2 * N;
 
     fn forward<const B: usize>(&self, x: &[[f64; 1]; B], y: &mut [[f64; N]; B], cache: &mut [[f64; N]; B]) {
-        for b in 0..B {
-            for i in 0..N {
-                let u = self.sharpness[i] * (x[b][0] - self.centre[i]);
-                y[b][i] = (-u * u / 2.0).exp();
-            }
+        for ([x], y) in x.iter().zip(&mut *y) {
+            *y = std::array::from_fn(|i| {
+                let u = self.sharpness[i] * (x - self.centre[i]);
+                (-u * u / 2.0).exp()
+            });
         }
         *cache = *y;
     }
