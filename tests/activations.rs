@@ -3,6 +3,7 @@
 
 mod common;
 #[rustfmt::skip]
+#[expect(clippy::approx_constant, reason = "recorded values, some of which are well known")]
 #[path = "data/activations.rs"]
 mod recorded;
 

@@ -365,6 +365,7 @@ fn distance(a: &str, b: &str) -> usize {
             left = replaced.min(left + 1).min(diagonal + 1);
             *above = left;
         }
+        row[0] = i + 1;
     }
     row.last().copied().unwrap_or_default()
 }
