@@ -4,6 +4,7 @@
 mod failure;
 pub mod measure;
 mod start;
+mod task;
 pub mod trained;
 
 use constnet::budget::{RamBudget, TrainingRam};

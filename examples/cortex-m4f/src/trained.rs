@@ -1,27 +1,22 @@
-//! A network that the host trained when this package was built, for flash.
+//! A network that was trained in PyTorch, for flash: see `train.py` and `build.rs`.
 
-use constnet::{Linear, Relu, Sequential, mlp, sequential};
+use constnet::{Linear, Relu, Sequential};
+
+pub use crate::task::{X, Y};
 
 include!(concat!(env!("OUT_DIR"), "/trained.rs"));
-
-/// The network of [`NET`].
-pub type Net = mlp![5, 64, 64, 3];
 
 /// The network of [`BODY`].
 pub type Body = Sequential![Linear<5, 64>, Relu<64>, Linear<64, 64>, Relu<64>];
 
-/// The whole network.
-pub static NET: Net = sequential![
-    Linear::new(WEIGHT_0, BIAS_0),
-    Relu::new(),
-    Linear::new(WEIGHT_2, BIAS_2),
-    Relu::new(),
-    Linear::new(WEIGHT_4, BIAS_4),
-];
-
 /// All of it but the last layer.
-pub static BODY: Body =
-    sequential![Linear::new(WEIGHT_0, BIAS_0), Relu::new(), Linear::new(WEIGHT_2, BIAS_2), Relu::new()];
+pub static BODY: Body = {
+    let Sequential((first, (relu, (second, (relu_2, _))))) = NET;
+    Sequential((first, (relu, (second, relu_2))))
+};
 
 /// The last layer.
-pub static HEAD: Linear<64, 3> = Linear::new(WEIGHT_4, BIAS_4);
+pub static HEAD: Linear<64, 3> = {
+    let Sequential((_, (_, (_, (_, head))))) = NET;
+    head
+};
