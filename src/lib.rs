@@ -2,10 +2,12 @@
 //! # The modules, in reading order
 //!
 //! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; how a network starts,
-//! [`He`]; the network, [`Sequential`](struct@Sequential); what trains it, [`Trainer`]; the notebook's
-//! task, [`synthetic`]. Then layers of your own, [`CustomLayer`], and bodies that are not trained,
-//! [`Frozen`]; sizes as constants and as bounds, [`Report`] and [`budget`]. Below them all: the trait
-//! of layers, [`Layer`], with how rows flow, and the seam to the processor, [`kernel`].
+//! [`He`]; the network, [`Sequential`](struct@Sequential); what trains it, [`Trainer`] and [`Fit`]; the
+//! notebook's task, [`synthetic`]. Then what there is beside these: [`activation`], more [`Loss`]es,
+//! [`optim`], [`LayerNorm`], [`Residual`] and [`Dropout`], metrics such as [`ConfusionMatrix`]. Layers
+//! of your own, [`CustomLayer`], with [`gradient_check`]; bodies that are not trained, [`Frozen`]; sizes
+//! as constants and as bounds, [`Report`] and [`budget`]. Below them all: the trait of layers, [`Layer`],
+//! with how rows flow, and the seam to the processor, [`kernel`].
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
