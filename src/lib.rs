@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 //! # The modules, in reading order
 //!
-//! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; how a network starts,
+//! The layers, [`Linear`] and [`Relu`], with the other [`activation`]s, [`LayerNorm`], [`Residual`] and
+//! [`Dropout`]; the loss, [`Mse`]; the step, [`Sgd`]; how a network starts,
 //! [`He`]; the network, [`Sequential`](struct@Sequential); what trains it, [`Trainer`]; the notebook's
 //! task, [`synthetic`]. Then layers of your own, [`CustomLayer`], and bodies that are not trained,
 //! [`Frozen`]; sizes as constants and as bounds, [`Report`] and [`budget`]. Below them all: the trait
@@ -19,6 +20,7 @@ pub mod budget;
 mod chain;
 mod compare;
 mod custom;
+mod dropout;
 mod element;
 mod error;
 mod fit;
@@ -27,6 +29,7 @@ mod gradient_check;
 mod init;
 pub mod kernel;
 mod layer;
+mod layer_norm;
 mod linear;
 mod loss;
 mod macros;
@@ -36,6 +39,7 @@ pub mod optim;
 pub mod parallel;
 mod parameter;
 mod report;
+mod residual;
 #[cfg(feature = "safetensors")]
 mod safetensors;
 mod sequential;
@@ -51,6 +55,7 @@ pub use activation::{
     Activation, Gelu, GeluTanh, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh, Unwanted,
 };
 pub use custom::{Custom, CustomLayer};
+pub use dropout::Dropout;
 pub use element::{Element, Zeroed};
 pub use error::{DataError, Error};
 pub use fit::{Epoch, Fit, Verdict};
@@ -58,6 +63,7 @@ pub use frozen::{Data, Fixed, Frozen};
 pub use gradient_check::{Derivative, GradientError, Place, gradient_check};
 pub use init::He;
 pub use layer::{Elem, Layer};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
 pub use metrics::{ConfusionMatrix, accuracy, argmax, r2_score};
@@ -68,6 +74,7 @@ pub use optim::{
 pub use parallel::ParallelTrainer;
 pub use parameter::{Parameter, ParameterMut};
 pub use report::{Bytes, Report, Work};
+pub use residual::Residual;
 #[cfg(feature = "safetensors")]
 pub use safetensors::{Safetensors, WeightsError};
 pub use sequential::{Pass, Sequential, Tape};
