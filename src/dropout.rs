@@ -3,7 +3,11 @@
 use core::{fmt, marker::PhantomData};
 
 use crate::{
-    Activation, Element, Features, Identity, Layer, Zeroed, activation::forward_all, kernel::Isa, layer::line,
+    Activation, Element, Features, Identity, Layer, Zeroed,
+    activation::forward_all,
+    kernel::Isa,
+    layer::line,
+    source::{Part, element},
 };
 
 /// Leaves out each feature with a probability of `PERCENT` % in training, and passes all on in
@@ -41,6 +45,7 @@ use crate::{
 /// assert!((100..220).contains(&left_out), "{left_out} of 800");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Dropout<const N: usize, const PERCENT: usize = 50, T = f32>(PhantomData<T>);
 
 impl<const N: usize, const PERCENT: usize, T> Dropout<N, PERCENT, T> {
@@ -170,5 +175,12 @@ impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERC
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let p = T::from_count(PERCENT) / T::from_count(100);
         line(f, index, 0, format_args!("Dropout(p={p}, inplace=False)"))
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match part {
+            Part::Type => write!(f, "constnet::Dropout<{N}, {PERCENT}{}>", element::<T>()),
+            Part::Value => f.write_str("constnet::Dropout::new()"),
+        }
     }
 }

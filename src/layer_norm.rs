@@ -6,8 +6,11 @@ use num_traits::Float;
 use rand::Rng;
 
 use crate::{
-    Activation, Element, Features, Identity, Layer, Parameter, ParameterMut, Rule, Zeroed, kernel::Isa,
-    layer::line, optim::update_all,
+    Activation, Element, Features, Identity, Layer, Parameter, ParameterMut, Rule, Zeroed,
+    kernel::Isa,
+    layer::line,
+    optim::update_all,
+    source::{Array, Part, element},
 };
 
 /// Standardises the `N` features of each sample, then scales and shifts them: `y = w ⊙ x̂ + b`, as
@@ -33,10 +36,17 @@ use crate::{
 /// assert!((c - 1.5_f64.sqrt()).abs() < 1e-5);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound(serialize = "T: serde::Serialize", deserialize = "T: Element + serde::Deserialize<'de>"))
+)]
 pub struct LayerNorm<const N: usize, T = f32> {
     /// The scale of each feature.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::numbers"))]
     pub weight: [T; N],
     /// The shift of each feature.
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde::numbers"))]
     pub bias: [T; N],
 }
 
@@ -223,21 +233,19 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
     }
 
     fn parameter(&self, index: usize) -> Option<Parameter<'_, T>> {
-        let (name, values) = match index {
-            0 => ("weight", &self.weight[..]),
-            1 => ("bias", &self.bias[..]),
-            _ => return None,
-        };
-        Some(Parameter { layer: 0, name, shape: [N, 1], strides: [1, 1], values })
+        match index {
+            0 => Some(Parameter::vector("weight", &self.weight)),
+            1 => Some(Parameter::vector("bias", &self.bias)),
+            _ => None,
+        }
     }
 
     fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, T>> {
-        let (name, values) = match index {
-            0 => ("weight", &mut self.weight[..]),
-            1 => ("bias", &mut self.bias[..]),
-            _ => return None,
-        };
-        Some(ParameterMut { layer: 0, name, shape: [N, 1], strides: [1, 1], values })
+        match index {
+            0 => Some(ParameterMut::vector("weight", &mut self.weight)),
+            1 => Some(ParameterMut::vector("bias", &mut self.bias)),
+            _ => None,
+        }
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -247,5 +255,14 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
             Self::PARAMS,
             format_args!("LayerNorm(({N},), eps=1e-05, elementwise_affine=True, bias=True)"),
         )
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (part, self.parameter(0), self.parameter(1)) {
+            (Part::Value, Some(weight), Some(bias)) => {
+                write!(f, "constnet::LayerNorm {{ weight: {}, bias: {} }}", Array(weight), Array(bias))
+            }
+            _ => write!(f, "constnet::LayerNorm<{N}{}>", element::<T>()),
+        }
     }
 }

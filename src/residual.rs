@@ -8,6 +8,7 @@ use crate::{
     Activation, Elem, Element, Features, Identity, Layer, Parameter, ParameterMut, Row, Rule, Shape, Zeroed,
     activation::{backward_all, forward_all},
     kernel::Isa,
+    source::Part,
 };
 
 /// Adds what a body gives to what it takes: `y = x + body(x)`.
@@ -42,6 +43,7 @@ use crate::{
 /// net.predict(&[0.0; 5]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Residual<L>(pub L);
 
 /// That a body gives what it takes, so that the two can be added. Implemented for equal
@@ -214,5 +216,15 @@ where
         writeln!(f, "  # residual, x + body(x):")?;
         self.0.describe(index, f)?;
         writeln!(f, "  # end of the body")
+    }
+
+    fn source_of(&self, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (open, close) = match part {
+            Part::Type => ("constnet::Residual<", ">"),
+            Part::Value => ("constnet::Residual(", ")"),
+        };
+        f.write_str(open)?;
+        self.0.source_of(part, f)?;
+        f.write_str(close)
     }
 }

@@ -138,7 +138,7 @@ fn printed_and_numbered() {
 )  # 44 parameters"
     );
     let names: Vec<_> = net.parameters().map(|parameter| parameter.to_string()).collect();
-    assert_eq!(names[2..4], ["1.weight (4, 1)", "1.bias (4,)"]);
+    assert_eq!(names[2..4], ["1.weight (4,)", "1.bias (4,)"]);
     assert_eq!(names[4..], ["2.weight (4, 4)", "2.bias (4,)"]);
 }
 
@@ -271,10 +271,7 @@ fn counted_for_devices() {
     fn bytes<T: TrainingRam>() -> [usize; 2] {
         [T::Bytes::USIZE, size_of::<T>()]
     }
-    fn parameters<N: ParameterBudget<64>>(_: &N) -> usize
-    where
-        N: Layer,
-    {
+    fn parameters<N: Layer + ParameterBudget<64>>(_: &N) -> usize {
         N::PARAMS
     }
     type Net = Sequential![Linear<3, 4>, Residual<Sequential![LayerNorm<4>, Linear<4, 4>, Gelu<4>]>, Dropout<4>, Linear<4, 1>];
