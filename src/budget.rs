@@ -13,8 +13,8 @@ use typenum::{
 };
 
 use crate::{
-    Adam, AdamW, ClipNorm, ClipValue, Elem, Element, Fixed, Frozen, Layer, Linear, Momentum, Optimizer,
-    RmsProp, Sequential, Sgd, Softmax, Trainer,
+    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elem, Element, Fixed, Frozen, Layer, LayerNorm, Linear,
+    Momentum, Optimizer, Residual, RmsProp, Sequential, Sgd, Softmax, Trainer,
     activation::{Elementwise, FromInput, FromOutput, Function},
 };
 
@@ -51,6 +51,23 @@ impl<F, const N: usize, T> Parameters for Elementwise<F, N, T> {
 
 impl<const N: usize, T> Parameters for Softmax<N, T> {
     type Count = U0;
+}
+
+impl<const N: usize, const PERCENT: usize, T> Parameters for Dropout<N, PERCENT, T> {
+    type Count = U0;
+}
+
+impl<const N: usize, T> Parameters for LayerNorm<N, T>
+where
+    Const<N>: ToUInt,
+    U2: Mul<U<N>>,
+    Prod<U2, U<N>>: Unsigned,
+{
+    type Count = Prod<U2, U<N>>;
+}
+
+impl<L: Parameters> Parameters for Residual<L> {
+    type Count = L::Count;
 }
 
 /// None to be trained.
@@ -147,6 +164,37 @@ where
 {
     type Kept = U<N>;
     type Output = U<N>;
+}
+
+/// The two numbers that its draws are made from count once for each sample here, which is once too
+/// often for each but one.
+impl<const N: usize, const PERCENT: usize, T> Workspace for Dropout<N, PERCENT, T>
+where
+    Const<N>: ToUInt<Output: Unsigned>,
+    U<N>: Add<U2>,
+    Sum<U<N>, U2>: Unsigned,
+{
+    type Kept = Sum<U<N>, U2>;
+    type Output = U<N>;
+}
+
+impl<const N: usize, T> Workspace for LayerNorm<N, T>
+where
+    Const<N>: ToUInt<Output: Unsigned>,
+{
+    type Kept = U<N>;
+    type Output = U<N>;
+}
+
+/// Its input and what its body gives, beside the body's own.
+impl<L: Workspace> Workspace for Residual<L>
+where
+    L::Output: Mul<U2>,
+    L::Kept: Add<Prod<L::Output, U2>>,
+    Sum<L::Kept, Prod<L::Output, U2>>: Unsigned,
+{
+    type Kept = Sum<L::Kept, Prod<L::Output, U2>>;
+    type Output = L::Output;
 }
 
 impl<F: Fixed<Net: Workspace>> Workspace for Frozen<F> {

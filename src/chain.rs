@@ -96,6 +96,12 @@ where
         self.1.update(isa, rule, &gradient.1, state.map(|s| &mut s.1));
     }
 
+    #[inline(always)]
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        A::noise(&mut tape.0, stream);
+        R::noise(&mut tape.1, stream.map(|stream| stream.wrapping_add(A::LAYERS as u32)));
+    }
+
     fn init<G: Rng + ?Sized>(&mut self, rng: &mut G) {
         self.0.init(rng);
         self.1.init(rng);

@@ -3,8 +3,9 @@
 use approx::{AbsDiffEq, RelativeEq, UlpsEq};
 
 use crate::{
-    Elem, Element, Layer, Linear, Sequential,
+    Dropout, Elem, Element, Layer, LayerNorm, Linear, Residual, Sequential, Softmax,
     activation::{Elementwise, Function},
+    residual::AddsTo,
 };
 
 /// Whether each parameter of one network compares with the other's as asked.
@@ -56,4 +57,8 @@ macro_rules! compare {
 
 compare!(Linear<IN, OUT, T>, T, const IN: usize, const OUT: usize, T: Element);
 compare!(Elementwise<F, N, T>, T, F: Function<T> + PartialEq, const N: usize, T: Element);
+compare!(LayerNorm<N, T>, T, const N: usize, T: Element);
+compare!(Residual<L>, Elem<L>, L: PartialEq + Layer<Out: AddsTo<L::In>>);
+compare!(Dropout<N, PERCENT, T>, T, const N: usize, const PERCENT: usize, T: Element);
+compare!(Softmax<N, T>, T, const N: usize, T: Element);
 compare!(Sequential<L>, Elem<L>, L: Layer + PartialEq);

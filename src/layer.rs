@@ -118,6 +118,13 @@ pub trait Layer: Zeroed {
         let _ = (isa, rule, gradient, state);
     }
 
+    /// Says whether the passes that follow are of training, and by which stream of noise, or of
+    /// inference. Of interest to [`Dropout`](crate::Dropout); a tape of zeros is of inference.
+    #[inline(always)]
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        let _ = (tape, stream);
+    }
+
     /// Draws new parameters; see [`He`](crate::He).
     fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {
         let _ = rng;

@@ -21,6 +21,7 @@ pub mod budget;
 mod chain;
 mod compare;
 mod custom;
+mod dropout;
 mod element;
 mod error;
 mod fit;
@@ -29,6 +30,7 @@ mod gradient_check;
 mod init;
 pub mod kernel;
 mod layer;
+mod layer_norm;
 mod linear;
 mod loss;
 mod macros;
@@ -38,6 +40,7 @@ pub mod optim;
 pub mod parallel;
 mod parameter;
 mod report;
+mod residual;
 #[cfg(feature = "safetensors")]
 mod safetensors;
 mod sequential;
@@ -53,6 +56,7 @@ pub use activation::{
     Activation, Gelu, GeluTanh, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh, Unwanted,
 };
 pub use custom::{Custom, CustomLayer};
+pub use dropout::Dropout;
 pub use element::{Element, Zeroed};
 pub use error::{DataError, Error};
 pub use fit::{Epoch, Fit, Verdict};
@@ -60,6 +64,7 @@ pub use frozen::{Data, Fixed, Frozen};
 pub use gradient_check::{Derivative, GradientError, Place, gradient_check};
 pub use init::He;
 pub use layer::{Elem, Layer};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
 pub use metrics::{ConfusionMatrix, accuracy, argmax, r2_score};
@@ -70,6 +75,7 @@ pub use optim::{
 pub use parallel::ParallelTrainer;
 pub use parameter::{Parameter, ParameterMut};
 pub use report::{Bytes, Report, Work};
+pub use residual::Residual;
 #[cfg(feature = "safetensors")]
 pub use safetensors::{Safetensors, WeightsError};
 pub use sequential::{Pass, Sequential, Tape};

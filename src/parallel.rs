@@ -240,6 +240,10 @@ where
             lanes.resize_with(count, || Lane::ZERO);
         }
         let lanes = &mut lanes[..count];
+        for (number, lane) in lanes.iter_mut().enumerate() {
+            // A stream of noise for each layer of each lane.
+            N::noise(&mut lane.tape.layers, wanted.then_some((number as u32) << 16));
+        }
         let scale = Elem::<N>::from_count(B) / Elem::<N>::from_count(order.len());
         Batch { net, criterion, x, y, share, wanted, scale }.run(order, lanes);
         let sum = lanes.first().map_or(Elem::<N>::ZERO, |lane| lane.loss);

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::{
-    Elem, Fixed, Frozen, Layer, Linear, Optimizer, Row, Sequential, Softmax, Trainer, activation::Elementwise,
+    Dropout, Elem, Fixed, Frozen, Layer, LayerNorm, Linear, Optimizer, Residual, Row, Sequential, Softmax,
+    Trainer, activation::Elementwise,
 };
 
 /// What a network takes for one sample on the way back, and what it has in flash.
@@ -50,6 +51,40 @@ where
 {
     const DW: usize = 0;
     const DX: usize = 0;
+    const DX_FIRST: usize = 0;
+    const WANTS: bool = true;
+    const FROZEN: usize = 0;
+}
+
+impl<const N: usize, const PERCENT: usize, T> Work for Dropout<N, PERCENT, T>
+where
+    Self: Layer,
+{
+    const DW: usize = 0;
+    const DX: usize = 0;
+    const DX_FIRST: usize = 0;
+    const WANTS: bool = true;
+    const FROZEN: usize = 0;
+}
+
+impl<const N: usize, T> Work for LayerNorm<N, T>
+where
+    Self: Layer,
+{
+    const DW: usize = N;
+    const DX: usize = 0;
+    const DX_FIRST: usize = N;
+    const WANTS: bool = true;
+    const FROZEN: usize = 0;
+}
+
+/// Its body computes the gradient with respect to its input, wanted or not.
+impl<L: Work> Work for Residual<L>
+where
+    Self: Layer,
+{
+    const DW: usize = L::DW;
+    const DX: usize = L::DX + L::DX_FIRST;
     const DX_FIRST: usize = 0;
     const WANTS: bool = true;
     const FROZEN: usize = 0;

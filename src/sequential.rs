@@ -81,6 +81,13 @@ pub struct Tape<N: Layer, const B: usize> {
 }
 
 impl<N: Layer, const B: usize> Tape<N, B> {
+    /// Whether the passes that follow are of training, as PyTorch's `model.train(mode)`: then
+    /// [`Dropout`](crate::Dropout) leaves features out. A new tape is one of inference.
+    #[inline(always)]
+    pub fn training(&mut self, mode: bool) {
+        N::noise(&mut self.layers, mode.then_some(0));
+    }
+
     /// Where the network's input goes.
     #[inline(always)]
     pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
@@ -351,6 +358,11 @@ impl<L: Layer> Layer for Sequential<L> {
         state: [&mut Self; S],
     ) {
         self.0.update(isa, rule, &gradient.0, state.map(|s| &mut s.0));
+    }
+
+    #[inline(always)]
+    fn noise<const B: usize>(tape: &mut L::Tape<B>, stream: Option<u32>) {
+        L::noise(tape, stream);
     }
 
     fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {

@@ -183,6 +183,28 @@ impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Fill<F, T> {
     }
 }
 
+/// A vector of any length, as a tuple.
+pub(crate) mod numbers {
+    use super::{
+        Deserialize, DeserializeSeed, Deserializer, Element, Fill, PhantomData, Serialize, Serializer, Tuple,
+    };
+
+    pub(crate) fn serialize<T: Serialize, S: Serializer, const N: usize>(
+        numbers: &[T; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        Tuple(N, |n: usize| &numbers[n]).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, T: Element + Deserialize<'de>, D: Deserializer<'de>, const N: usize>(
+        deserializer: D,
+    ) -> Result<[T; N], D::Error> {
+        let mut numbers = [T::ZERO; N];
+        Fill(|n: usize, x| numbers[n] = x, N, PhantomData).deserialize(deserializer)?;
+        Ok(numbers)
+    }
+}
+
 /// How many of something there should be.
 struct Count(usize, &'static str);
 

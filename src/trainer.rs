@@ -161,6 +161,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, optimizer, criterion, state, tape } = self.trainer;
+        tape.training(true);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let Tape { layers, output, scratch } = tape;
         let mut a = *output;
@@ -218,6 +219,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, criterion, tape, .. } = self.trainer;
+        tape.training(false);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let (y_hat, _) = tape.output.split_at(self.y.len().min(B));
         criterion.value(isa, y_hat, self.y)

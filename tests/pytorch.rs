@@ -7,7 +7,10 @@ mod common;
 mod networks;
 
 use common::{flat, rows_of, set_flat};
-use constnet::{Feeds, Layer, Linear, Mse, Relu, Row, Sequential, Sgd, Shape, Tape, Trainer, Zeroed, mlp};
+use constnet::{
+    Feeds, Gelu, Layer, LayerNorm, LeakyRelu, Linear, Mse, Relu, Residual, Row, Sequential, Sgd, Shape,
+    Sigmoid, Silu, Softplus, Tanh, Tape, Trainer, Zeroed, mlp,
+};
 
 /// What was recorded, each tensor row by row and the parameters in PyTorch's order.
 struct Case {
@@ -92,4 +95,17 @@ cases! {
     four_layers: mlp![f64; 3, 5, 9, 7, 1], batch 7, DEPTH_4;
     one_sample: mlp![f64; 9, 16, 5], batch 1, ONE_SAMPLE;
     starts_and_ends_with_relu: constnet::Sequential![Relu<5, f64>, Linear<5, 6, f64>, Relu<6, f64>], batch 2, RELU_ENDS;
+    activations: constnet::Sequential![
+        Linear<5, 9, f64>, Tanh<9, f64>, Linear<9, 7, f64>, Gelu<7, f64>, Linear<7, 6, f64>, Softplus<6, f64>,
+        Linear<6, 3, f64>, Sigmoid<3, f64>,
+    ], batch 7, ACTIVATIONS;
+    layer_norm: constnet::Sequential![
+        LayerNorm<5, f64>, Linear<5, 9, f64>, LayerNorm<9, f64>, LeakyRelu<9, f64>, Linear<9, 3, f64>,
+    ], batch 4, LAYER_NORM;
+    residual: constnet::Sequential![
+        Linear<5, 7, f64>, Silu<7, f64>, Residual<constnet::Sequential![
+            Tanh<7, f64>, LayerNorm<7, f64>, Linear<7, 9, f64>, Silu<9, f64>, Linear<9, 7, f64>,
+        ]>,
+        Residual<constnet::Sequential![Linear<7, 7, f64>, Tanh<7, f64>]>, Linear<7, 3, f64>,
+    ], batch 3, RESIDUAL;
 }

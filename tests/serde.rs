@@ -5,8 +5,8 @@ mod common;
 
 use common::{Chain, flat, network, rng};
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Elem, Error, Frozen, Layer, Linear, Momentum, Optimizer, Relu, RmsProp,
-    Scheduled, Sequential, Sgd, Trainer, Zeroed, mlp,
+    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elem, Error, Frozen, Layer, LayerNorm, Linear, Momentum,
+    Optimizer, Relu, Residual, RmsProp, Scheduled, Sequential, Sgd, Trainer, Zeroed, mlp,
     schedule::{Cosine, StepDecay, Warmup},
     sequential,
 };
@@ -49,6 +49,7 @@ fn every_depth_and_both_element_types_come_back() {
     round_trip::<Chain<mlp![f64; 5, 64, 3]>>(6);
     round_trip::<Chain<mlp![f64; 7, 9, 33, 2, 1, 100]>>(7);
     round_trip::<(Sequential<Chain<mlp![2, 3]>>, (Relu<3>, Linear<3, 1>))>(8);
+    round_trip::<Chain<Sequential![LayerNorm<40>, Linear<40, 3>, Residual<Linear<3, 3>>, Dropout<3>]>>(9);
 }
 
 #[test]

@@ -4,9 +4,9 @@ mod common;
 
 use common::{bits, flat, network, rng};
 use constnet::{
-    Linear, Sequential, Softmax, Tanh, Zeroed,
+    Dropout, LayerNorm, Linear, Residual, Sequential, Softmax, Tanh, Zeroed,
     activation::{Elementwise, LeakyReluFn},
-    mlp,
+    mlp, sequential,
 };
 
 /// The network of `pytorch.safetensors`, as [`Sequential::source`] writes it.
@@ -68,6 +68,19 @@ fn every_layer_says_its_type() {
          constnet::activation::Elementwise<constnet::activation::LeakyReluFn<20>, 2, f64>, ], \
          constnet::Linear<2, 2, f64>, constnet::Softmax<2, f64>, ]"
     ));
+    type Others = Sequential![LayerNorm<2>, Residual<Sequential![Dropout<2, 20>]>, Dropout<2>];
+    let net: Others = sequential![
+        LayerNorm { weight: [1.5, -0.0], bias: [0.25, 2.0] },
+        Residual(sequential![Dropout::new()]),
+        Dropout::new()
+    ];
+    assert_eq!(
+        words(&net.source("NET").to_string()).split_once("NET: ").expect("a name").1,
+        "constnet::Sequential![ constnet::LayerNorm<2>, \
+         constnet::Residual<constnet::Sequential![ constnet::Dropout<2, 20>, ]>, constnet::Dropout<2, 50>, ] = \
+         constnet::sequential![ constnet::LayerNorm { weight: [ 1.5, -0.0, ], bias: [ 0.25, 2.0, ] }, \
+         constnet::Residual(constnet::sequential![ constnet::Dropout::new(), ]), constnet::Dropout::new(), ];"
+    );
     for part in
         ["constnet::Tanh::new()", "constnet::activation::Elementwise::new()", "constnet::Softmax::new()"]
     {

@@ -129,6 +129,17 @@ def mlp(*widths):
     return layers[:-1]
 
 
+class Residual(nn.Module):
+    """The crate's `Residual`, which PyTorch leaves to one's own `forward`."""
+
+    def __init__(self, *body):
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
 def networks():
     text = header(f"Networks under `nn.MSELoss()` and plain `optim.SGD(lr={LR})`.")
     text += "use super::Case;\n\n"
@@ -138,6 +149,20 @@ def networks():
     text += network("DEPTH_4", "3 -> 5 -> 9 -> 7 -> 1, batch 7.", 7, *mlp(3, 5, 9, 7, 1))
     text += network("ONE_SAMPLE", "9 -> 16 -> 5, batch 1.", 1, *mlp(9, 16, 5))
     text += network("RELU_ENDS", "ReLU, 5 -> 6, ReLU, batch 2.", 2, nn.ReLU(), *mlp(5, 6), nn.ReLU())
+    text += network(
+        "ACTIVATIONS", "5 -> 9 -> 7 -> 6 -> 3, each activation another, batch 7.", 7,
+        nn.Linear(5, 9), nn.Tanh(), nn.Linear(9, 7), nn.GELU(), nn.Linear(7, 6), nn.Softplus(), nn.Linear(6, 3),
+        nn.Sigmoid(),
+    )  # fmt: skip
+    text += network(
+        "LAYER_NORM", "5 -> 9 -> 3, standardised before and after, batch 4.", 4,
+        nn.LayerNorm(5), nn.Linear(5, 9), nn.LayerNorm(9), nn.LeakyReLU(), nn.Linear(9, 3),
+    )  # fmt: skip
+    text += network(
+        "RESIDUAL", "5 -> 7 -> 3, around two bodies with activations at their ends, batch 3.", 3,
+        nn.Linear(5, 7), nn.SiLU(), Residual(nn.Tanh(), nn.LayerNorm(7), nn.Linear(7, 9), nn.SiLU(), nn.Linear(9, 7)),
+        Residual(nn.Linear(7, 7), nn.Tanh()), nn.Linear(7, 3),
+    )  # fmt: skip
     (HERE / "networks.rs").write_text(text.rstrip("\n") + "\n")
 
 
