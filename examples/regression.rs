@@ -23,7 +23,7 @@ const PATIENCE: usize = 50;
 #[derive(Parser)]
 struct Options {
     /// How many runs, from seed 0 on
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = if cfg!(debug_assertions) { 1 } else { 10 }, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// Draws what the baseline and the network of seed 0 predict into this file
     #[arg(long, value_name = "FILE.svg", default_value = "target/regression.svg")]
