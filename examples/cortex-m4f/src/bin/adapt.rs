@@ -1,6 +1,6 @@
 //! Adapting on the device: the trained body stays in flash, its head learns on in RAM.
 //!
-//! The host trained the network on one map; here another one is to be learned, as if a sensor had
+//! PyTorch trained the network on one map; here another one is to be learned, as if a sensor had
 //! been replaced by one of another gain and offset.
 #![no_std]
 #![no_main]
