@@ -13,8 +13,8 @@ use approx::assert_relative_eq;
 use common::{ROUNDING, flat, network, rng, rows, rows_of, set_flat};
 use constnet::{
     Adam, AdamW, ClipNorm, ClipValue, Custom, CustomLayer, Element, Error, Features, Fixed, Frozen, Layer,
-    Linear, Momentum, Mse, Optimizer, Relu, RmsProp, Scheduled, Sequential, Sgd, Shape, Tape, Trainer,
-    Zeroed, mlp,
+    LayerNorm, Linear, Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Scheduled, Sequential, Sgd, Shape,
+    Tanh, Tape, Trainer, Zeroed, mlp,
     schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
 };
 
@@ -267,6 +267,8 @@ each_layer! {
     fused_on_layers_around_relu: (Linear<3, 9, f64>, (Relu<9, f64>, Linear<9, 2, f64>)), 2;
     fused_on_a_layer_of_ones_own: (Linear<3, 17, f64>, (Custom<Scale>, Linear<17, 2, f64>)), 2;
     fused_on_a_frozen_body: (Frozen<Body>, Linear<17, 2, f64>), 2;
+    fused_on_a_normalised_layer: (Linear<3, 9, f64>, (LayerNorm<9, f64>, Linear<9, 2, f64>)), 2;
+    fused_on_a_residual_block: (Linear<3, 9, f64>, (Residual<(Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>))>, Linear<9, 2, f64>)), 2;
     fused_on_a_network_in_a_network: (Sequential<(Linear<3, 9, f64>, Relu<9, f64>)>, Linear<9, 2, f64>), 2;
 }
 
