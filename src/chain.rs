@@ -97,9 +97,10 @@ where
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
-        A::noise(&mut tape.0, stream);
-        R::noise(&mut tape.1, stream.map(|stream| stream.wrapping_add(A::LAYERS as u32)));
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
+        A::noise(&mut tape.0, seed);
+        let rest = seed.map(|[stream, pass]| [stream.wrapping_add(A::LAYERS as u32), pass]);
+        R::noise(&mut tape.1, rest);
     }
 
     fn init<G: Rng + ?Sized>(&mut self, rng: &mut G) {

@@ -118,11 +118,11 @@ pub trait Layer: Zeroed {
         let _ = (isa, rule, gradient, state);
     }
 
-    /// Says whether the passes that follow are of training, and by which stream of noise, or of
-    /// inference. Of interest to [`Dropout`](crate::Dropout); a tape of zeros is of inference.
+    /// Says, before each pass, whether it is of training, and then which stream of noise it has and
+    /// which number it is of, or of inference. Of interest to [`Dropout`](crate::Dropout).
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
-        let _ = (tape, stream);
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
+        let _ = (tape, seed);
     }
 
     /// Draws new parameters; see [`He`](crate::He).

@@ -192,8 +192,8 @@ where
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
-        L::noise(&mut tape.body, stream);
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
+        L::noise(&mut tape.body, seed);
     }
 
     fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {

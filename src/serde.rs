@@ -205,6 +205,25 @@ pub(crate) mod numbers {
     }
 }
 
+/// A tape as the count of its passes: all else is written anew in each.
+pub(crate) mod passes {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, Zeroed};
+    use crate::{Layer, Tape};
+
+    pub(crate) fn serialize<N: Layer, S: Serializer, const B: usize>(
+        tape: &Tape<N, B>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        tape.passes.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, N: Layer, D: Deserializer<'de>, const B: usize>(
+        deserializer: D,
+    ) -> Result<Tape<N, B>, D::Error> {
+        Ok(Tape { passes: u32::deserialize(deserializer)?, ..Tape::ZERO })
+    }
+}
+
 /// How many of something there should be.
 struct Count(usize, &'static str);
 

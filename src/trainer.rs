@@ -68,14 +68,9 @@ pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// What is minimised.
     pub criterion: C,
     state: Opt::State<N>,
-    #[cfg_attr(feature = "serde", serde(skip, default = "zero"))]
+    /// Of which only the count of its passes is to be saved.
+    #[cfg_attr(feature = "serde", serde(rename = "passes", with = "crate::serde::passes"))]
     pub(crate) tape: Tape<N, B>,
-}
-
-/// What needs not be saved.
-#[cfg(feature = "serde")]
-const fn zero<Z: Zeroed>() -> Z {
-    Z::ZERO
 }
 
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {
@@ -162,8 +157,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, optimizer, criterion, state, tape } = self.trainer;
         tape.training(true);
+        tape.begin(0);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
-        let Tape { layers, output, scratch } = tape;
+        let Tape { layers, output, scratch, .. } = tape;
         let mut a = *output;
         let counted = self.y.len().min(B);
         let (y_hat, filled_up) = output.split_at_mut(counted);
@@ -220,6 +216,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, criterion, tape, .. } = self.trainer;
         tape.training(false);
+        tape.begin(0);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let (y_hat, _) = tape.output.split_at(self.y.len().min(B));
         criterion.value(isa, y_hat, self.y)

@@ -114,9 +114,12 @@ struct Checkpoint<T> {
     rng: Xoshiro128PlusPlus,
 }
 
+/// With dropout, whose draws go on too.
+type Learner = Sequential![Linear<3, 9>, Relu<9>, Dropout<9, 30>, Linear<9, 2>];
+
 /// Trains on, by the same data each time: 21 samples in batches of 4, so that the last one is partial.
 fn train<Opt: Optimizer<f32>>(
-    trainer: &mut Trainer<mlp![3, 9, 2], Opt, 4>,
+    trainer: &mut Trainer<Learner, Opt, 4>,
     epochs: usize,
     rng: &mut Xoshiro128PlusPlus,
 ) -> Result<(), Error<f32>> {
@@ -129,7 +132,7 @@ fn train<Opt: Optimizer<f32>>(
 /// stopped: of the network, and of all that will come.
 fn resume<Opt: Optimizer<f32> + Serialize + DeserializeOwned + Copy>(name: &str, optimizer: Opt)
 where
-    Opt::State<mlp![3, 9, 2]>: Serialize + DeserializeOwned,
+    Opt::State<Learner>: Serialize + DeserializeOwned,
 {
     let start = || (Trainer::new(network(&mut rng(1)), optimizer), rng(2));
     let (mut whole, mut whole_rng) = start();
@@ -147,7 +150,7 @@ where
         train(&mut trainer, 4, &mut rng).expect("training");
         assert_eq!(common::bits(&trainer.net), common::bits(&whole.net), "{name}");
         assert_eq!(rng, whole_rng, "{name}");
-        let state = |t| serde_json::to_string::<Trainer<mlp![3, 9, 2], Opt, 4>>(t).expect("JSON");
+        let state = |t| serde_json::to_string::<Trainer<Learner, Opt, 4>>(t).expect("JSON");
         assert_eq!(state(&trainer), state(&whole), "{name}");
     }
 }
