@@ -15,7 +15,7 @@
 use std::{hint::black_box, time::Instant};
 
 use constnet::{
-    Element, He, Layer, Optimizer, Sequential, Sgd, Shape, Tape, Trainer, Zeroed,
+    Adam, Element, He, Layer, Optimizer, Sequential, Sgd, Shape, Tape, Trainer, Zeroed,
     kernel::{Dispatch, Isa, Kernel},
     mlp,
 };
@@ -319,6 +319,7 @@ fn workloads() -> Vec<Workload> {
         predict::<mlp![16, 128, 128, 8], _>("16-128-128-8", p(95.0)),
         step::<mlp![5, 16, 3], 4>("5-16-3", ns(120.0)),
         step::<mlp![5, 64, 64, 3], 1>("5-64-64-3", ns(500.0)),
+        step_by::<mlp![5, 64, 64, 3], _, 20>(" adam", Adam::new(slow()), "5-64-64-3", p(65.0)),
         step::<mlp![f64; 5, 64, 64, 3], 20>("5-64-64-3", p(75.0)),
         step::<mlp![f64; 32, 256, 256, 8], 64>("32-256-256-8", p(83.0)),
         step::<mlp![f64; 32, 32, 32, 8], 64>("32-32-32-8", p(65.0)),
@@ -351,18 +352,30 @@ fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut S
 fn step<N, const B: usize>(shape: &str, wanted: Wanted) -> Workload
 where
     N: Layer + Network + 'static,
-    Sgd<Elem<N>>: Optimizer<Elem<N>>,
+{
+    step_by::<N, _, B>("", Sgd { lr: slow() }, shape, wanted)
+}
+
+/// A learning rate so small that a network hardly changes, however often it is trained on the same
+/// batch.
+fn slow<T: Element>() -> T {
+    black_box(T::from_f64(1e-5))
+}
+
+/// As [`step`], by any optimiser, whose own operations are not counted.
+fn step_by<N, Opt, const B: usize>(by: &str, optimizer: Opt, shape: &str, wanted: Wanted) -> Workload
+where
+    N: Layer + Network + 'static,
+    Opt: Optimizer<Elem<N>, State<N>: 'static> + 'static,
 {
     let mut rng = StdRng::seed_from_u64(0);
-    // So slow that the network hardly changes, however often it is trained on the same batch.
-    let sgd = Sgd { lr: black_box(Elem::<N>::from_f64(1e-5)) };
-    let mut trainer: Box<Trainer<N, Sgd<Elem<N>>, B>> = Box::new(Trainer::new(N::ZERO, sgd));
+    let mut trainer: Box<Trainer<N, Opt, B>> = Box::new(Trainer::new(N::ZERO, optimizer));
     trainer.net.init(&mut rng);
     let x = normal::<Input<N>, Elem<N>, B>(&mut rng);
     let y = normal::<Output<N>, Elem<N>, B>(&mut rng);
     let flop = (2 * B * (3 * N::WEIGHTS - N::FIRST_WEIGHTS)) as f64;
     Workload {
-        name: format!("step {} {shape} b{B}", type_name::<Elem<N>>()),
+        name: format!("step {} {shape} b{B}{by}", type_name::<Elem<N>>()),
         flop,
         bound: Bound::of_arithmetic::<Elem<N>>(),
         amount: flop,
