@@ -402,6 +402,17 @@ fn predictions_that_are_not_finite() {
     }
 }
 
+/// The derivative of a prediction that is not a number is none either, on arrays as on vectors.
+#[test]
+fn huber_does_not_hide_nan() {
+    let (y_hat, y) = ([[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]], [[0.0; 3]]);
+    let (_, on_vectors) = fused::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &y);
+    for [gradient] in [Huber::default().backward(&y_hat, &y), on_vectors] {
+        assert!(gradient[0].is_nan());
+        assert_eq!(gradient[1..], [1.0 / 3.0, -1.0 / 3.0]);
+    }
+}
+
 /// A trainer minimises every one of them.
 #[test]
 fn each_is_minimised() {
