@@ -162,7 +162,8 @@ where
     /// Before anything is changed, if the optimiser's numbers make no sense, there are no samples or
     /// none in a batch, inputs and targets are not of one length, or the loss refuses a target.
     /// [`Error::Diverged`] as soon as a loss is not finite, the network then being as it was before that
-    /// batch, and if the network is not finite in the end.
+    /// batch, and if the network is not finite in the end. Which of your epochs it was is not known here:
+    /// the error always says 0.
     pub fn epoch<R: Rng + ?Sized>(
         &mut self,
         x: &[Row<N::In>],
