@@ -64,7 +64,7 @@ pub fn side_by_side<T: Send, R: Send>(
 ///
 /// It pays where a batch has several shards of some dozen microseconds each. It keeps a gradient and
 /// the workspace of a shard for each shard at a time, 64 at most, on the heap, and makes them when a
-/// batch first needs them.
+/// batch first needs them: in a debug build by way of the stack, which a large network overflows.
 ///
 /// # Examples
 ///
