@@ -23,8 +23,10 @@ use crate::{
 /// infers; a [`Tape`](crate::Tape) of one's own does what it was told last by
 /// [`training`](crate::Tape::training), and infers before. The draws are made from a count of the
 /// passes and the layer's place in the network, so that a run takes the same ones each time,
-/// without a generator of random numbers. The mask is not kept: it is drawn a second time on the
-/// way back.
+/// without a generator of random numbers; and so do networks of the same layers that are trained side
+/// by side, whatever their seeds. The count is the tape's: one that is new, as that of a trainer read by
+/// serde, starts with the first draws again. The mask is not kept: it is drawn a second time on the way
+/// back.
 ///
 /// # Examples
 ///
@@ -44,6 +46,13 @@ use crate::{
 /// let left_out = y.iter().filter(|y| **y == 0.0).count();
 /// assert!((100..220).contains(&left_out), "{left_out} of 800");
 /// ```
+///
+/// Not all of them, however the layer was made:
+///
+/// ```compile_fail,E0080
+/// # use constnet::{Dropout, Sequential};
+/// let _: [f32; 8] = Sequential(Dropout::<8, 100>::default()).predict(&[1.0; 8]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
 pub struct Dropout<const N: usize, const PERCENT: usize = 50, T = f32>(PhantomData<T>);
@@ -52,9 +61,12 @@ impl<const N: usize, const PERCENT: usize, T> Dropout<N, PERCENT, T> {
     /// The layer. It has no parameters.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(PERCENT < 100, "a probability of 100 % leaves nothing") };
+        const { Self::CHECKED };
         Self(PhantomData)
     }
+
+    /// Asked for by whatever takes the share, too: `default` and serde make a layer without `new`.
+    const CHECKED: () = assert!(PERCENT < 100, "a probability of 100 % leaves nothing");
 }
 
 /// What dropout keeps of a batch: its input, and where its draws come from.
@@ -82,6 +94,7 @@ impl<const N: usize, const PERCENT: usize, T: Element> Dropout<N, PERCENT, T> {
     /// The mask `m` of one row.
     #[inline(always)]
     fn mask(seed: Option<u32>, row: usize) -> [T; N] {
+        const { Self::CHECKED };
         let Some(seed) = seed else { return [T::ONE; N] };
         let least = (((PERCENT as u64) << 32) / 100) as u32;
         let kept = T::from_count(100) / T::from_count(100 - PERCENT);

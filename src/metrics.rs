@@ -193,8 +193,8 @@ pub fn r2_score<T: Element, const D: usize>(
         sum = sum
             + match (residual == T::ZERO, total == T::ZERO) {
                 (true, _) => T::ONE,
-                (false, true) => T::ZERO,
-                (false, false) => T::ONE - residual / total,
+                (false, true) if !residual.is_nan() => T::ZERO,
+                (false, _) => T::ONE - residual / total,
             };
     }
     Ok(sum / T::from_count(D))

@@ -64,7 +64,7 @@ pub fn side_by_side<T: Send, R: Send>(
 ///
 /// It pays where a batch has several shards of some dozen microseconds each. It keeps a gradient and
 /// the workspace of a shard for each shard at a time, 64 at most, on the heap, and makes them when a
-/// batch first needs them.
+/// batch first needs them: in a debug build by way of the stack, which a large network overflows.
 ///
 /// # Examples
 ///
@@ -162,7 +162,8 @@ where
     /// Before anything is changed, if the optimiser's numbers make no sense, there are no samples or
     /// none in a batch, inputs and targets are not of one length, or the loss refuses a target.
     /// [`Error::Diverged`] as soon as a loss is not finite, the network then being as it was before that
-    /// batch, and if the network is not finite in the end.
+    /// batch, and if the network is not finite in the end. Which of your epochs it was is not known here:
+    /// the error always says 0.
     pub fn epoch<R: Rng + ?Sized>(
         &mut self,
         x: &[Row<N::In>],

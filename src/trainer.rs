@@ -50,7 +50,8 @@ use crate::{
 ///
 /// With the feature `serde` a trainer can be saved and trains on as if it had never stopped: what is
 /// saved are its network, its optimiser with its state, and its criterion. The generator of random
-/// numbers is yours to save beside it.
+/// numbers is yours to save beside it. A [`Dropout`](crate::Dropout) alone notices: its count of passes
+/// starts again, and with it its draws.
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),

@@ -8,7 +8,7 @@ use common::{flat, network, rng, rows};
 use constnet::{
     BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Derivative, Error, Features, Gelu, GeluTanh,
     GradientError, Huber, L1, Layer, LeakyRelu, Linear, Loss, Mse, Place, Relu, Row, Sequential, Sigmoid,
-    Silu, SoftCrossEntropy, Softplus, Tanh, Zeroed, gradient_check, kernel::Isa, mlp, sequential,
+    Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Zeroed, gradient_check, kernel::Isa, mlp, sequential,
 };
 
 /// `y = g ⊙ x²`, with a mistake in one place of the backward pass.
@@ -281,4 +281,5 @@ activations! {
     GeluTanh<5, f64>,
     Silu<5, f64>,
     Softplus<5, f64>,
+    Softmax<5, f64>,
 }

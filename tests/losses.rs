@@ -6,10 +6,10 @@ mod common;
 #[path = "data/losses.rs"]
 mod recorded;
 
-use common::{assert_derivatives, bits, rng, rows, rows_of};
+use common::{assert_derivatives, bits, flat, rng, rows, rows_of, set_flat};
 use constnet::{
-    BceWithLogits, CrossEntropy, DataError, Element, Error, Features, He, Huber, L1, Loss, Mse, Row, Sgd,
-    Shape, SoftCrossEntropy, Trainer,
+    BceWithLogits, CrossEntropy, DataError, Element, Error, Features, GeluTanh, He, Huber, L1, Linear, Loss,
+    Mse, Row, Sequential, Sgd, Shape, SoftCrossEntropy, Trainer, Zeroed,
     kernel::{Dispatch, Isa, Kernel, Scalar},
     mlp,
 };
@@ -141,6 +141,39 @@ fn smoothed_labels() {
         y[*class] += 1.0 - SMOOTHING;
     }
     assert_recorded!(SoftCrossEntropy, py::LABEL_SMOOTHING, 7, 5, y);
+}
+
+/// Ten roundings of each parameter, of steps that are a twentieth of the gradient.
+const TRAINED: f64 = 1e-13;
+
+/// Parameters after 1 and 10 of a trainer's steps.
+#[test]
+fn trained_as_pytorch() {
+    type Net = Sequential![Linear<3, 6, f64>, GeluTanh<6, f64>, Linear<6, 5, f64>];
+    fn check<L: Loss<Features<5, f64>>>(what: &str, loss: L, y: [L::Target; 7], after: [&[f64]; 2]) {
+        let mut trainer = Trainer::<Net, _, 7, _>::with_criterion(Zeroed::ZERO, Sgd { lr: 0.05 }, loss);
+        set_flat(&mut trainer.net, py::START);
+        let x = rows_of::<Features<3, f64>, 7>(py::X);
+        for (steps, after) in [1, 9].into_iter().zip(after) {
+            (0..steps).for_each(|_| _ = trainer.step(&x, &y));
+            let ours = flat(&trainer.net);
+            assert_eq!(ours.len(), after.len());
+            for (index, (ours, recorded)) in ours.iter().zip(after).enumerate() {
+                let off = (ours - recorded).abs();
+                assert!(
+                    off <= TRAINED,
+                    "{what}, parameter {index}: {ours} instead of {recorded}, off by {off:e}"
+                );
+            }
+        }
+    }
+    let [rows, some, soft] = [py::ROWS, py::SOME, py::SOFT].map(rows_of::<Features<5, f64>, 7>);
+    check("Mse", Mse, rows, py::MSE_STEPS);
+    check("L1", L1, rows, py::L1_STEPS);
+    check("Huber", Huber::default(), rows, py::HUBER_STEPS);
+    check("BceWithLogits", BceWithLogits, some, py::BCE_STEPS);
+    check("CrossEntropy", CrossEntropy, py::LABELS, py::CROSS_ENTROPY_STEPS);
+    check("SoftCrossEntropy", SoftCrossEntropy, soft, py::SOFT_CROSS_ENTROPY_STEPS);
 }
 
 /// What two orders of the same sums may be apart, in `f32` and in `f64`, relative to the whole.
@@ -399,6 +432,17 @@ fn predictions_that_are_not_finite() {
         assert!(values.iter().all(|value| !value.is_finite()));
         let (values, _) = fused::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &[[0.0; 3]]);
         assert!(values.iter().all(|value| !value.is_finite()));
+    }
+}
+
+/// The derivative of a prediction that is not a number is none either, on arrays as on vectors.
+#[test]
+fn huber_does_not_hide_nan() {
+    let (y_hat, y) = ([[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]], [[0.0; 3]]);
+    let (_, on_vectors) = fused::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &y);
+    for [gradient] in [Huber::default().backward(&y_hat, &y), on_vectors] {
+        assert!(gradient[0].is_nan());
+        assert_eq!(gradient[1..], [1.0 / 3.0, -1.0 / 3.0]);
     }
 }
 

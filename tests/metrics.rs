@@ -36,6 +36,15 @@ fn r2_as_in_scikit_learn() -> Result<(), DataError<f64>> {
     Ok(())
 }
 
+/// Also where the targets have no spread, and any other prediction gets 0.
+#[test]
+fn r2_of_nan_is_nan() -> Result<(), DataError<f64>> {
+    for y in [[[1.0], [2.0]], [[1.0], [1.0]]] {
+        assert!(r2_score([[1.0], [f64::NAN]], &y)?.is_nan(), "{y:?}");
+    }
+    Ok(())
+}
+
 /// The spread of targets far from 0 is small beside their squares.
 #[test]
 fn r2_of_targets_far_from_zero() -> Result<(), DataError<f32>> {

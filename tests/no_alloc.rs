@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 
 use allocation_counter::measure;
 use constnet::{
-    Adam, ClipNorm, ClipValue, He, Mse, Optimizer, RmsProp, Scheduled, Sequential, Sgd, Tape, Trainer,
-    Zeroed, mlp, schedule::Cosine, synthetic,
+    Adam, BceWithLogits, ClipNorm, ClipValue, ConfusionMatrix, CrossEntropy, Dropout, Features, Gelu,
+    GeluTanh, He, Huber, L1, LayerNorm, LeakyRelu, Linear, Loss, Mse, Optimizer, Residual, RmsProp,
+    Scheduled, Sequential, Sgd, Sigmoid, Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Tape, Trainer,
+    Zeroed, accuracy, mlp, r2_score, schedule::Cosine, synthetic,
 };
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
@@ -75,6 +77,38 @@ fn training() {
     assert_no_allocation("an error", || {
         assert!(trainer.fit(&[], &[]).run(&mut rng, |_, _| {}).is_err());
     });
+}
+
+/// One network of all layers, under each loss.
+#[test]
+fn layers_and_losses() {
+    type Net = Sequential![
+        Linear<5, 9>, LeakyRelu<9>, LayerNorm<9>, Tanh<9>, Residual<Linear<9, 9>>, Gelu<9>, GeluTanh<9>,
+        Dropout<9>, Silu<9>, Linear<9, 7>, Softplus<7>, Softmax<7>, Sigmoid<7>, Linear<7, 3>
+    ];
+    fn training<L: Loss<Features<3>>>(what: &str, loss: L, y: L::Target) {
+        let (x, y) = ([[0.5; 5]; 10], [y; 10]);
+        let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
+        let mut trainer: Trainer<Net, _, 4, _> =
+            Trainer::with_criterion(rng.sample(He), Sgd { lr: 0.01 }, loss);
+        assert_no_allocation(what, || {
+            assert!(trainer.fit(&x, &y).epochs(2).validate(&x, &y).run(&mut rng, |_, _| {}).is_ok());
+        });
+    }
+    training("the mean squared error", Mse, [0.5; 3]);
+    training("L1", L1, [0.5; 3]);
+    training("Huber", Huber::default(), [0.5; 3]);
+    training("BceWithLogits", BceWithLogits, [0.5; 3]);
+    training("CrossEntropy", CrossEntropy, 2);
+    training("SoftCrossEntropy", SoftCrossEntropy, [0.25, 0.25, 0.5]);
+}
+
+#[test]
+fn metrics() {
+    let y_hat = [[0.5, 0.25], [0.25, 0.5], [1.0, 0.0]];
+    assert_no_allocation("the accuracy", || assert!(accuracy(y_hat, &[0, 1, 1]).is_ok()));
+    assert_no_allocation("a confusion matrix", || assert!(ConfusionMatrix::new(y_hat, &[0, 1, 1]).is_ok()));
+    assert_no_allocation("R²", || assert!(r2_score(y_hat, &[[0.0, 1.0]; 3]).is_ok()));
 }
 
 #[test]

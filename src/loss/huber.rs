@@ -1,7 +1,10 @@
 //! Squares for small errors, absolute values for large ones.
 
 use super::{Loss, check_finite};
-use crate::{Element, Error, Row, Shape, kernel::Isa};
+use crate::{
+    Element, Error, Row, Shape,
+    kernel::{Isa, Scalar},
+};
 
 /// Half the square of small errors, a straight line for large ones, as PyTorch's `nn.HuberLoss()`.
 ///
@@ -63,7 +66,7 @@ impl<T: Element> Huber<T> {
         let scale = T::from_count(D).recip();
         let mut gradient = *y_hat;
         for (g, y) in gradient.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
-            *g = (*g - *y).max(-self.delta).min(self.delta) * scale;
+            *g = self.limit(Scalar, *g - *y) * scale;
         }
         gradient
     }

@@ -153,7 +153,8 @@ impl<T: Element, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
 
 /// An optimiser whose learning rate is set anew in each step.
 ///
-/// The optimiser's own `lr` is not used. The steps are counted in the state: see [`Counted`].
+/// The optimiser's own `lr` is not used, though [`check`](Optimizer::check) wants it positive and finite
+/// as ever. The steps are counted in the state: see [`Counted`].
 ///
 /// # Examples
 ///

@@ -4,7 +4,8 @@
     python tests/data/losses.py
 
 writes `losses.rs` beside this script: for each loss an ordinary batch and one of extreme logits or
-predictions, up to ±1e4. All inputs are multiples of 1/64, so that they are exact in both programs.
+predictions, up to ±1e4; and the parameters of a small network after 1 and 10 steps of plain
+`optim.SGD(lr=0.05)` under each. All inputs are multiples of 1/64, so that they are exact in both programs.
 """
 
 from pathlib import Path
@@ -88,5 +89,43 @@ text += case("HUBER_KINKS", nn.HuberLoss(), y_hat.clone(), y)
 
 # `label_smoothing` is the cross-entropy with smoothed rows.
 text += case("LABEL_SMOOTHING", nn.CrossEntropyLoss(label_smoothing=0.25), exact(B, D), labels)
+
+net = nn.Sequential(nn.Linear(3, 6), nn.GELU(approximate="tanh"), nn.Linear(6, D))
+start = [exact(*p.shape) / 2 for p in net.parameters()]
+x, soft = exact(B, 3), probabilities(B, D)
+
+
+def flat(tensors):
+    return values(torch.cat([t.detach().flatten() for t in tensors]))
+
+
+def steps(name, loss, y):
+    with torch.no_grad():
+        for p, s in zip(net.parameters(), start):
+            p.copy_(s)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+    after = []
+    for step in range(10):
+        optimizer.zero_grad()
+        loss(net(x), y).backward()
+        optimizer.step()
+        after.append(flat(net.parameters()))
+    return f"pub(crate) const {name}_STEPS: [&[f64]; 2] = [\n    {after[0]},\n    {after[9]},\n];\n\n"
+
+
+text += "/// Of 3 -> 6 -> 5 with `nn.GELU(approximate='tanh')`, trained as said in losses.py.\n"
+text += f"pub(crate) const START: &[f64] = {flat(start)};\n\n"
+for name, inputs in {"X": x, "ROWS": rows, "SOME": some, "SOFT": soft}.items():
+    text += f"pub(crate) const {name}: &[f64] = {values(inputs)};\n\n"
+text += f"pub(crate) const LABELS: [usize; {B}] = {labels.tolist()!r};\n\n"
+for name, loss, y in [
+    ("MSE", nn.MSELoss(), rows),
+    ("L1", nn.L1Loss(), rows),
+    ("HUBER", nn.HuberLoss(), rows),
+    ("BCE", nn.BCEWithLogitsLoss(), some),
+    ("CROSS_ENTROPY", nn.CrossEntropyLoss(), labels),
+    ("SOFT_CROSS_ENTROPY", nn.CrossEntropyLoss(), soft),
+]:
+    text += steps(name, loss, y)
 
 (Path(__file__).parent / "losses.rs").write_text(text.rstrip() + "\n")
