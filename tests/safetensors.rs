@@ -341,6 +341,23 @@ fn files_are_written_whole_or_not_at_all() {
     assert_eq!(bits(&loaded), bits(&second));
 }
 
+/// In a container each process has the same number: what one left behind when it crashed, or is about to
+/// rename, has the name that the next one would take.
+#[test]
+#[cfg(feature = "std")]
+fn files_of_another_process_are_left_alone() {
+    let folder = Folder::new("left-behind");
+    // More than this whole program saves, so that the next name is among them.
+    let theirs = 100;
+    for count in 0..theirs {
+        let name = format!(".net.safetensors.{}-{count}.tmp", std::process::id());
+        fs::write(folder.0.join(name), "half of a fi").expect("a file");
+    }
+    let net: Net = network(&mut rng(1));
+    Safetensors::new().save_file(&net, folder.0.join("net.safetensors")).expect("under the next free name");
+    assert_eq!(folder.files(), theirs + 1, "theirs and the new one");
+}
+
 /// What loading may allocate for each byte of a file: the densest header, of values of two characters
 /// each, takes 32.
 const MEMORY_PER_BYTE: u64 = 64;
