@@ -20,7 +20,9 @@ use crate::{Elem, Layer, Parameter, Sequential};
 ///
 /// Without further words the names and shapes are those of `torch.nn.Sequential` with the same layers:
 /// `0.weight (OUT, IN)`, `0.bias (OUT,)`, `2.weight` and so on. The file has all of the network's
-/// tensors and no others, in the network's element type, with finite values.
+/// tensors and no others, in the network's element type, with finite values. A network in a network
+/// has no number of its own, as in [`parameters`](Sequential::parameters): of PyTorch's `1.0.weight`,
+/// [`names`](Self::names) tells.
 ///
 /// A file is checked whole before the first number is copied: after an error the network is as it was,
 /// bit for bit. What is allocated is in proportion to the file, whatever its header says.
@@ -117,7 +119,8 @@ impl<'a> Safetensors<'a> {
         Ok(())
     }
 
-    /// The bytes of a file with the network's parameters.
+    /// The bytes of a file with the network's parameters. NaN and infinity are written as they are, and
+    /// load where [that is allowed](Self::allow_not_finite).
     ///
     /// # Errors
     ///
