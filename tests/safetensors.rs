@@ -277,6 +277,17 @@ fn two_parameters_of_one_name_are_not_saved() {
     }
 }
 
+/// Else both layers would have the weights of one.
+#[test]
+fn one_tensor_is_not_loaded_into_two_layers() {
+    let names = |_: usize, name: &str| format!("fc.{name}");
+    let one = file(&[("fc.weight", "F32", &[2, 2]), ("fc.bias", "F32", &[2])], 1);
+    let mut net = <mlp![2, 2, 2]>::ZERO;
+    let error = Safetensors::new().names(&names).load(&mut net, &one).expect_err("one name");
+    assert!(matches!(&error, WeightsError::SameName { name } if name == "fc.weight"), "{error}");
+    assert_eq!(net, Zeroed::ZERO);
+}
+
 #[test]
 fn a_prefix_picks_one_network_of_several() {
     let two = file(

@@ -126,20 +126,21 @@ impl<'a> Safetensors<'a> {
     ///
     /// If two parameters would have the same name.
     pub fn save<N: Layer>(&self, net: &N) -> Result<Vec<u8>, WeightsError> {
-        serialize(self.tensors(net)?, None).map_err(|error| WeightsError::Header(format!("{error}")))
+        let tensors = self.named(net)?.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
+        serialize(tensors, None).map_err(|error| WeightsError::Header(format!("{error}")))
     }
 
-    /// The parameters with their names.
-    fn tensors<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Tensor<'n, Elem<N>>)>, WeightsError> {
-        let mut tensors = Vec::<(String, _)>::new();
+    /// The parameters with their names, all different: each tensor of a file is one of the network's.
+    fn named<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
+        let mut named = Vec::<(String, _)>::new();
         for parameter in parameters(net) {
             let name = self.name(&parameter);
-            if name == METADATA || tensors.iter().any(|(other, _)| *other == name) {
+            if name == METADATA || named.iter().any(|(other, _)| *other == name) {
                 return Err(WeightsError::SameName { name });
             }
-            tensors.push((name, Tensor(parameter)));
+            named.push((name, parameter));
         }
-        Ok(tensors)
+        Ok(named)
     }
 
     fn name<T>(&self, parameter: &Parameter<'_, T>) -> String {
@@ -150,7 +151,7 @@ impl<'a> Safetensors<'a> {
 
     /// The values of each parameter, if all is as it has to be.
     fn check<'b, N: Layer>(&self, net: &N, file: &File<'b>) -> Result<Vec<Values<'b>>, WeightsError> {
-        let expected: Vec<_> = parameters(net).map(|parameter| (self.name(&parameter), parameter)).collect();
+        let expected = self.named(net)?;
         let mut others: Vec<&str> = file
             .names
             .iter()
