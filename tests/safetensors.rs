@@ -369,6 +369,20 @@ fn files_of_another_process_are_left_alone() {
     assert_eq!(folder.files(), theirs + 1, "theirs and the new one");
 }
 
+/// PyTorch writes files that only their owner may read.
+#[test]
+#[cfg(all(feature = "std", unix))]
+fn a_replaced_file_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("permissions");
+    let path = folder.0.join("net.safetensors");
+    fs::write(&path, FILE).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+    Safetensors::new().save_file(&Net::ZERO, &path).expect("in the place of the other");
+    assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+    assert_ne!(fs::read(&path).expect("the file"), FILE);
+}
+
 /// What loading may allocate for each byte of a file: the densest header, of values of two characters
 /// each, takes 32.
 const MEMORY_PER_BYTE: u64 = 64;

@@ -39,6 +39,10 @@ impl Safetensors<'_> {
 /// Puts a file with this content in the place of another one, or of none.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (new, mut file) = create_beside(path)?;
+    // Who may read the old file, and nobody else, may read the new one.
+    if let Ok(old) = fs::metadata(path) {
+        let _ = file.set_permissions(old.permissions());
+    }
     let written = file.write_all(content).and_then(|()| file.sync_all());
     drop(file);
     let renamed = written.and_then(|()| fs::rename(&new, path));
