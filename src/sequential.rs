@@ -18,6 +18,11 @@ use crate::{
 /// [`Sequential!`](macro@crate::Sequential) that of any, and [`sequential!`](crate::sequential)
 /// builds a value. The gradient of a network is a network of the same type.
 ///
+/// With the feature `serde` a network goes through any of serde's formats. JSON keeps every bit of an
+/// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. Postcard
+/// stores the numbers and nothing about their shapes: the bytes of a larger network read as a smaller
+/// one, unless `take_from_bytes` is asked what is left.
+///
 /// # Examples
 ///
 /// ```

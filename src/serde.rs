@@ -1,7 +1,7 @@
 //! A [`Linear`] layer through serde: `{ weight, bias }`, the weight as rows of shape `(OUT, IN)`.
 //!
 //! Each row is a tuple of fixed length, as serde has arrays of up to 32: postcard stores no lengths, and
-//! too few or too many numbers are an error in every format.
+//! so cannot tell too many numbers from other data that follow. Too few are an error in every format.
 
 use core::{fmt, marker::PhantomData};
 

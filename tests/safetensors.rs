@@ -277,6 +277,17 @@ fn two_parameters_of_one_name_are_not_saved() {
     }
 }
 
+/// Else both layers would have the weights of one.
+#[test]
+fn one_tensor_is_not_loaded_into_two_layers() {
+    let names = |_: usize, name: &str| format!("fc.{name}");
+    let one = file(&[("fc.weight", "F32", &[2, 2]), ("fc.bias", "F32", &[2])], 1);
+    let mut net = <mlp![2, 2, 2]>::ZERO;
+    let error = Safetensors::new().names(&names).load(&mut net, &one).expect_err("one name");
+    assert!(matches!(&error, WeightsError::SameName { name } if name == "fc.weight"), "{error}");
+    assert_eq!(net, Zeroed::ZERO);
+}
+
 #[test]
 fn a_prefix_picks_one_network_of_several() {
     let two = file(
@@ -339,6 +350,37 @@ fn files_are_written_whole_or_not_at_all() {
     let error = files.load_file(&mut loaded, folder.0.join("none")).expect_err("no file");
     assert!(matches!(error, WeightsError::Io { .. }), "{error}");
     assert_eq!(bits(&loaded), bits(&second));
+}
+
+/// In a container each process has the same number: what one left behind when it crashed, or is about to
+/// rename, has the name that the next one would take.
+#[test]
+#[cfg(feature = "std")]
+fn files_of_another_process_are_left_alone() {
+    let folder = Folder::new("left-behind");
+    // More than this whole program saves, so that the next name is among them.
+    let theirs = 100;
+    for count in 0..theirs {
+        let name = format!(".net.safetensors.{}-{count}.tmp", std::process::id());
+        fs::write(folder.0.join(name), "half of a fi").expect("a file");
+    }
+    let net: Net = network(&mut rng(1));
+    Safetensors::new().save_file(&net, folder.0.join("net.safetensors")).expect("under the next free name");
+    assert_eq!(folder.files(), theirs + 1, "theirs and the new one");
+}
+
+/// PyTorch writes files that only their owner may read.
+#[test]
+#[cfg(all(feature = "std", unix))]
+fn a_replaced_file_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new("permissions");
+    let path = folder.0.join("net.safetensors");
+    fs::write(&path, FILE).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+    Safetensors::new().save_file(&Net::ZERO, &path).expect("in the place of the other");
+    assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
+    assert_ne!(fs::read(&path).expect("the file"), FILE);
 }
 
 /// What loading may allocate for each byte of a file: the densest header, of values of two characters

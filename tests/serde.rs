@@ -82,6 +82,17 @@ fn wrong_lengths_are_refused_in_words() {
     }
 }
 
+/// Postcard has no shapes: numbers that are too many are left over, for the caller to see.
+#[test]
+fn postcard_leaves_over_what_a_smaller_network_does_not_take() {
+    let net: mlp![5, 9, 3] = network(&mut rng(1));
+    let bytes = postcard::to_allocvec(&net).expect("postcard");
+    let (_, left): (mlp![5, 8, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("as many numbers");
+    assert_eq!(left.len(), (5 + 1 + 3) * size_of::<f32>(), "what a hidden unit has");
+    let (_, left): (mlp![5, 9, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("our own bytes");
+    assert!(left.is_empty());
+}
+
 #[test]
 fn a_layer_is_read_where_it_lies() {
     let mut layer = Linear::<2, 1>::ZERO;

@@ -63,7 +63,8 @@ pub enum WeightsError {
         /// The number in the file.
         value: f64,
     },
-    /// Two tensors would have the same name, or one the name that the format keeps for itself.
+    /// Two of the network's tensors would have the same name, or one the name that the format keeps for
+    /// itself.
     SameName {
         /// That name.
         name: String,
@@ -118,7 +119,10 @@ impl fmt::Display for WeightsError {
                 if value.is_finite() { f.write_str(" of type f32") } else { Ok(()) }
             }
             Self::SameName { name } => {
-                write!(f, "a tensor cannot be called `{name}`: the file has that name already")
+                write!(
+                    f,
+                    "a tensor cannot be called `{name}`: another one is, or the format itself needs that name"
+                )
             }
             #[cfg(feature = "std")]
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),

@@ -38,13 +38,19 @@ impl Safetensors<'_> {
 
 /// Puts a file with this content in the place of another one, or of none.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let new = beside(path)?;
-    let written = write_new(&new, content).and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
+    let (new, mut file) = create_beside(path)?;
+    // Who may read the old file, and nobody else, may read the new one.
+    if let Ok(old) = fs::metadata(path) {
+        let _ = file.set_permissions(old.permissions());
+    }
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    drop(file);
+    let renamed = written.and_then(|()| fs::rename(&new, path));
+    if renamed.is_err() {
         // The error that is worth telling is the first one.
         let _ = fs::remove_file(&new);
     }
-    written?;
+    renamed?;
     // That the name, too, is on the disk; not every file system lets a folder be opened for that.
     #[cfg(unix)]
     if let Some(folder) = new.parent() {
@@ -54,20 +60,23 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// A name in the same folder, and so on the same file system, that no other thread or process takes.
-fn beside(path: &Path) -> io::Result<PathBuf> {
+/// A new file in the same folder, and so on the same file system.
+///
+/// No other thread takes its name. Another process can have: one of the same number that crashed, or that
+/// runs in another container. Its file is left alone.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
-    let mut new = OsString::from(".");
-    new.push(name);
-    new.push(std::format!(".{}-{}.tmp", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    Ok(path.with_file_name(new))
-}
-
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create_new(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    loop {
+        let mut new = OsString::from(".");
+        new.push(name);
+        new.push(std::format!(".{}-{}.tmp", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let new = path.with_file_name(new);
+        match fs::File::create_new(&new) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (new, file)),
+        }
+    }
 }

@@ -20,7 +20,9 @@ use crate::{Elem, Layer, Parameter, Sequential};
 ///
 /// Without further words the names and shapes are those of `torch.nn.Sequential` with the same layers:
 /// `0.weight (OUT, IN)`, `0.bias (OUT,)`, `2.weight` and so on. The file has all of the network's
-/// tensors and no others, in the network's element type, with finite values.
+/// tensors and no others, in the network's element type, with finite values. A network in a network
+/// has no number of its own, as in [`parameters`](Sequential::parameters): of PyTorch's `1.0.weight`,
+/// [`names`](Self::names) tells.
 ///
 /// A file is checked whole before the first number is copied: after an error the network is as it was,
 /// bit for bit. What is allocated is in proportion to the file, whatever its header says.
@@ -117,26 +119,28 @@ impl<'a> Safetensors<'a> {
         Ok(())
     }
 
-    /// The bytes of a file with the network's parameters.
+    /// The bytes of a file with the network's parameters. NaN and infinity are written as they are, and
+    /// load where [that is allowed](Self::allow_not_finite).
     ///
     /// # Errors
     ///
     /// If two parameters would have the same name.
     pub fn save<N: Layer>(&self, net: &N) -> Result<Vec<u8>, WeightsError> {
-        serialize(self.tensors(net)?, None).map_err(|error| WeightsError::Header(format!("{error}")))
+        let tensors = self.named(net)?.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
+        serialize(tensors, None).map_err(|error| WeightsError::Header(format!("{error}")))
     }
 
-    /// The parameters with their names.
-    fn tensors<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Tensor<'n, Elem<N>>)>, WeightsError> {
-        let mut tensors = Vec::<(String, _)>::new();
+    /// The parameters with their names, all different: each tensor of a file is one of the network's.
+    fn named<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
+        let mut named = Vec::<(String, _)>::new();
         for parameter in parameters(net) {
             let name = self.name(&parameter);
-            if name == METADATA || tensors.iter().any(|(other, _)| *other == name) {
+            if name == METADATA || named.iter().any(|(other, _)| *other == name) {
                 return Err(WeightsError::SameName { name });
             }
-            tensors.push((name, Tensor(parameter)));
+            named.push((name, parameter));
         }
-        Ok(tensors)
+        Ok(named)
     }
 
     fn name<T>(&self, parameter: &Parameter<'_, T>) -> String {
@@ -147,7 +151,7 @@ impl<'a> Safetensors<'a> {
 
     /// The values of each parameter, if all is as it has to be.
     fn check<'b, N: Layer>(&self, net: &N, file: &File<'b>) -> Result<Vec<Values<'b>>, WeightsError> {
-        let expected: Vec<_> = parameters(net).map(|parameter| (self.name(&parameter), parameter)).collect();
+        let expected = self.named(net)?;
         let mut others: Vec<&str> = file
             .names
             .iter()
