@@ -24,8 +24,8 @@ use crate::{
 /// [`training`](crate::Tape::training), and infers before. The draws are made from a count of the
 /// passes and the layer's place in the network, so that a run takes the same ones each time,
 /// without a generator of random numbers; and so do networks of the same layers that are trained side
-/// by side, whatever their seeds. The count is the tape's: one that is new, as that of a trainer read by
-/// serde, starts with the first draws again. The mask is not kept: it is drawn a second time on the way
+/// by side, whatever their seeds. The count is the tape's, and a new tape starts with the first draws. The
+/// mask is not kept: it is drawn a second time on the way
 /// back.
 ///
 /// # Examples

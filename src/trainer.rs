@@ -49,9 +49,8 @@ use crate::{
 /// It is all zeros, learning rate included, and so takes no room in the program's file, nor in flash.
 ///
 /// With the feature `serde` a trainer can be saved and trains on as if it had never stopped: what is
-/// saved are its network, its optimiser with its state, and its criterion. The generator of random
-/// numbers is yours to save beside it. A [`Dropout`](crate::Dropout) alone notices: its count of passes
-/// starts again, and with it its draws.
+/// saved are its network, its optimiser with its state, its criterion, and the count of passes by which
+/// [`Dropout`](crate::Dropout) draws. The generator of random numbers is yours to save beside it.
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),

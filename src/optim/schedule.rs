@@ -97,7 +97,7 @@ pub struct Cosine<T = f32> {
     pub lr: T,
     /// The learning rate at the end, PyTorch's `eta_min`: finite and not negative.
     pub min: T,
-    /// How many steps there are from start to end, PyTorch's `T_max`.
+    /// How many steps there are from start to end, PyTorch's `T_max`: at least 1.
     pub steps: usize,
 }
 
@@ -113,7 +113,12 @@ impl<T: Element> Schedule<T> for Cosine<T> {
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)?;
-        check_not_negative("minimal learning rate", self.min)
+        check_not_negative("minimal learning rate", self.min)?;
+        if self.steps == 0 {
+            let (name, expected) = ("number of steps of the cosine", "at least 1");
+            return Err(Error::Hyperparameter { name, value: T::ZERO, expected });
+        }
+        Ok(())
     }
 }
 
