@@ -382,6 +382,10 @@ fn schedules_out_of_range() {
         "the minimal learning rate is -0.1: expected a finite number of at least 0",
     );
     refused(
+        Cosine { lr: 0.1, min: 0.0, steps: 0 },
+        "the number of steps of the cosine is 0: expected at least 1",
+    );
+    refused(
         Warmup { start: 1.5, steps: 5, then: Constant { lr: 0.1 } },
         "the first factor of the warm-up is 1.5: expected from 0 to 1",
     );
