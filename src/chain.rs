@@ -97,10 +97,18 @@ where
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
-        A::noise(&mut tape.0, seed);
-        let rest = seed.map(|[stream, pass]| [stream.wrapping_add(A::LAYERS as u32), pass]);
-        R::noise(&mut tape.1, rest);
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        A::noise(&mut tape.0, stream);
+        R::noise(&mut tape.1, stream.map(|stream| stream.wrapping_add(A::LAYERS as u32)));
+    }
+
+    fn passes<const B: usize>(tape: &Self::Tape<B>) -> u32 {
+        A::passes(&tape.0).max(R::passes(&tape.1))
+    }
+
+    fn set_passes<const B: usize>(tape: &mut Self::Tape<B>, passes: u32) {
+        A::set_passes(&mut tape.0, passes);
+        R::set_passes(&mut tape.1, passes);
     }
 
     fn init<G: Rng + ?Sized>(&mut self, rng: &mut G) {

@@ -73,12 +73,14 @@ impl<const N: usize, const PERCENT: usize, T> Dropout<N, PERCENT, T> {
 #[derive(Debug)]
 pub struct DropoutTape<X> {
     x: X,
-    /// Where the draws of this pass start, or nowhere in inference.
-    seed: Option<u32>,
+    /// One more than the number of the stream; 0 in inference.
+    stream: u32,
+    /// How many passes there were in training.
+    passes: u32,
 }
 
 impl<X: Zeroed> Zeroed for DropoutTape<X> {
-    const ZERO: Self = Self { x: X::ZERO, seed: None };
+    const ZERO: Self = Self { x: X::ZERO, stream: 0, passes: 0 };
 }
 
 /// Turns numbers that are close to each other into such that are not: the finaliser `lowbias32` of
@@ -88,6 +90,18 @@ const fn scattered(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
     x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
     x ^ (x >> 16)
+}
+
+impl<X> DropoutTape<X> {
+    /// Where the draws of this pass start, or nowhere in inference.
+    #[inline(always)]
+    const fn seed(&self) -> Option<u32> {
+        if self.stream == 0 {
+            None
+        } else {
+            Some(scattered(self.stream) ^ scattered(self.passes.wrapping_add(1 << 31)))
+        }
+    }
 }
 
 impl<const N: usize, const PERCENT: usize, T: Element> Dropout<N, PERCENT, T> {
@@ -130,7 +144,10 @@ impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERC
         y: &mut [[T; N]; B],
         then: impl Activation<T>,
     ) {
-        let seed = tape.seed;
+        if tape.stream != 0 {
+            tape.passes = tape.passes.wrapping_add(1);
+        }
+        let seed = tape.seed();
         for (row, (x, y)) in tape.x.iter().zip(y).enumerate() {
             *y = Self::mask(seed, row);
             for (y, x) in y.chunks_mut(I::LANES).zip(x.chunks(I::LANES)) {
@@ -151,7 +168,7 @@ impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERC
         before: impl Activation<T>,
         _: &mut Self,
     ) {
-        let seed = tape.seed;
+        let seed = tape.seed();
         for (row, (x, dy)) in tape.x.iter_mut().zip(dy).enumerate() {
             let mask = Self::mask(seed, row);
             for (at, x) in x.chunks_mut(I::LANES).enumerate() {
@@ -164,9 +181,16 @@ impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERC
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
-        tape.seed = seed
-            .map(|[stream, pass]| scattered(stream.wrapping_add(1)) ^ scattered(pass.wrapping_add(1 << 31)));
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        tape.stream = stream.map_or(0, |stream| stream.wrapping_add(1).max(1));
+    }
+
+    fn passes<const B: usize>(tape: &Self::Tape<B>) -> u32 {
+        tape.passes
+    }
+
+    fn set_passes<const B: usize>(tape: &mut Self::Tape<B>, passes: u32) {
+        tape.passes = passes;
     }
 
     fn describe(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {

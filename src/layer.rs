@@ -118,11 +118,22 @@ pub trait Layer: Zeroed {
         let _ = (isa, rule, gradient, state);
     }
 
-    /// Says, before each pass, whether it is of training, and then which stream of noise it has and
-    /// which number it is of, or of inference. Of interest to [`Dropout`](crate::Dropout).
+    /// Says whether the passes that follow are of training, and by which stream of noise, or of
+    /// inference. Of interest to [`Dropout`](crate::Dropout); a tape of zeros is of inference.
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
-        let _ = (tape, seed);
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        let _ = (tape, stream);
+    }
+
+    /// How many passes of training the tape has seen, by which noise is drawn; 0 where there is none.
+    fn passes<const B: usize>(tape: &Self::Tape<B>) -> u32 {
+        let _ = tape;
+        0
+    }
+
+    /// Goes on after so many passes: what is saved of a tape.
+    fn set_passes<const B: usize>(tape: &mut Self::Tape<B>, passes: u32) {
+        let _ = (tape, passes);
     }
 
     /// Draws new parameters; see [`He`](crate::He).

@@ -108,12 +108,10 @@ struct Lane<N: Layer, const B: usize> {
     tape: Tape<N, B>,
     /// The sum of the losses of all samples.
     loss: Elem<N>,
-    /// Of noise.
-    stream: u32,
 }
 
 impl<N: Layer, const B: usize> Zeroed for Lane<N, B> {
-    const ZERO: Self = Self { gradient: Zeroed::ZERO, tape: Zeroed::ZERO, loss: Zeroed::ZERO, stream: 0 };
+    const ZERO: Self = Self { gradient: Zeroed::ZERO, tape: Zeroed::ZERO, loss: Zeroed::ZERO };
 }
 
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> ParallelTrainer<N, Opt, B> {
@@ -244,9 +242,8 @@ where
         }
         let lanes = &mut lanes[..count];
         for (number, lane) in lanes.iter_mut().enumerate() {
-            lane.tape.training(wanted);
-            // Room for a stream of noise for each layer of each lane.
-            lane.stream = (number as u32) << 16;
+            // A stream of noise for each layer of each lane.
+            N::noise(&mut lane.tape.layers, wanted.then_some((number as u32) << 16));
         }
         let scale = Elem::<N>::from_count(B) / Elem::<N>::from_count(order.len());
         Batch { net, criterion, x, y, share, wanted, scale }.run(order, lanes);
@@ -328,7 +325,7 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Shard<'_, '_
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
         let Self { batch: &Batch { net, criterion, x, y, wanted, scale, .. }, shard, lane } = self;
-        let Lane { gradient, tape, loss, stream } = lane;
+        let Lane { gradient, tape, loss } = lane;
         let [first, ..] = *shard else { return };
         let Some(&target) = y.get(first) else { return };
         let mut targets = [target; B];
@@ -341,7 +338,6 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Shard<'_, '_
                 (*input, *target) = (*x, *y);
             }
         }
-        tape.begin(*stream);
         Forward { net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let counted = shard.len().min(B);
         let (targets, _) = targets.split_at(counted);

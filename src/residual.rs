@@ -192,8 +192,16 @@ where
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut Self::Tape<B>, seed: Option<[u32; 2]>) {
-        L::noise(&mut tape.body, seed);
+    fn noise<const B: usize>(tape: &mut Self::Tape<B>, stream: Option<u32>) {
+        L::noise(&mut tape.body, stream);
+    }
+
+    fn passes<const B: usize>(tape: &Self::Tape<B>) -> u32 {
+        L::passes(&tape.body)
+    }
+
+    fn set_passes<const B: usize>(tape: &mut Self::Tape<B>, passes: u32) {
+        L::set_passes(&mut tape.body, passes);
     }
 
     fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {

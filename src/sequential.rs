@@ -83,24 +83,14 @@ pub struct Tape<N: Layer, const B: usize> {
     pub(crate) layers: N::Tape<B>,
     pub(crate) output: [Row<N::Out>; B],
     pub(crate) scratch: N::Scratch,
-    pub(crate) training: bool,
-    /// How many passes there were in training, by which noise is drawn.
-    pub(crate) passes: u32,
 }
 
 impl<N: Layer, const B: usize> Tape<N, B> {
     /// Whether the passes that follow are of training, as PyTorch's `model.train(mode)`: then
     /// [`Dropout`](crate::Dropout) leaves features out. A new tape is one of inference.
     #[inline(always)]
-    pub const fn training(&mut self, mode: bool) {
-        self.training = mode;
-    }
-
-    /// To be called before a forward pass. `stream` tells apart tapes of one training run.
-    #[inline(always)]
-    pub(crate) fn begin(&mut self, stream: u32) {
-        self.passes = self.passes.wrapping_add(u32::from(self.training));
-        N::noise(&mut self.layers, self.training.then_some([stream, self.passes]));
+    pub fn training(&mut self, mode: bool) {
+        N::noise(&mut self.layers, mode.then_some(0));
     }
 
     /// Where the network's input goes.
@@ -111,13 +101,7 @@ impl<N: Layer, const B: usize> Tape<N, B> {
 }
 
 impl<N: Layer, const B: usize> Zeroed for Tape<N, B> {
-    const ZERO: Self = Self {
-        layers: Zeroed::ZERO,
-        output: Zeroed::ZERO,
-        scratch: Zeroed::ZERO,
-        training: false,
-        passes: 0,
-    };
+    const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO, scratch: Zeroed::ZERO };
 }
 
 impl<N: Layer, const B: usize> fmt::Debug for Tape<N, B> {
@@ -171,7 +155,6 @@ impl<L> Sequential<L> {
     {
         const { assert!(B > 0, "a batch has at least one sample") };
         *tape.input_mut() = *x;
-        tape.begin(0);
         Elem::<L>::dispatch(Forward { net: self, layers: &mut tape.layers, output: &mut tape.output });
         Pass { net: self, tape }
     }
@@ -383,8 +366,16 @@ impl<L: Layer> Layer for Sequential<L> {
     }
 
     #[inline(always)]
-    fn noise<const B: usize>(tape: &mut L::Tape<B>, seed: Option<[u32; 2]>) {
-        L::noise(tape, seed);
+    fn noise<const B: usize>(tape: &mut L::Tape<B>, stream: Option<u32>) {
+        L::noise(tape, stream);
+    }
+
+    fn passes<const B: usize>(tape: &L::Tape<B>) -> u32 {
+        L::passes(tape)
+    }
+
+    fn set_passes<const B: usize>(tape: &mut L::Tape<B>, passes: u32) {
+        L::set_passes(tape, passes);
     }
 
     fn init<R: Rng + ?Sized>(&mut self, rng: &mut R) {
@@ -453,7 +444,7 @@ impl<N: Layer, A: Activation<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backw
 
     #[inline(always)]
     fn run<I: Isa<Elem<N>>>(self, isa: I) {
-        let Self { net, tape: Tape { layers, output, scratch, .. }, dy, before, gradient } = self;
+        let Self { net, tape: Tape { layers, output, scratch }, dy, before, gradient } = self;
         backward_all(isa, N::Trail::default(), N::Out::flatten_mut(output), N::Out::flatten(dy));
         net.backward_tape(isa, layers, scratch, output, before, gradient);
     }

@@ -214,13 +214,15 @@ pub(crate) mod passes {
         tape: &Tape<N, B>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        tape.passes.serialize(serializer)
+        N::passes(&tape.layers).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, N: Layer, D: Deserializer<'de>, const B: usize>(
         deserializer: D,
     ) -> Result<Tape<N, B>, D::Error> {
-        Ok(Tape { passes: u32::deserialize(deserializer)?, ..Tape::ZERO })
+        let mut tape = Tape::ZERO;
+        N::set_passes(&mut tape.layers, u32::deserialize(deserializer)?);
+        Ok(tape)
     }
 }
 

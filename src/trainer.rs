@@ -157,9 +157,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, optimizer, criterion, state, tape } = self.trainer;
         tape.training(true);
-        tape.begin(0);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
-        let Tape { layers, output, scratch, .. } = tape;
+        let Tape { layers, output, scratch } = tape;
         let mut a = *output;
         let counted = self.y.len().min(B);
         let (y_hat, filled_up) = output.split_at_mut(counted);
@@ -216,7 +215,6 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     fn run<I: Isa<Elem<N>>>(self, isa: I) -> Elem<N> {
         let Trainer { net, criterion, tape, .. } = self.trainer;
         tape.training(false);
-        tape.begin(0);
         Forward { net: &*net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let (y_hat, _) = tape.output.split_at(self.y.len().min(B));
         criterion.value(isa, y_hat, self.y)
