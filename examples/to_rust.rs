@@ -1,0 +1,102 @@
+//! Turns the safetensors file of a PyTorch `nn.Sequential` into Rust source, whatever its widths.
+//!
+//!     cargo run --features safetensors --example to_rust -- model.safetensors NET > src/net.rs
+//!     cargo run --features safetensors --example to_rust -- model.safetensors NET Tanh > src/net.rs
+//!
+//! The file names linear layers alone. Where PyTorch's numbers leave a place free, after `0.weight` and
+//! before `2.weight`, there was an activation: ReLU unless another is named. A program that has the
+//! network's type can do the same for all layers, by `Sequential::source`.
+
+use std::{collections::BTreeMap, env, error::Error, fs};
+
+use safetensors::{Dtype, SafeTensors};
+
+const USAGE: &str = "usage: to_rust FILE NAME [ACTIVATION]";
+
+/// How many numbers stand on a line.
+const ON_A_LINE: usize = 8;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let (file, name, activation) = match &arguments[..] {
+        [file, name] => (file, name, "Relu"),
+        [file, name, activation] => (file, name, activation.as_str()),
+        _ => return Err(USAGE.into()),
+    };
+    let (mut types, mut values) = (String::new(), String::new());
+    let mut end = 0;
+    let mut width = None;
+    for (number, layer) in layers(&fs::read(file)?)? {
+        if let Some(width) = width {
+            if layer.inputs != width {
+                let inputs = layer.inputs;
+                return Err(format!("{number}.weight takes {inputs} features, but is given {width}").into());
+            }
+            if number > end {
+                types += &format!("    constnet::{activation}<{width}{}>,\n", layer.element);
+                values += &format!("    constnet::{activation}::new(),\n");
+            }
+        }
+        types += &format!("    constnet::Linear<{}, {}{}>,\n", layer.inputs, layer.bias.len(), layer.element);
+        let rows = layer.weight.chunks(layer.inputs).map(|row| format!("        [{}],\n", lines(row)));
+        let rows: String = rows.collect();
+        let bias = lines(&layer.bias);
+        values += &format!("    constnet::Linear::new([\n{rows}    ], [\n        {bias},\n    ]),\n");
+        (end, width) = (number + 1, Some(layer.bias.len()));
+    }
+    println!("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]");
+    println!("pub static {name}: constnet::Sequential![\n{types}] = constnet::sequential![\n{values}];");
+    Ok(())
+}
+
+/// A linear layer, its numbers as the shortest decimals that read as the same bits.
+struct Linear {
+    inputs: usize,
+    weight: Vec<String>,
+    bias: Vec<String>,
+    element: &'static str,
+}
+
+/// The linear layers of a file by their numbers.
+fn layers(bytes: &[u8]) -> Result<BTreeMap<usize, Linear>, Box<dyn Error>> {
+    let file = SafeTensors::deserialize(bytes)?;
+    let mut layers = BTreeMap::new();
+    for name in file.names() {
+        let Some(number) = name.strip_suffix(".weight") else { continue };
+        let number: usize = number.parse().map_err(|_| format!("{name}: expected a number, then .weight"))?;
+        let (weight, bias) = (file.tensor(name)?, file.tensor(&format!("{number}.bias"))?);
+        let &[outputs, inputs] = weight.shape() else {
+            return Err(format!("{name}: not the weight of a linear layer: {:?}", weight.shape()).into());
+        };
+        if bias.shape() != [outputs] || inputs == 0 || bias.dtype() != weight.dtype() {
+            return Err(
+                format!("{name}: its shape is ({outputs}, {inputs}), but its bias is {bias:?}").into()
+            );
+        }
+        let element = match weight.dtype() {
+            Dtype::F32 => "",
+            Dtype::F64 => ", f64",
+            other => return Err(format!("{name}: {other:?} instead of F32 or F64").into()),
+        };
+        let (weight, bias) = (numbers(weight.data(), element)?, numbers(bias.data(), element)?);
+        layers.insert(number, Linear { inputs, weight, bias, element });
+    }
+    if layers.is_empty() { Err("the file has no tensor like 0.weight".into()) } else { Ok(layers) }
+}
+
+fn numbers(bytes: &[u8], element: &str) -> Result<Vec<String>, String> {
+    let texts: Vec<_> = if element.is_empty() {
+        bytes.as_chunks().0.iter().map(|bytes| format!("{:?}", f32::from_le_bytes(*bytes))).collect()
+    } else {
+        bytes.as_chunks().0.iter().map(|bytes| format!("{:?}", f64::from_le_bytes(*bytes))).collect()
+    };
+    match texts.iter().find(|text| text.contains("NaN") || text.contains("inf")) {
+        Some(text) => Err(format!("a weight or bias is {text}")),
+        None => Ok(texts),
+    }
+}
+
+fn lines(numbers: &[String]) -> String {
+    let lines: Vec<_> = numbers.chunks(ON_A_LINE).map(|line| line.join(", ")).collect();
+    lines.join(",\n        ")
+}
