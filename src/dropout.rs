@@ -113,7 +113,11 @@ impl<const N: usize, const PERCENT: usize, T: Element> Dropout<N, PERCENT, T> {
         let least = (((PERCENT as u64) << 32) / 100) as u32;
         let kept = T::from_count(100) / T::from_count(100 - PERCENT);
         let start = seed.wrapping_add((row * N) as u32);
-        core::array::from_fn(|n| if scattered(start.wrapping_add(n as u32)) < least { T::ZERO } else { kept })
+        let mut mask = [T::ZERO; N];
+        for (n, m) in mask.iter_mut().enumerate() {
+            *m = if scattered(start.wrapping_add(n as u32)) < least { T::ZERO } else { kept };
+        }
+        mask
     }
 }
 

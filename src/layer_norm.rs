@@ -119,7 +119,10 @@ impl<const N: usize, T: Element> Zeroed for LayerNorm<N, T> {
 fn standard<I: Isa<T>, T: Element, const N: usize>(isa: I, x: &[T; N]) -> ([T; N], T) {
     let zero = isa.splat(T::ZERO);
     let count = T::from_count(N);
-    let sum = x.chunks(I::LANES).fold(zero, |sum, x| isa.add(sum, isa.load(x)));
+    let mut sum = zero;
+    for x in x.chunks(I::LANES) {
+        sum = isa.add(sum, isa.load(x));
+    }
     let mu = isa.splat(isa.sum(sum) / count);
     let mut standard = [T::ZERO; N];
     let mut squares = zero;

@@ -74,12 +74,13 @@ fn probabilities<I: Isa<T>, T: Element, const N: usize>(isa: I, z: &[T; N]) -> [
     let mut p = [T::ZERO; N];
     // NaN is greater than any score here: it goes through.
     let most = z.iter().fold(T::neg_infinity(), |most, z| if *z <= most { most } else { *z });
-    let mut sum = T::ZERO;
+    let mut sum = isa.splat(T::ZERO);
     for (p, z) in p.chunks_mut(I::LANES).zip(z.chunks(I::LANES)) {
         isa.store(p, math::exp(isa, isa.sub(isa.load(z), isa.splat(most))));
-        sum = p.iter().fold(sum, |sum, p| sum + *p);
+        // Loaded anew: lanes beyond the row are 0 then.
+        sum = isa.add(sum, isa.load(p));
     }
-    let share = isa.splat(T::ONE / sum);
+    let share = isa.splat(T::ONE / isa.sum(sum));
     for p in p.chunks_mut(I::LANES) {
         let share = isa.mul(isa.load(p), share);
         isa.store(p, share);

@@ -249,7 +249,12 @@ pub(crate) fn clamp<I: Isa<T>, T: Element>(isa: I, x: I::V, [least, most]: [T; 2
 /// A polynomial; the coefficient of the highest power comes first.
 #[inline(always)]
 fn polynomial<I: Isa<T>, T: Element>(isa: I, coefficients: &[T], x: I::V) -> I::V {
-    coefficients.iter().fold(isa.splat(T::ZERO), |sum, c| isa.mul_add(sum, x, isa.splat(*c)))
+    let mut sum = isa.splat(T::ZERO);
+    // Not `fold`, which is not always inlined: see `Kernel::run`.
+    for c in coefficients {
+        sum = isa.mul_add(sum, x, isa.splat(*c));
+    }
+    sum
 }
 
 /// The nearest whole number, of one that is not large.
