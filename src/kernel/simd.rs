@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use pulp::{Simd, WithSimd};
 
 use super::{
-    Dispatch, Isa, Kernel,
+    Dispatch, Isa, Kernel, Scalar,
     math::{POWER_F32, POWER_F64},
 };
 
@@ -23,6 +23,7 @@ fn run<T, K: Kernel<T>>(kernel: K) -> K::Output
 where
     Run<T, K, true>: WithSimd<Output = K::Output>,
     Run<T, K, false>: WithSimd<Output = K::Output>,
+    Scalar: Isa<T>,
 {
     #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
     if let Some(simd) = pulp::x86::V4::try_new() {
@@ -36,9 +37,15 @@ where
     #[cfg(target_arch = "x86_64")]
     return Simd::vectorize(pulp::Scalar128b, Run::<T, K, false>(kernel, PhantomData));
     #[cfg(target_arch = "aarch64")]
-    return pulp::Arch::new().dispatch(Run::<T, K, true>(kernel, PhantomData));
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    pulp::Arch::new().dispatch(Run::<T, K, false>(kernel, PhantomData))
+    if let Some(simd) = pulp::aarch64::Neon::try_new() {
+        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
+    }
+    #[cfg(target_arch = "wasm32")]
+    if let Some(simd) = pulp::wasm::Simd128::try_new() {
+        return Simd::vectorize(simd, Run::<T, K, false>(kernel, PhantomData));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    kernel.run(Scalar)
 }
 
 macro_rules! vectors {
