@@ -1,6 +1,6 @@
 //! Squares for small errors, absolute values for large ones.
 
-use super::{Loss, check_finite};
+use super::{Loss, check_finite, elementwise, elementwise_and_gradient};
 use crate::{
     Element, Error, Row, Shape,
     kernel::{Isa, Scalar},
@@ -78,9 +78,15 @@ impl<T: Element> Huber<T> {
         let not_above = isa.select(isa.lt(most, diff), most, diff);
         isa.select(isa.lt(diff, least), least, not_above)
     }
+
+    /// `c` and `d − c / 2`, whose product both pieces of the loss are.
+    #[inline(always)]
+    fn factors<I: Isa<T>>(self, isa: I, diff: I::V) -> [I::V; 2] {
+        let limited = self.limit(isa, diff);
+        [limited, isa.mul_add(isa.splat(T::from_f64(-0.5)), limited, diff)]
+    }
 }
 
-/// With `c` the limited difference, both pieces of the loss are `c (d − c / 2)`.
 impl<T: Element, S: Shape<Elem = T>> Loss<S> for Huber<T> {
     type Target = Row<S>;
 
@@ -93,29 +99,25 @@ impl<T: Element, S: Shape<Elem = T>> Loss<S> for Huber<T> {
 
     #[inline(always)]
     fn value<I: Isa<T>>(&self, isa: I, y_hat: &[Row<S>], y: &[Row<S>]) -> T {
-        let (y_hat, y) = (S::flatten(y_hat), S::flatten(y));
-        let minus_half = isa.splat(T::from_f64(-0.5));
-        let mut sum = isa.splat(T::ZERO);
-        for (y_hat, y) in y_hat.chunks(I::LANES).zip(y.chunks(I::LANES)) {
-            let diff = isa.sub(isa.load(y_hat), isa.load(y));
-            let limited = self.limit(isa, diff);
-            sum = isa.mul_add(limited, isa.mul_add(minus_half, limited, diff), sum);
-        }
-        isa.sum(sum) / T::from_count(y.len())
+        elementwise::<S, I>(
+            isa,
+            y_hat,
+            y,
+            #[inline(always)]
+            |diff| self.factors(isa, diff),
+        )
     }
 
     #[inline(always)]
     fn value_and_gradient<I: Isa<T>>(&self, isa: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> T {
-        let (y_hat, y) = (S::flatten_mut(y_hat), S::flatten(y));
-        let scale = isa.splat(T::from_count(S::LEN).recip());
-        let minus_half = isa.splat(T::from_f64(-0.5));
-        let mut sum = isa.splat(T::ZERO);
-        for (y_hat, y) in y_hat.chunks_mut(I::LANES).zip(y.chunks(I::LANES)) {
-            let diff = isa.sub(isa.load(y_hat), isa.load(y));
-            let limited = self.limit(isa, diff);
-            sum = isa.mul_add(limited, isa.mul_add(minus_half, limited, diff), sum);
-            isa.store(y_hat, isa.mul(limited, scale));
-        }
-        isa.sum(sum) / T::from_count(y.len())
+        let scale = T::from_count(S::LEN).recip();
+        elementwise_and_gradient::<S, I>(
+            isa,
+            y_hat,
+            y,
+            scale,
+            #[inline(always)]
+            |diff| self.factors(isa, diff),
+        )
     }
 }

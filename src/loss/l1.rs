@@ -2,8 +2,8 @@
 
 use num_traits::Float;
 
-use super::{Loss, check_finite};
-use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
+use super::{Loss, check_finite, elementwise, elementwise_and_gradient};
+use crate::{Element, Error, Row, Shape, kernel::Isa};
 
 /// The mean absolute error, as PyTorch's `nn.L1Loss()`.
 ///
@@ -69,27 +69,26 @@ impl<S: Shape> Loss<S> for L1 {
 
     #[inline(always)]
     fn value<I: Isa<S::Elem>>(&self, isa: I, y_hat: &[Row<S>], y: &[Row<S>]) -> S::Elem {
-        let (y_hat, y) = (S::flatten(y_hat), S::flatten(y));
-        let mut sum = isa.splat(S::Elem::ZERO);
-        for (y_hat, y) in y_hat.chunks(I::LANES).zip(y.chunks(I::LANES)) {
-            let diff = isa.sub(isa.load(y_hat), isa.load(y));
-            sum = isa.mul_add(sign(isa, diff), diff, sum);
-        }
-        isa.sum(sum) / S::Elem::from_count(y.len())
+        elementwise::<S, I>(
+            isa,
+            y_hat,
+            y,
+            #[inline(always)]
+            |diff| [sign(isa, diff), diff],
+        )
     }
 
     #[inline(always)]
     fn value_and_gradient<I: Isa<S::Elem>>(&self, isa: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> S::Elem {
-        let (y_hat, y) = (S::flatten_mut(y_hat), S::flatten(y));
-        let scale = isa.splat(S::Elem::from_count(S::LEN).recip());
-        let mut sum = isa.splat(S::Elem::ZERO);
-        for (y_hat, y) in y_hat.chunks_mut(I::LANES).zip(y.chunks(I::LANES)) {
-            let diff = isa.sub(isa.load(y_hat), isa.load(y));
-            let sign = sign(isa, diff);
-            sum = isa.mul_add(sign, diff, sum);
-            isa.store(y_hat, isa.mul(sign, scale));
-        }
-        isa.sum(sum) / S::Elem::from_count(y.len())
+        let scale = S::Elem::from_count(S::LEN).recip();
+        elementwise_and_gradient::<S, I>(
+            isa,
+            y_hat,
+            y,
+            scale,
+            #[inline(always)]
+            |diff| [sign(isa, diff), diff],
+        )
     }
 }
 

@@ -23,7 +23,7 @@ pub use mse::Mse;
 
 use num_traits::{ConstOne, Float};
 
-use crate::{DataError, Error, Row, Shape, Zeroed, kernel::Isa};
+use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
 
 /// How wrong predictions are: one number, and its gradient.
 ///
@@ -57,6 +57,44 @@ pub trait Loss<S: Shape> {
         y_hat: &mut [Row<S>],
         y: &[Self::Target],
     ) -> S::Elem;
+}
+
+/// The mean over all elements of a loss that is a product of two `factors` of the difference `ŷ − y`,
+/// the first of them the derivative, but for a constant.
+#[inline(always)]
+fn elementwise<S: Shape, I: Isa<S::Elem>>(
+    isa: I,
+    y_hat: &[Row<S>],
+    y: &[Row<S>],
+    factors: impl Fn(I::V) -> [I::V; 2],
+) -> S::Elem {
+    let (y_hat, y) = (S::flatten(y_hat), S::flatten(y));
+    let mut sum = isa.splat(S::Elem::ZERO);
+    for (y_hat, y) in y_hat.chunks(I::LANES).zip(y.chunks(I::LANES)) {
+        let [slope, rest] = factors(isa.sub(isa.load(y_hat), isa.load(y)));
+        sum = isa.mul_add(slope, rest, sum);
+    }
+    isa.sum(sum) / S::Elem::from_count(y.len())
+}
+
+/// As [`elementwise`], with each prediction replaced by the first factor times `scale`.
+#[inline(always)]
+fn elementwise_and_gradient<S: Shape, I: Isa<S::Elem>>(
+    isa: I,
+    y_hat: &mut [Row<S>],
+    y: &[Row<S>],
+    scale: S::Elem,
+    factors: impl Fn(I::V) -> [I::V; 2],
+) -> S::Elem {
+    let (y_hat, y) = (S::flatten_mut(y_hat), S::flatten(y));
+    let scale = isa.splat(scale);
+    let mut sum = isa.splat(S::Elem::ZERO);
+    for (y_hat, y) in y_hat.chunks_mut(I::LANES).zip(y.chunks(I::LANES)) {
+        let [slope, rest] = factors(isa.sub(isa.load(y_hat), isa.load(y)));
+        sum = isa.mul_add(slope, rest, sum);
+        isa.store(y_hat, isa.mul(slope, scale));
+    }
+    isa.sum(sum) / S::Elem::from_count(y.len())
 }
 
 /// Refuses targets that are infinite or NaN.
