@@ -217,15 +217,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
         let mut left = x.len();
         while left > 0 {
             let size = left.min(B);
-            let mut index = 0;
             left -= size;
-            // A last batch that is not full is filled up with a sample that counts for nothing more.
-            for (input, target) in self.tape.input_mut().iter_mut().zip(targets.iter_mut()) {
-                index = order.next().unwrap_or(index);
-                if let (Some(x), Some(y)) = (x.get(index), y.get(index)) {
-                    (*input, *target) = (*x, *y);
-                }
-            }
+            gather(self.tape.input_mut(), targets, x, y, &mut order);
             let (counted, _) = targets.split_at(size);
             let loss = self.step_on(counted);
             if !loss.is_finite() {
@@ -235,6 +228,25 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
             sum = sum + loss * Elem::<N>::from_count(size);
         }
         Some(sum / Elem::<N>::from_count(x.len()))
+    }
+}
+
+/// Copies the samples of these numbers into a batch. One that is not full is filled up with its last
+/// sample, which counts for nothing more.
+#[inline(always)]
+pub(crate) fn gather<X: Copy, Y: Copy, const B: usize>(
+    inputs: &mut [X; B],
+    targets: &mut [Y; B],
+    x: &[X],
+    y: &[Y],
+    numbers: &mut impl Iterator<Item = usize>,
+) {
+    let mut number = 0;
+    for (input, target) in inputs.iter_mut().zip(targets) {
+        number = numbers.next().unwrap_or(number);
+        if let (Some(x), Some(y)) = (x.get(number), y.get(number)) {
+            (*input, *target) = (*x, *y);
+        }
     }
 }
 

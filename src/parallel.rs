@@ -13,7 +13,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::{
     Elem, Element, Error, Layer, Loss, Mse, Optimizer, Row, Rule, Shape, Tape, Unwanted, Zeroed,
-    fit::{check, is_finite},
+    fit::{check, gather, is_finite},
     kernel::{Dispatch, Isa, Kernel},
     layer::zero,
     sequential::{Backward, Forward},
@@ -329,15 +329,7 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Shard<'_, '_
         let [first, ..] = *shard else { return };
         let Some(&target) = y.get(first) else { return };
         let mut targets = [target; B];
-        let mut numbers = shard.iter();
-        let mut number = first;
-        // A last shard that is not full is filled up with a sample that counts for nothing more.
-        for (input, target) in tape.input_mut().iter_mut().zip(&mut targets) {
-            number = numbers.next().copied().unwrap_or(number);
-            if let (Some(x), Some(y)) = (x.get(number), y.get(number)) {
-                (*input, *target) = (*x, *y);
-            }
-        }
+        gather(tape.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
         Forward { net, layers: &mut tape.layers, output: &mut tape.output }.run(isa);
         let counted = shard.len().min(B);
         let (targets, _) = targets.split_at(counted);
