@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// All widths around the four that an inner loop takes, and around the eight below which a
-    /// layer is narrow.
+    /// layer is narrow. An optimiser would take minutes over them all, and gets a few.
     #[test]
     fn both_passes_are_those_of_a_linear_layer() {
         macro_rules! every {
@@ -175,6 +175,8 @@ mod tests {
                 $( is_linear::<$in, $out, 1>(); is_linear::<$in, $out, 2>(); is_linear::<$in, $out, 8>(); )+
             };
         }
+        #[cfg(debug_assertions)]
         every!(1 2 3 4 5 7 8 9 13 => [1 2 3 4 5 6 7 8 9 10 11 12 13 17]);
+        every!(1 7 9 => [3 8 13]);
     }
 }
