@@ -3,7 +3,11 @@
 //! `w` is kept input-major, `[[T; OUT]; IN]`, so that a vector runs over the outputs, with one
 //! exception: see [`narrow`].
 
-use super::{Isa, Scalar, plain, tile::product, transpose::transpose};
+use super::{
+    Isa, Scalar, plain,
+    tile::{Exactly, Rows, product},
+    transpose::transpose,
+};
 use crate::{Activation, Element};
 
 /// Whether the weights are kept output-major, `[[T; IN]; OUT]`, in the same memory.
@@ -42,9 +46,8 @@ pub(crate) fn forward<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, 
     if const { narrow::<IN, OUT>() } {
         return forward_narrow(isa, rows(w), bias, x, z, then);
     }
-    product(
+    product::<I, T, Exactly<B>, OUT>(
         isa,
-        B,
         OUT,
         #[inline(always)]
         |i, b| x[b][i],
@@ -56,6 +59,7 @@ pub(crate) fn forward<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, 
     );
 }
 
+/// Dot products along the inputs, of a few samples at a time, which share each load of the weights.
 #[inline(always)]
 fn forward_narrow<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
     isa: I,
@@ -65,21 +69,90 @@ fn forward_narrow<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, cons
     z: &mut [[T; OUT]; B],
     then: impl Activation<T>,
 ) {
-    for b in 0..B {
-        // Two sums for each output, in turns: a single one would wait for itself.
-        let mut sums = [[isa.splat(T::ZERO); 2]; OUT];
-        for (turn, at) in (0..IN).step_by(I::LANES).enumerate() {
-            let x = isa.load(&x[b][at..]);
-            for (sums, w) in sums.iter_mut().zip(w) {
-                let sum = &mut sums[turn % 2];
-                *sum = isa.mul_add(x, isa.load(&w[at..]), *sum);
+    macro_rules! groups_of {
+        ($($n:literal)+) => {
+            match const { samples(I::MANY_REGISTERS, OUT, B) } {
+                $( $n => {
+                    for n in 0..B / $n {
+                        let (x, z) = (&x.as_chunks().0[n], &mut z.as_chunks_mut().0[n]);
+                        dot_products::<I, T, IN, OUT, $n>(isa, w, bias, x, z, then);
+                    }
+                    for b in B / $n * $n..B {
+                        let (x, z) = (&x.as_chunks().0[b], &mut z.as_chunks_mut().0[b]);
+                        dot_products::<I, T, IN, OUT, 1>(isa, w, bias, x, z, then);
+                    }
+                } )+
+                _ => {}
+            }
+        };
+    }
+    groups_of!(1 2 3 4 5 8 16);
+}
+
+/// Of how many samples a [`narrow`] layer computes the outputs at a time: of as many as there are
+/// registers for all their sums.
+const fn samples(many_registers: bool, outputs: usize, batch: usize) -> usize {
+    let sums = if many_registers { 16 } else { 8 };
+    let mut samples = 16;
+    while samples > batch || samples * outputs > sums {
+        samples = match samples {
+            16 => 8,
+            8 => 5,
+            _ => samples - 1,
+        };
+    }
+    samples
+}
+
+/// The outputs of `S` samples: every lane sums its share of the inputs, then all lanes are summed.
+#[inline(always)]
+fn dot_products<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const S: usize>(
+    isa: I,
+    w: &[[T; IN]],
+    bias: &[T; OUT],
+    x: &[[T; IN]; S],
+    z: &mut [[T; OUT]; S],
+    then: impl Activation<T>,
+) {
+    // Few sums would wait for themselves: there are two of each, in turns.
+    let turns = if S * OUT < 8 { 2 } else { 1 };
+    let mut dots = [[[isa.splat(T::ZERO); OUT]; S]; 2];
+    for (o, bias) in bias.iter().enumerate() {
+        for dots in &mut dots[0] {
+            dots[o] = first_lane(isa, *bias);
+        }
+    }
+    for (n, at) in (0..IN).step_by(I::LANES).enumerate() {
+        let mut samples = [isa.splat(T::ZERO); S];
+        for (sample, x) in samples.iter_mut().zip(x) {
+            *sample = isa.load(&x[at..]);
+        }
+        for (o, w) in w.iter().enumerate().take(OUT) {
+            let w = isa.load(&w[at..]);
+            for (dots, sample) in dots[n % turns].iter_mut().zip(samples) {
+                dots[o] = isa.mul_add(sample, w, dots[o]);
             }
         }
-        for ((z, [even, odd]), bias) in z[b].iter_mut().zip(sums).zip(bias) {
-            *z = then.forward(Scalar, isa.sum(isa.add(even, odd)) + *bias);
+    }
+    let [dots, odd] = dots;
+    for ((z, dots), odd) in z.iter_mut().zip(dots).zip(odd) {
+        for ((z, dot), odd) in z.iter_mut().zip(dots).zip(odd) {
+            let lanes = if turns == 2 { isa.add(dot, odd) } else { dot };
+            *z = then.forward(Scalar, isa.sum(lanes));
         }
     }
 }
+
+/// A vector of this value and zeros. (To load a slice of one would be a jump through a table.)
+#[inline(always)]
+fn first_lane<I: Isa<T>, T: Element>(isa: I, value: T) -> I::V {
+    let mut lanes = [T::ZERO; MOST_LANES];
+    lanes[0] = value;
+    isa.load(&lanes)
+}
+
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
 
 /// Where the gradient of a layer goes, a vector at a time: into a gradient, or straight into the
 /// weights as an optimiser's step.
@@ -126,12 +199,21 @@ pub(crate) fn backward<
     }
     if const { IN >= PANEL } {
         for panel in 0..IN / PANEL {
-            backward_panel(isa, panel * PANEL, PANEL, x, dz, before, share, transposed, sink);
+            backward_panel::<_, _, _, Exactly<PANEL>, IN, OUT, B>(
+                isa,
+                panel * PANEL,
+                x,
+                dz,
+                before,
+                share,
+                transposed,
+                sink,
+            );
         }
     }
     if const { !IN.is_multiple_of(PANEL) } {
         let from = IN / PANEL * PANEL;
-        backward_panel(isa, from, IN - from, x, dz, before, share, transposed, sink);
+        backward_panel::<_, _, _, Rest<IN>, IN, OUT, B>(isa, from, x, dz, before, share, transposed, sink);
     }
 }
 
@@ -144,8 +226,17 @@ const VECTORS: bool = cfg!(all(
 /// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
 const PANEL: usize = 64;
 
+/// The inputs that are left after whole panels of `IN`.
+struct Rest<const IN: usize>;
+
+impl<const IN: usize> Rows for Rest<IN> {
+    const N: usize = IN % PANEL;
+}
+
 /// Room for a panel of weights output-major, as `dx` wants them. Without vectors nobody does.
-pub(crate) type Transposed<T, const OUT: usize> = [[T; if VECTORS { PANEL } else { 0 }]; OUT];
+pub(crate) type Transposed<T, const OUT: usize> = [[T; PANEL_OR_NONE]; OUT];
+
+const PANEL_OR_NONE: usize = if VECTORS { PANEL } else { 0 };
 
 /// Transposes the weights of a panel, updates them, and then turns its `x` into `dx`.
 #[inline(always)]
@@ -153,13 +244,13 @@ fn backward_panel<
     I: Isa<T>,
     T: Element,
     A: Activation<T>,
+    Inputs: Rows,
     const IN: usize,
     const OUT: usize,
     const B: usize,
 >(
     isa: I,
     from: usize,
-    inputs: usize,
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     before: A,
@@ -169,11 +260,10 @@ fn backward_panel<
 ) {
     let zero = isa.splat(T::ZERO);
     if A::WANTED {
-        transpose(isa, &sink.w()[from..from + inputs], transposed);
+        transpose(isa, &sink.w()[from..from + Inputs::N], transposed);
     }
-    product(
+    product::<I, T, Inputs, OUT>(
         isa,
-        inputs,
         OUT,
         #[inline(always)]
         |b, i| x[b][from + i],
@@ -184,10 +274,9 @@ fn backward_panel<
         |i, o, sum| sink.weight(isa, from + i, o, isa.mul(share, sum)),
     );
     if A::WANTED {
-        product(
+        product::<I, T, Exactly<B>, PANEL_OR_NONE>(
             isa,
-            B,
-            inputs,
+            Inputs::N,
             #[inline(always)]
             |o, b| dz[b][o],
             transposed,

@@ -3,100 +3,142 @@
 use super::Isa;
 use crate::Element;
 
-/// `out(r, c, Σₖ a(k, r) b[k][c..] + init(c))` for every row `r < rows` and every vector of columns
-/// from `c < columns`: the product of a `(rows, K)` and a `(K, columns)` matrix. `b` may have more
+/// A number of rows that the types know, so that the tiles of no other number are compiled.
+pub(super) trait Rows {
+    /// How many.
+    const N: usize;
+}
+
+/// `N` rows.
+pub(super) struct Exactly<const N: usize>;
+
+impl<const N: usize> Rows for Exactly<N> {
+    const N: usize = N;
+}
+
+/// `out(r, c, Σₖ a(k, r) b[k][c..] + init(c))` for every row `r` of `R` and every vector of columns
+/// from `c < columns`: the product of a `(R, K)` and a `(K, columns)` matrix. `b` may have more
 /// columns than are wanted.
 ///
-/// The columns are walked in panels of a few vectors, so that a panel of `b` stays in the cache
-/// while all rows pass by, and each tile of rows × vectors in registers. With 32 registers a tile
-/// is 4 to 6 rows of 4 vectors, with 16 it is 5 rows of 2: as many multiply-adds in flight as the
-/// units can take, and fewer loads than they can do. Without a fused multiply-add, what counts is the
-/// instructions, and 2 rows of 4 take the fewest. A single row takes 8 vectors instead.
-///
-/// `rows` and `columns` are constants of the callers; as all of this is inlined, so are the shapes
-/// of the tiles that are left over at the edges.
+/// The columns are walked in panels of a few [`vectors`], so that a panel of `b` stays in the cache
+/// while all rows pass by, and each panel in tiles whose sums stay in registers.
 #[inline(always)]
-pub(super) fn product<I: Isa<T>, T: Element, const C: usize>(
+pub(super) fn product<I: Isa<T>, T: Element, R: Rows, const C: usize>(
     isa: I,
-    rows: usize,
     columns: usize,
     a: impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: impl Fn(usize) -> I::V,
     mut out: impl FnMut(usize, usize, I::V),
 ) {
-    if rows == 1 {
-        panels::<I, T, C, 1, 8>(isa, rows, columns, &a, b, &init, &mut out);
-    } else if const { !I::MANY_REGISTERS && !I::FUSED } {
-        panels::<I, T, C, 2, 4>(isa, rows, columns, &a, b, &init, &mut out);
-    } else if const { !I::MANY_REGISTERS } {
-        panels::<I, T, C, 5, 2>(isa, rows, columns, &a, b, &init, &mut out);
-    } else if rows.is_multiple_of(6) {
-        panels::<I, T, C, 6, 4>(isa, rows, columns, &a, b, &init, &mut out);
-    } else if !rows.is_multiple_of(5) && rows.is_multiple_of(4) {
-        panels::<I, T, C, 4, 4>(isa, rows, columns, &a, b, &init, &mut out);
-    } else {
-        panels::<I, T, C, 5, 4>(isa, rows, columns, &a, b, &init, &mut out);
+    // All panels of so many vectors, then the narrower one that is left.
+    macro_rules! panels {
+        ($panel:ident, $width:literal of $($n:literal)+) => {{
+            let width = $width * I::LANES;
+            for n in 0..columns / width {
+                $panel::<I, T, R, C, $width>(isa, n * width, &a, b, &init, &mut out);
+            }
+            let c = columns / width * width;
+            match (columns - c).div_ceil(I::LANES) {
+                $( $n => $panel::<I, T, R, C, $n>(isa, c, &a, b, &init, &mut out), )+
+                _ => {}
+            }
+        }};
+    }
+    match const { vectors(I::MANY_REGISTERS, I::FUSED, R::N) } {
+        8 => panels!(single_row, 8 of 1 2 3 4 5 6 7 8),
+        4 => panels!(low_tiles, 4 of 1 2 3 4),
+        _ => panels!(high_tiles, 2 of 1 2),
     }
 }
 
-/// All panels of `NR` vectors of columns, then the narrower one that is left.
-#[inline(always)]
-fn panels<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
-    isa: I,
-    rows: usize,
-    columns: usize,
-    a: &impl Fn(usize, usize) -> T,
-    b: &[[T; C]],
-    init: &impl Fn(usize) -> I::V,
-    out: &mut impl FnMut(usize, usize, I::V),
-) {
-    let width = NR * I::LANES;
-    for panel in 0..columns / width {
-        panel_rows::<I, T, C, MR, NR>(isa, rows, panel * width, a, b, init, out);
-    }
-    let c = columns / width * width;
-    match (columns - c).div_ceil(I::LANES) {
-        0 => {}
-        1 => panel_rows::<I, T, C, MR, 1>(isa, rows, c, a, b, init, out),
-        2 => panel_rows::<I, T, C, MR, 2>(isa, rows, c, a, b, init, out),
-        3 => panel_rows::<I, T, C, MR, 3>(isa, rows, c, a, b, init, out),
-        4 => panel_rows::<I, T, C, MR, 4>(isa, rows, c, a, b, init, out),
-        5 => panel_rows::<I, T, C, MR, 5>(isa, rows, c, a, b, init, out),
-        6 => panel_rows::<I, T, C, MR, 6>(isa, rows, c, a, b, init, out),
-        7 => panel_rows::<I, T, C, MR, 7>(isa, rows, c, a, b, init, out),
-        _ => panel_rows::<I, T, C, MR, 8>(isa, rows, c, a, b, init, out),
+/// How many vectors wide a panel is: two, each of which is loaded once for as many rows as there are
+/// registers for. Few rows leave registers for more.
+///
+/// Without a fused multiply-add it is the instructions that count, and 2 rows by 4 take the fewest.
+const fn vectors(many_registers: bool, fused: bool, rows: usize) -> usize {
+    match rows {
+        1 => 8,
+        _ if !many_registers && !fused => 4,
+        2..=6 if many_registers => 4,
+        _ => 2,
     }
 }
 
-/// One panel: all tiles of `MR` rows, then the shorter one that is left.
+/// How many tiles a panel has: as few as the registers allow.
+const fn tiles(many_registers: bool, fused: bool, rows: usize) -> usize {
+    rows.div_ceil(match (vectors(many_registers, fused, rows), many_registers) {
+        (8, _) => 1,
+        (4, true) => 6,
+        (4, false) => 2,
+        (_, true) => 13,
+        (_, false) => 6,
+    })
+}
+
+/// How many rows each tile has at least. Where that leaves rows over, some have one more.
+const fn height(many_registers: bool, fused: bool, rows: usize) -> usize {
+    match tiles(many_registers, fused, rows) {
+        0 => 0,
+        tiles => rows / tiles,
+    }
+}
+
+/// A panel of a single row. Few sums would wait for themselves: there are more of each, in turns.
 #[inline(always)]
-fn panel_rows<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
+fn single_row<I: Isa<T>, T: Element, R: Rows, const C: usize, const NR: usize>(
     isa: I,
-    rows: usize,
     c: usize,
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> I::V,
     out: &mut impl FnMut(usize, usize, I::V),
 ) {
-    for r in 0..rows / MR {
-        tile::<I, T, C, MR, NR>(isa, r * MR, c, a, b, init, out);
-    }
-    let r = rows / MR * MR;
-    match rows - r {
-        0 => {}
-        1 => tile::<I, T, C, 1, NR>(isa, r, c, a, b, init, out),
-        2 => tile::<I, T, C, 2, NR>(isa, r, c, a, b, init, out),
-        3 => tile::<I, T, C, 3, NR>(isa, r, c, a, b, init, out),
-        4 => tile::<I, T, C, 4, NR>(isa, r, c, a, b, init, out),
-        _ => tile::<I, T, C, 5, NR>(isa, r, c, a, b, init, out),
+    match NR {
+        1 | 2 => tile::<I, T, C, 1, NR, 4>(isa, 0, c, a, b, init, out),
+        3..8 => tile::<I, T, C, 1, NR, 2>(isa, 0, c, a, b, init, out),
+        _ => tile::<I, T, C, 1, NR, 1>(isa, 0, c, a, b, init, out),
     }
 }
 
-/// `MR` rows from `r` by `NR` vectors of columns from `c`, accumulated in registers.
+/// A panel in tiles of one of these heights: the higher ones, then those with a row less.
+macro_rules! tiles {
+    ($name:ident: $($low:literal $high:literal,)+) => {
+        #[inline(always)]
+        fn $name<I: Isa<T>, T: Element, R: Rows, const C: usize, const NR: usize>(
+            isa: I,
+            c: usize,
+            a: &impl Fn(usize, usize) -> T,
+            b: &[[T; C]],
+            init: &impl Fn(usize) -> I::V,
+            out: &mut impl FnMut(usize, usize, I::V),
+        ) {
+            let count = const { tiles(I::MANY_REGISTERS, I::FUSED, R::N) };
+            match const { height(I::MANY_REGISTERS, I::FUSED, R::N) } {
+                $( $low => {
+                    let higher = R::N - count * $low;
+                    if const { tiles(I::MANY_REGISTERS, I::FUSED, R::N) * $low < R::N } {
+                        for n in 0..higher {
+                            tile::<I, T, C, $high, NR, 1>(isa, n * $high, c, a, b, init, out);
+                        }
+                    }
+                    for n in higher..count {
+                        tile::<I, T, C, $low, NR, 1>(isa, higher + n * $low, c, a, b, init, out);
+                    }
+                } )+
+                _ => {}
+            }
+        }
+    };
+}
+
+tiles!(low_tiles: 1 2, 2 3, 3 4, 4 5, 5 6, 6 7,);
+tiles!(high_tiles: 2 3, 3 4, 4 5, 5 6, 6 7, 7 8, 8 9, 9 10, 10 11, 11 12, 12 13, 13 14,);
+
+/// `MR` rows from `r` by `NR` vectors of columns from `c`, accumulated in registers, in `TURNS` sums
+/// each.
 #[inline(always)]
-fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
+fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize, const TURNS: usize>(
     isa: I,
     r: usize,
     c: usize,
@@ -105,28 +147,52 @@ fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>
     init: &impl Fn(usize) -> I::V,
     out: &mut impl FnMut(usize, usize, I::V),
 ) {
-    let mut sums = [[isa.splat(T::ZERO); NR]; MR];
+    let mut sums = [[[isa.splat(T::ZERO); NR]; MR]; TURNS];
     for n in 0..NR {
         let start = init(c + n * I::LANES);
-        for row in &mut sums {
+        for row in &mut sums[0] {
             row[n] = start;
         }
     }
-    for (k, b) in b.iter().enumerate() {
-        let mut vectors = [isa.splat(T::ZERO); NR];
-        for (n, vector) in vectors.iter_mut().enumerate() {
-            *vector = isa.load(&b[c + n * I::LANES..]);
-        }
-        for (m, row) in sums.iter_mut().enumerate() {
-            let a = isa.splat(a(k, r + m));
-            for (sum, vector) in row.iter_mut().zip(vectors) {
-                *sum = isa.mul_add(a, vector, *sum);
-            }
+    let (rounds, rest) = b.as_chunks::<TURNS>();
+    for (round, b) in rounds.iter().enumerate() {
+        for (turn, sums) in sums.iter_mut().enumerate() {
+            add_products(isa, round * TURNS + turn, r, c, a, &b[turn], sums);
         }
     }
-    for (m, row) in sums.into_iter().enumerate() {
-        for (n, sum) in row.into_iter().enumerate() {
-            out(r + m, c + n * I::LANES, sum);
+    for (turn, (b, sums)) in rest.iter().zip(&mut sums).enumerate() {
+        add_products(isa, rounds.len() * TURNS + turn, r, c, a, b, sums);
+    }
+    let (first, more) = sums.split_at_mut(1);
+    for (m, row) in first[0].iter_mut().enumerate() {
+        for (n, sum) in row.iter_mut().enumerate() {
+            for more in &*more {
+                *sum = isa.add(*sum, more[m][n]);
+            }
+            out(r + m, c + n * I::LANES, *sum);
+        }
+    }
+}
+
+/// Adds the products of one row of `b`.
+#[inline(always)]
+fn add_products<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
+    isa: I,
+    k: usize,
+    r: usize,
+    c: usize,
+    a: &impl Fn(usize, usize) -> T,
+    b: &[T; C],
+    sums: &mut [[I::V; NR]; MR],
+) {
+    let mut vectors = [isa.splat(T::ZERO); NR];
+    for (n, vector) in vectors.iter_mut().enumerate() {
+        *vector = isa.load(&b[c + n * I::LANES..]);
+    }
+    for (m, row) in sums.iter_mut().enumerate() {
+        let a = isa.splat(a(k, r + m));
+        for (sum, vector) in row.iter_mut().zip(vectors) {
+            *sum = isa.mul_add(a, vector, *sum);
         }
     }
 }
@@ -137,7 +203,7 @@ mod tests {
 
     use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
-    use super::product;
+    use super::{Exactly, product};
     use crate::{
         Element,
         kernel::{Isa, Kernel},
@@ -146,7 +212,7 @@ mod tests {
     /// The largest size.
     const MOST: usize = 129;
 
-    /// The sizes that every dimension takes: around the width of every vector and tile. Unoptimised
+    /// The sizes that columns and depth take: around the width of every vector and tile. Unoptimised
     /// code does the odd half of them.
     fn sizes() -> Vec<usize> {
         let odd = |n: &usize| !cfg!(debug_assertions) || [1, 2, 3, 5, 8, 9, 16, 17, 31, 65].contains(n);
@@ -161,50 +227,47 @@ mod tests {
             .collect()
     }
 
-    /// Products of all sizes, against the plain triple loop.
-    struct AllSizes<'a, T> {
+    /// Products of `ROWS` rows and of all other sizes, against the plain triple loop.
+    struct AllSizes<'a, T, const ROWS: usize> {
         a: &'a [[T; MOST]],
         b: &'a [[T; MOST]],
     }
 
-    impl<T: Element> Kernel<T> for AllSizes<'_, T> {
+    impl<T: Element, const ROWS: usize> Kernel<T> for AllSizes<'_, T, ROWS> {
         type Output = ();
 
         #[inline(always)]
         fn run<I: Isa<T>>(self, isa: I) {
             let Self { a, b } = self;
             let one = T::from_count(1);
-            let mut expected = vec![[one; MOST]; MOST];
+            let mut expected = vec![[one; MOST]; ROWS];
             let mut depth = 0;
             for k in sizes() {
-                for (r, expected) in expected.iter_mut().enumerate() {
+                for (expected, a) in expected.iter_mut().zip(a) {
                     for (c, expected) in expected.iter_mut().enumerate() {
                         for k in depth..k {
-                            *expected = *expected + a[r][k] * b[k][c];
+                            *expected = *expected + a[k] * b[k][c];
                         }
                     }
                 }
                 depth = k;
-                for rows in sizes() {
-                    for columns in sizes() {
-                        let mut found = vec![[T::ZERO; MOST]; rows];
-                        product(
-                            isa,
-                            rows,
-                            columns,
-                            #[inline(always)]
-                            |k, r| a[r][k],
-                            &b[..k],
-                            #[inline(always)]
-                            |_| isa.splat(one),
-                            #[inline(always)]
-                            |r, c, sum| isa.store(&mut found[r][c..columns], sum),
-                        );
-                        for (r, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                            let context = (rows, k, columns);
-                            assert_eq!(found[..columns], expected[..columns], "row {r} of {context:?}");
-                            assert!(found[columns..].iter().all(|x| *x == T::ZERO), "{context:?} overflows");
-                        }
+                for columns in sizes() {
+                    let mut found = vec![[T::ZERO; MOST]; ROWS];
+                    product::<I, T, Exactly<ROWS>, MOST>(
+                        isa,
+                        columns,
+                        #[inline(always)]
+                        |k, r| a[r][k],
+                        &b[..k],
+                        #[inline(always)]
+                        |_| isa.splat(one),
+                        #[inline(always)]
+                        |r, c, sum| isa.store(&mut found[r][c..columns], sum),
+                    );
+                    for (r, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                        let context = (ROWS, k, columns);
+                        assert_eq!(found[..columns], expected[..columns], "row {r} of {context:?}");
+                        assert!(found[columns..].iter().all(|x| *x == T::ZERO), "{context:?} overflows");
                     }
                 }
             }
@@ -214,7 +277,11 @@ mod tests {
     fn all_sizes<T: Element>() {
         let mut rng = Xoshiro128PlusPlus::seed_from_u64(5);
         let (a, b) = (whole::<T>(&mut rng), whole::<T>(&mut rng));
-        T::dispatch(AllSizes { a: &a, b: &b });
+        macro_rules! rows {
+            ($($n:literal)+) => { $( T::dispatch(AllSizes::<T, $n> { a: &a, b: &b }); )+ };
+        }
+        rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33);
+        rows!(63 64 65 127 128 129);
     }
 
     #[test]
