@@ -69,10 +69,9 @@ pub trait Isa<T>: Copy {
     fn le(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
-    /// Every lane moved up by so many places; what leaves at the end comes in at the start.
-    fn rotate(self, a: Self::V, places: usize) -> Self::V;
-    /// True in the first `run` lanes, false in as many, and so on.
-    fn alternate(self, run: usize) -> Self::Mask;
+    /// Swaps lanes between two vectors: of runs of so many, a power of two, the odd runs of `a` with the
+    /// even runs of `b`. Transposes are made of it.
+    fn swap(self, a: Self::V, b: Self::V, run: usize) -> [Self::V; 2];
     /// The sum of all lanes.
     fn sum(self, a: Self::V) -> T;
 }

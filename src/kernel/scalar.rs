@@ -91,13 +91,8 @@ impl<T: Element> Isa<T> for Scalar {
     }
 
     #[inline(always)]
-    fn rotate(self, a: T, _: usize) -> T {
-        a
-    }
-
-    #[inline(always)]
-    fn alternate(self, _: usize) -> bool {
-        true
+    fn swap(self, a: T, b: T, _: usize) -> [T; 2] {
+        [a, b]
     }
 
     #[inline(always)]

@@ -1,84 +1,160 @@
 //! Vectors by `pulp`: safe, and chosen at run time.
 
-use core::marker::PhantomData;
-
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use super::{
-    Dispatch, Isa, Kernel, Scalar,
+    Dispatch, Isa, Kernel,
     math::{POWER_F32, POWER_F64},
 };
 
-/// An instruction set of `pulp`'s as one of ours. `FUSED` says whether it has a fused
-/// multiply-add; where it has none, `pulp` calls a software routine to round only once.
-#[derive(Clone, Copy)]
-struct Vector<S, const FUSED: bool>(S);
+/// An instruction set of `pulp`'s, with what it does not tell of itself.
+trait Machine: Simd {
+    /// Whether it has a fused multiply-add. Where it has none, `pulp` calls a software routine to
+    /// round only once.
+    const FUSED: bool;
 
-/// A kernel of ours as one of `pulp`'s.
-struct Run<T, K, const FUSED: bool>(K, PhantomData<T>);
+    /// [`Isa::swap`]
+    #[inline(always)]
+    fn swap_f32s(self, a: Self::f32s, b: Self::f32s, run: usize) -> [Self::f32s; 2] {
+        let lanes: [f32; 16] = core::array::from_fn(|lane| if lane & run == 0 { -1.0 } else { 1.0 });
+        let stays = self.less_than_f32s(Self::as_simd_f32s(&lanes).0[0], self.splat_f32s(0.0));
+        [
+            self.select_f32s(stays, a, self.rotate_right_f32s(b, run)),
+            self.select_f32s(stays, self.rotate_right_f32s(a, Self::F32_LANES - run), b),
+        ]
+    }
 
-/// Runs a kernel on the best instruction set that is compiled in and that the machine has.
-#[inline(always)]
-fn run<T, K: Kernel<T>>(kernel: K) -> K::Output
-where
-    Run<T, K, true>: WithSimd<Output = K::Output>,
-    Run<T, K, false>: WithSimd<Output = K::Output>,
-    Scalar: Isa<T>,
-{
-    #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
-    if let Some(simd) = pulp::x86::V4::try_new() {
-        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
+    /// [`Isa::swap`]
+    #[inline(always)]
+    fn swap_f64s(self, a: Self::f64s, b: Self::f64s, run: usize) -> [Self::f64s; 2] {
+        let lanes: [f64; 8] = core::array::from_fn(|lane| if lane & run == 0 { -1.0 } else { 1.0 });
+        let stays = self.less_than_f64s(Self::as_simd_f64s(&lanes).0[0], self.splat_f64s(0.0));
+        [
+            self.select_f64s(stays, a, self.rotate_right_f64s(b, run)),
+            self.select_f64s(stays, self.rotate_right_f64s(a, Self::F64_LANES - run), b),
+        ]
     }
-    #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
-    }
-    // What is left is what every machine of the architecture has, and so was compiled for it.
-    #[cfg(target_arch = "x86_64")]
-    return Simd::vectorize(pulp::Scalar128b, Run::<T, K, false>(kernel, PhantomData));
-    #[cfg(target_arch = "aarch64")]
-    if let Some(simd) = pulp::aarch64::Neon::try_new() {
-        return Simd::vectorize(simd, Run::<T, K, true>(kernel, PhantomData));
-    }
-    #[cfg(target_arch = "wasm32")]
-    if let Some(simd) = pulp::wasm::Simd128::try_new() {
-        return Simd::vectorize(simd, Run::<T, K, false>(kernel, PhantomData));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    kernel.run(Scalar)
 }
+
+#[cfg(all(target_arch = "x86_64", feature = "avx512"))]
+impl Machine for pulp::x86::V4 {
+    const FUSED: bool = true;
+}
+
+#[cfg(all(target_arch = "x86_64", feature = "avx2"))]
+impl Machine for pulp::x86::V3 {
+    const FUSED: bool = true;
+
+    /// Each by one or two instructions, where `pulp` rotates by half a dozen.
+    #[inline(always)]
+    fn swap_f32s(self, a: Self::f32s, b: Self::f32s, run: usize) -> [Self::f32s; 2] {
+        let (avx, a, b) = (self.avx, pulp::cast(a), pulp::cast(b));
+        let [a, b] = match run {
+            1 => [
+                avx._mm256_blend_ps::<0b1010_1010>(a, avx._mm256_moveldup_ps(b)),
+                avx._mm256_blend_ps::<0b1010_1010>(avx._mm256_movehdup_ps(a), b),
+            ],
+            2 => [avx._mm256_shuffle_ps::<0b01_00_01_00>(a, b), avx._mm256_shuffle_ps::<0b11_10_11_10>(a, b)],
+            _ => [avx._mm256_permute2f128_ps::<0x20>(a, b), avx._mm256_permute2f128_ps::<0x31>(a, b)],
+        };
+        [pulp::cast(a), pulp::cast(b)]
+    }
+
+    #[inline(always)]
+    fn swap_f64s(self, a: Self::f64s, b: Self::f64s, run: usize) -> [Self::f64s; 2] {
+        let (avx, a, b) = (self.avx, pulp::cast(a), pulp::cast(b));
+        let [a, b] = match run {
+            1 => [avx._mm256_unpacklo_pd(a, b), avx._mm256_unpackhi_pd(a, b)],
+            _ => [avx._mm256_permute2f128_pd::<0x20>(a, b), avx._mm256_permute2f128_pd::<0x31>(a, b)],
+        };
+        [pulp::cast(a), pulp::cast(b)]
+    }
+}
+
+/// SSE2.
+#[cfg(target_arch = "x86_64")]
+impl Machine for pulp::Scalar128b {
+    const FUSED: bool = false;
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Machine for pulp::aarch64::Neon {
+    const FUSED: bool = true;
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Machine for pulp::wasm::Simd128 {
+    const FUSED: bool = false;
+}
+
+/// Keeps what is seldom chosen out of the code of every caller.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+fn apart<Y>(run: impl FnOnce() -> Y) -> Y {
+    run()
+}
+
+/// An instruction set of `pulp`'s as one of ours.
+#[derive(Clone, Copy)]
+struct Vector<S>(S);
 
 macro_rules! vectors {
     ($float:ty, $lanes:ident, $vector:ident, $mask:ident, $power:ident, $ops:tt) => {
-        impl<S: Simd, const FUSED: bool> Isa<$float> for Vector<S, FUSED> {
+        impl<S: Machine> Isa<$float> for Vector<S> {
             type V = S::$vector;
             type Mask = S::$mask;
             const LANES: usize = S::$lanes;
             const MANY_REGISTERS: bool = S::REGISTER_COUNT >= 32;
-            const FUSED: bool = FUSED;
+            const FUSED: bool = S::FUSED;
             vectors!(@ops $float, $power, $ops);
-        }
-
-        impl<K: Kernel<$float>, const FUSED: bool> WithSimd for Run<$float, K, FUSED> {
-            type Output = K::Output;
-
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) -> K::Output {
-                self.0.run(Vector::<S, FUSED>(simd))
-            }
         }
 
         impl Dispatch for $float {
             #[inline(always)]
             fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
-                run::<$float, K>(kernel)
+                #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
+                if let Some(simd) = pulp::x86::V4::try_new() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || kernel.run(Vector(simd)),
+                    );
+                }
+                #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
+                if let Some(simd) = pulp::x86::V3::try_new() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || kernel.run(Vector(simd)),
+                    );
+                }
+                #[cfg(target_arch = "aarch64")]
+                if let Some(simd) = pulp::aarch64::Neon::try_new() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || kernel.run(Vector(simd)),
+                    );
+                }
+                #[cfg(target_arch = "wasm32")]
+                if let Some(simd) = pulp::wasm::Simd128::try_new() {
+                    return simd.vectorize(
+                        #[inline(always)]
+                        || kernel.run(Vector(simd)),
+                    );
+                }
+                // What every machine of the architecture has, and so was compiled for it.
+                #[cfg(target_arch = "x86_64")]
+                return apart(
+                    #[inline(always)]
+                    || kernel.run(Vector(pulp::Scalar128b)),
+                );
+                #[cfg(not(target_arch = "x86_64"))]
+                kernel.run(super::Scalar)
             }
         }
     };
     (@ops $float:ty, $power:ident, {
         $splat:ident $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
         $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $mul_add:ident
-        $max:ident $lt:ident $le:ident $select:ident $rotate:ident $sum:ident
+        $max:ident $lt:ident $le:ident $select:ident $swap:ident $sum:ident
     }) => {
         #[inline(always)]
         fn splat(self, value: $float) -> Self::V {
@@ -129,7 +205,7 @@ macro_rules! vectors {
 
         #[inline(always)]
         fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-            if const { FUSED } { self.0.$mul_add(a, b, c) } else { self.0.$add(self.0.$mul(a, b), c) }
+            if const { S::FUSED } { self.0.$mul_add(a, b, c) } else { self.0.$add(self.0.$mul(a, b), c) }
         }
 
         #[inline(always)]
@@ -142,7 +218,7 @@ macro_rules! vectors {
         #[inline(always)]
         fn max(self, a: Self::V, b: Self::V) -> Self::V {
             // Where `pulp`'s is not one instruction, it is one that loses NaN.
-            if const { FUSED } { self.0.$max(a, b) } else { self.0.$select(self.0.$lt(b, a), a, b) }
+            if const { S::FUSED } { self.0.$max(a, b) } else { self.0.$select(self.0.$lt(b, a), a, b) }
         }
 
         #[inline(always)]
@@ -161,15 +237,8 @@ macro_rules! vectors {
         }
 
         #[inline(always)]
-        fn rotate(self, a: Self::V, places: usize) -> Self::V {
-            self.0.$rotate(a, places)
-        }
-
-        #[inline(always)]
-        fn alternate(self, run: usize) -> Self::Mask {
-            const MOST: usize = 64 / size_of::<$float>();
-            let lanes: [$float; MOST] = core::array::from_fn(|lane| if lane & run == 0 { -1.0 } else { 1.0 });
-            self.0.$lt(Isa::<$float>::load(self, &lanes), self.0.$splat(0.0))
+        fn swap(self, a: Self::V, b: Self::V, run: usize) -> [Self::V; 2] {
+            self.0.$swap(a, b, run)
         }
 
         #[inline(always)]
@@ -182,10 +251,10 @@ macro_rules! vectors {
 vectors!(f32, F32_LANES, f32s, m32s, POWER_F32, {
     splat_f32s as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
     add_f32s sub_f32s mul_f32s div_f32s sqrt_f32s mul_add_e_f32s
-    max_f32s less_than_f32s less_than_or_equal_f32s select_f32s rotate_right_f32s reduce_sum_f32s
+    max_f32s less_than_f32s less_than_or_equal_f32s select_f32s swap_f32s reduce_sum_f32s
 });
 vectors!(f64, F64_LANES, f64s, m64s, POWER_F64, {
     splat_f64s as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
     add_f64s sub_f64s mul_f64s div_f64s sqrt_f64s mul_add_e_f64s
-    max_f64s less_than_f64s less_than_or_equal_f64s select_f64s rotate_right_f64s reduce_sum_f64s
+    max_f64s less_than_f64s less_than_or_equal_f64s select_f64s swap_f64s reduce_sum_f64s
 });

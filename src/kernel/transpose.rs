@@ -71,14 +71,10 @@ fn tile<I: Isa<T>, T: Element, const C: usize, const TO: usize, const N: usize>(
 #[inline(always)]
 fn swap<I: Isa<T>, T, const N: usize, const D: usize>(isa: I, rows: &mut [I::V; N]) {
     if const { D < N } {
-        let left = isa.alternate(D);
         for square in rows.chunks_exact_mut(2 * D) {
             let (uppers, lowers) = square.split_at_mut(D);
             for (upper, lower) in uppers.iter_mut().zip(lowers) {
-                (*upper, *lower) = (
-                    isa.select(left, *upper, isa.rotate(*lower, D)),
-                    isa.select(left, isa.rotate(*upper, N - D), *lower),
-                );
+                [*upper, *lower] = isa.swap(*upper, *lower, D);
             }
         }
     }
