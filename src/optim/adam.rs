@@ -2,7 +2,7 @@
 
 use num_traits::Float;
 
-use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share};
+use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share, rule::flush};
 use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 
 /// Adam: steps by a running mean of the gradients, divided by the root of one of their squares. In
@@ -164,7 +164,7 @@ impl<T: Element> Rule<T, 2> for Rescaled<T> {
     fn update<I: Isa<T>>(self, isa: I, p: I::V, dp: I::V, [m, v]: &mut [I::V; 2]) -> I::V {
         let (beta_1, beta_2) = self.betas;
         let g = isa.mul_add(isa.splat(self.decay), p, dp);
-        *m = isa.mul_add(isa.splat(T::ONE - beta_1), isa.sub(g, *m), *m);
+        *m = flush(isa, isa.mul_add(isa.splat(T::ONE - beta_1), isa.sub(g, *m), *m));
         let fresh = isa.mul(isa.mul(isa.splat(T::ONE - beta_2), g), g);
         *v = isa.mul_add(isa.splat(beta_2), *v, fresh);
         let quotient = isa.div(*m, isa.add(isa.sqrt(*v), isa.splat(self.eps)));

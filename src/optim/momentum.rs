@@ -1,6 +1,6 @@
 //! Gradient descent with momentum.
 
-use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive};
+use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, rule::flush};
 use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 
 /// Stochastic gradient descent with momentum:
@@ -54,7 +54,7 @@ impl<T: Element> Rule<T, 1> for Move<T> {
     #[inline(always)]
     fn update<I: Isa<T>>(self, isa: I, p: I::V, dp: I::V, [v]: &mut [I::V; 1]) -> I::V {
         let g = isa.mul_add(isa.splat(self.weight_decay), p, dp);
-        *v = isa.mul_add(isa.splat(self.momentum), *v, g);
+        *v = flush(isa, isa.mul_add(isa.splat(self.momentum), *v, g));
         let p = isa.mul_add(isa.splat(self.of_gradient), g, p);
         isa.mul_add(isa.splat(self.of_velocity), *v, p)
     }
