@@ -231,8 +231,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     }
 }
 
-/// Copies the samples of these numbers into a batch. One that is not full is filled up with its last
-/// sample, which counts for nothing more.
+/// Copies the samples that the iterator numbers into a batch. One that is not full is filled up with its
+/// last sample, which counts for nothing more.
 #[inline(always)]
 pub(crate) fn gather<X: Copy, Y: Copy, const B: usize>(
     inputs: &mut [X; B],

@@ -12,24 +12,18 @@ use crate::{
 /// The forward pass takes [`Layer::WEIGHTS`] multiply-adds.
 pub trait Work: Layer {
     /// Multiply-adds of the weights' gradients.
-    const DW: usize = 0;
+    const DW: usize = Self::WEIGHTS;
     /// Multiply-adds of the gradients with respect to the layers' inputs, less [`DX_FIRST`](Self::DX_FIRST).
     const DX: usize = 0;
     /// Multiply-adds of the gradient with respect to the network's input, where it is wanted.
-    const DX_FIRST: usize = 0;
+    const DX_FIRST: usize = Self::WEIGHTS;
     /// Whether the layer after it computes the gradient with respect to its own input.
     const WANTS: bool = true;
     /// Bytes of frozen weights.
     const FROZEN: usize = 0;
 }
 
-impl<const IN: usize, const OUT: usize, T> Work for Linear<IN, OUT, T>
-where
-    Self: Layer,
-{
-    const DW: usize = Self::WEIGHTS;
-    const DX_FIRST: usize = Self::WEIGHTS;
-}
+impl<const IN: usize, const OUT: usize, T> Work for Linear<IN, OUT, T> where Self: Layer {}
 
 impl<F, const N: usize, T> Work for Elementwise<F, N, T> where Self: Layer {}
 
@@ -37,13 +31,7 @@ impl<const N: usize, T> Work for Softmax<N, T> where Self: Layer {}
 
 impl<const N: usize, const PERCENT: usize, T> Work for Dropout<N, PERCENT, T> where Self: Layer {}
 
-impl<const N: usize, T> Work for LayerNorm<N, T>
-where
-    Self: Layer,
-{
-    const DW: usize = N;
-    const DX_FIRST: usize = N;
-}
+impl<const N: usize, T> Work for LayerNorm<N, T> where Self: Layer {}
 
 /// Its body computes the gradient with respect to its input, wanted or not.
 impl<L: Work> Work for Residual<L>
@@ -52,9 +40,12 @@ where
 {
     const DW: usize = L::DW;
     const DX: usize = L::DX + L::DX_FIRST;
+    const DX_FIRST: usize = 0;
 }
 
 impl<F: Fixed> Work for Frozen<F> {
+    const DW: usize = 0;
+    const DX_FIRST: usize = 0;
     const WANTS: bool = false;
     const FROZEN: usize = size_of::<F::Net>();
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{bits, flat, network, rng};
+use common::{flat, network, rng};
 use constnet::{
     Dropout, LayerNorm, Linear, Residual, Sequential, Softmax, Tanh, Zeroed,
     activation::{Elementwise, LeakyReluFn},
@@ -33,7 +33,7 @@ fn pytorchs_file_is_that_source() {
         std::fs::write(path, net.source("NET").to_string()).expect("a file");
     }
     assert_eq!(net.source("NET").to_string(), WRITTEN, "CONSTNET_WRITE=1 writes it anew");
-    assert_eq!(bits(&net), bits(&generated::NET));
+    assert_eq!(common::bits(&net), common::bits(&generated::NET));
 }
 
 /// Every literal in the source reads as the number that it stands for.
