@@ -223,7 +223,8 @@ const VECTORS: bool = cfg!(all(
     any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
 ));
 
-/// How many inputs' weights are transposed at a time: as many as a tile has columns, at most.
+/// How many inputs' weights are transposed at a time: whole vectors of every width, and few enough to
+/// stay in the cache until `dx` is made of them.
 const PANEL: usize = 64;
 
 /// The inputs that are left after whole panels of `IN`.

@@ -12,13 +12,19 @@
 //! | all others, and without the feature `simd` | [`Scalar`] |
 //! | with debug assertions | [`Scalar`]: vectors that no optimiser has seen take megabytes of stack and minutes to compile |
 //!
-//! The one choice is made per pass, not per layer, and everything below it is inlined into it.
+//! The one choice is made per pass, not per layer, and everything below it is inlined into it. In which
+//! order a sum is made depends on the instruction set and on the size of a batch, so that results on
+//! different ones agree to rounding.
 
 pub(crate) mod linear;
 pub(crate) mod math;
 mod plain;
 mod scalar;
-#[cfg(all(feature = "simd", not(debug_assertions)))]
+#[cfg(all(
+    feature = "simd",
+    not(debug_assertions),
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")
+))]
 mod simd;
 mod tile;
 mod transpose;
@@ -69,8 +75,9 @@ pub trait Isa<T>: Copy {
     fn le(self, a: Self::V, b: Self::V) -> Self::Mask;
     /// `yes` where the mask holds, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::V, no: Self::V) -> Self::V;
-    /// Swaps lanes between two vectors: of runs of so many, a power of two, the odd runs of `a` with the
-    /// even runs of `b`. Transposes are made of it.
+    /// Swaps lanes between two vectors: cut into runs of so many lanes, a power of two below
+    /// [`LANES`](Self::LANES), the second run of `a` changes places with the first of `b`, the fourth with the
+    /// third, and so on. Runs of 1 give `[a0 b0 a2 b2 …]` and `[a1 b1 a3 b3 …]`. Transposes are made of it.
     fn swap(self, a: Self::V, b: Self::V, run: usize) -> [Self::V; 2];
     /// The sum of all lanes.
     fn sum(self, a: Self::V) -> T;
@@ -91,18 +98,25 @@ pub trait Dispatch: Sized {
     fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 
-#[cfg(not(all(feature = "simd", not(debug_assertions))))]
-impl Dispatch for f32 {
-    #[inline(always)]
-    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
-        kernel.run(Scalar)
-    }
-}
+#[cfg(not(all(
+    feature = "simd",
+    not(debug_assertions),
+    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")
+)))]
+mod dispatch {
+    use super::{Dispatch, Kernel, Scalar};
 
-#[cfg(not(all(feature = "simd", not(debug_assertions))))]
-impl Dispatch for f64 {
-    #[inline(always)]
-    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
-        kernel.run(Scalar)
+    impl Dispatch for f32 {
+        #[inline(always)]
+        fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
+            kernel.run(Scalar)
+        }
+    }
+
+    impl Dispatch for f64 {
+        #[inline(always)]
+        fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
+            kernel.run(Scalar)
+        }
     }
 }

@@ -45,7 +45,8 @@ impl Machine for pulp::x86::V4 {
 impl Machine for pulp::x86::V3 {
     const FUSED: bool = true;
 
-    /// Each by one or two instructions, where `pulp` rotates by half a dozen.
+    /// Each by one or two instructions, where `pulp` rotates by half a dozen. (Four lanes of `f64` are not
+    /// turned, see `transpose`.)
     #[inline(always)]
     fn swap_f32s(self, a: Self::f32s, b: Self::f32s, run: usize) -> [Self::f32s; 2] {
         let (avx, a, b) = (self.avx, pulp::cast(a), pulp::cast(b));
@@ -56,16 +57,6 @@ impl Machine for pulp::x86::V3 {
             ],
             2 => [avx._mm256_shuffle_ps::<0b01_00_01_00>(a, b), avx._mm256_shuffle_ps::<0b11_10_11_10>(a, b)],
             _ => [avx._mm256_permute2f128_ps::<0x20>(a, b), avx._mm256_permute2f128_ps::<0x31>(a, b)],
-        };
-        [pulp::cast(a), pulp::cast(b)]
-    }
-
-    #[inline(always)]
-    fn swap_f64s(self, a: Self::f64s, b: Self::f64s, run: usize) -> [Self::f64s; 2] {
-        let (avx, a, b) = (self.avx, pulp::cast(a), pulp::cast(b));
-        let [a, b] = match run {
-            1 => [avx._mm256_unpacklo_pd(a, b), avx._mm256_unpackhi_pd(a, b)],
-            _ => [avx._mm256_permute2f128_pd::<0x20>(a, b), avx._mm256_permute2f128_pd::<0x31>(a, b)],
         };
         [pulp::cast(a), pulp::cast(b)]
     }
@@ -87,7 +78,7 @@ impl Machine for pulp::wasm::Simd128 {
     const FUSED: bool = false;
 }
 
-/// Keeps what is seldom chosen out of the code of every caller.
+/// Keeps the code that only old machines run out of that of every caller.
 #[cfg(target_arch = "x86_64")]
 #[inline(never)]
 fn apart<Y>(run: impl FnOnce() -> Y) -> Y {
@@ -140,7 +131,7 @@ macro_rules! vectors {
                         || kernel.run(Vector(simd)),
                     );
                 }
-                // What every machine of the architecture has, and so was compiled for it.
+                // What every machine of the architecture has.
                 #[cfg(target_arch = "x86_64")]
                 return apart(
                     #[inline(always)]

@@ -53,7 +53,7 @@ pub(super) fn product<I: Isa<T>, T: Element, R: Rows, const C: usize>(
 }
 
 /// How many vectors wide a panel is: two, each of which is loaded once for as many rows as there are
-/// registers for. Few rows leave registers for more.
+/// registers for. With 32 registers, few rows leave room for more.
 ///
 /// Without a fused multiply-add it is the instructions that count, and 2 rows by 4 take the fewest.
 const fn vectors(many_registers: bool, fused: bool, rows: usize) -> usize {
@@ -203,11 +203,26 @@ mod tests {
 
     use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
-    use super::{Exactly, product};
+    use super::{Exactly, height, product, tiles, vectors};
     use crate::{
         Element,
         kernel::{Isa, Kernel},
     };
+
+    /// On every instruction set, also on those that the machine which runs this has not.
+    #[test]
+    fn tiles_of_the_heights_that_are_compiled_cover_all_rows() {
+        for (many_registers, fused) in [(false, false), (false, true), (true, false), (true, true)] {
+            for rows in 2..300 {
+                let tiles = tiles(many_registers, fused, rows);
+                let height = height(many_registers, fused, rows);
+                let compiled = if vectors(many_registers, fused, rows) == 4 { 1..=6 } else { 2..=13 };
+                assert!(compiled.contains(&height), "no tile of {height} rows, for {rows}");
+                let higher = rows - tiles * height;
+                assert!(higher < tiles, "{rows} rows are not those of {tiles} tiles of {height} or more");
+            }
+        }
+    }
 
     /// The largest size.
     const MOST: usize = 129;
