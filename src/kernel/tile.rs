@@ -96,7 +96,7 @@ fn single_row<I: Isa<T>, T: Element, R: Rows, const C: usize, const NR: usize>(
 ) {
     match NR {
         1 | 2 => tile::<I, T, C, 1, NR, 4>(isa, 0, c, a, b, init, out),
-        3..8 => tile::<I, T, C, 1, NR, 2>(isa, 0, c, a, b, init, out),
+        _ if NR < 8 || I::MANY_REGISTERS => tile::<I, T, C, 1, NR, 2>(isa, 0, c, a, b, init, out),
         _ => tile::<I, T, C, 1, NR, 1>(isa, 0, c, a, b, init, out),
     }
 }
