@@ -95,9 +95,9 @@ fn single_row<I: Isa<T>, T: Element, R: Rows, const C: usize, const NR: usize>(
     out: &mut impl FnMut(usize, usize, I::V),
 ) {
     match NR {
-        1 | 2 => tile::<I, T, C, 1, NR, 4>(isa, 0, c, a, b, init, out),
-        _ if NR < 8 || I::MANY_REGISTERS => tile::<I, T, C, 1, NR, 2>(isa, 0, c, a, b, init, out),
-        _ => tile::<I, T, C, 1, NR, 1>(isa, 0, c, a, b, init, out),
+        1 | 2 => row::<I, T, C, NR, 4>(isa, c, a, b, init, out),
+        _ if NR < 8 || I::MANY_REGISTERS => row::<I, T, C, NR, 2>(isa, c, a, b, init, out),
+        _ => row::<I, T, C, NR, 1>(isa, c, a, b, init, out),
     }
 }
 
@@ -119,11 +119,11 @@ macro_rules! tiles {
                     let higher = R::N - count * $low;
                     if const { tiles(I::MANY_REGISTERS, I::FUSED, R::N) * $low < R::N } {
                         for n in 0..higher {
-                            tile::<I, T, C, $high, NR, 1>(isa, n * $high, c, a, b, init, out);
+                            tile::<I, T, C, $high, NR>(isa, n * $high, c, a, b, init, out);
                         }
                     }
                     for n in higher..count {
-                        tile::<I, T, C, $low, NR, 1>(isa, higher + n * $low, c, a, b, init, out);
+                        tile::<I, T, C, $low, NR>(isa, higher + n * $low, c, a, b, init, out);
                     }
                 } )+
                 _ => {}
@@ -135,10 +135,10 @@ macro_rules! tiles {
 tiles!(low_tiles: 1 2, 2 3, 3 4, 4 5, 5 6, 6 7,);
 tiles!(high_tiles: 2 3, 3 4, 4 5, 5 6, 6 7, 7 8, 8 9, 9 10, 10 11, 11 12, 12 13, 13 14,);
 
-/// `MR` rows from `r` by `NR` vectors of columns from `c`, accumulated in registers, in `TURNS` sums
-/// each.
+/// `MR` rows from `r` by `NR` vectors of columns from `c`, accumulated in registers.
+#[expect(clippy::needless_range_loop, reason = "iterators of every shape took the compiler twice as long")]
 #[inline(always)]
-fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize, const TURNS: usize>(
+fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
     isa: I,
     r: usize,
     c: usize,
@@ -147,53 +147,71 @@ fn tile<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize,
     init: &impl Fn(usize) -> I::V,
     out: &mut impl FnMut(usize, usize, I::V),
 ) {
-    let mut sums = [[[isa.splat(T::ZERO); NR]; MR]; TURNS];
+    let mut sums = [[isa.splat(T::ZERO); NR]; MR];
     for n in 0..NR {
         let start = init(c + n * I::LANES);
-        for row in &mut sums[0] {
-            row[n] = start;
+        for m in 0..MR {
+            sums[m][n] = start;
         }
     }
-    let (rounds, rest) = b.as_chunks::<TURNS>();
-    for (round, b) in rounds.iter().enumerate() {
-        for (turn, sums) in sums.iter_mut().enumerate() {
-            add_products(isa, round * TURNS + turn, r, c, a, &b[turn], sums);
+    for (k, b) in b.iter().enumerate() {
+        let mut vectors = [isa.splat(T::ZERO); NR];
+        for n in 0..NR {
+            vectors[n] = isa.load(&b[c + n * I::LANES..]);
         }
-    }
-    for (turn, (b, sums)) in rest.iter().zip(&mut sums).enumerate() {
-        add_products(isa, rounds.len() * TURNS + turn, r, c, a, b, sums);
-    }
-    let (first, more) = sums.split_at_mut(1);
-    for (m, row) in first[0].iter_mut().enumerate() {
-        for (n, sum) in row.iter_mut().enumerate() {
-            for more in &*more {
-                *sum = isa.add(*sum, more[m][n]);
+        for m in 0..MR {
+            let a = isa.splat(a(k, r + m));
+            for n in 0..NR {
+                sums[m][n] = isa.mul_add(a, vectors[n], sums[m][n]);
             }
-            out(r + m, c + n * I::LANES, *sum);
+        }
+    }
+    for m in 0..MR {
+        for n in 0..NR {
+            out(r + m, c + n * I::LANES, sums[m][n]);
         }
     }
 }
 
-/// Adds the products of one row of `b`.
+/// A single row by `NR` vectors of columns from `c`, in `TURNS` sums each: a single one would wait for
+/// itself.
 #[inline(always)]
-fn add_products<I: Isa<T>, T: Element, const C: usize, const MR: usize, const NR: usize>(
+fn row<I: Isa<T>, T: Element, const C: usize, const NR: usize, const TURNS: usize>(
     isa: I,
-    k: usize,
-    r: usize,
     c: usize,
     a: &impl Fn(usize, usize) -> T,
-    b: &[T; C],
-    sums: &mut [[I::V; NR]; MR],
+    b: &[[T; C]],
+    init: &impl Fn(usize) -> I::V,
+    out: &mut impl FnMut(usize, usize, I::V),
 ) {
-    let mut vectors = [isa.splat(T::ZERO); NR];
-    for (n, vector) in vectors.iter_mut().enumerate() {
-        *vector = isa.load(&b[c + n * I::LANES..]);
+    let mut sums = [[isa.splat(T::ZERO); NR]; TURNS];
+    for (n, sum) in sums[0].iter_mut().enumerate() {
+        *sum = init(c + n * I::LANES);
     }
-    for (m, row) in sums.iter_mut().enumerate() {
-        let a = isa.splat(a(k, r + m));
-        for (sum, vector) in row.iter_mut().zip(vectors) {
-            *sum = isa.mul_add(a, vector, *sum);
+    let (rounds, rest) = b.as_chunks::<TURNS>();
+    for (round, b) in rounds.iter().enumerate() {
+        for (turn, (b, sums)) in b.iter().zip(&mut sums).enumerate() {
+            add_product(isa, a(round * TURNS + turn, 0), &b[c..], sums);
         }
+    }
+    for (turn, (b, sums)) in rest.iter().zip(&mut sums).enumerate() {
+        add_product(isa, a(rounds.len() * TURNS + turn, 0), &b[c..], sums);
+    }
+    let (first, more) = sums.split_at_mut(1);
+    for (n, sum) in first[0].iter_mut().enumerate() {
+        for more in &*more {
+            *sum = isa.add(*sum, more[n]);
+        }
+        out(0, c + n * I::LANES, *sum);
+    }
+}
+
+/// Adds `a b` to the sums.
+#[inline(always)]
+fn add_product<I: Isa<T>, T: Element, const NR: usize>(isa: I, a: T, b: &[T], sums: &mut [I::V; NR]) {
+    let a = isa.splat(a);
+    for (n, sum) in sums.iter_mut().enumerate() {
+        *sum = isa.mul_add(a, isa.load(&b[n * I::LANES..]), *sum);
     }
 }
 
