@@ -89,6 +89,19 @@ fn apart<Y>(run: impl FnOnce() -> Y) -> Y {
 #[derive(Clone, Copy)]
 struct Vector<S>(S);
 
+/// Runs a kernel on the first of these that the machine has, and returns what it gives.
+macro_rules! return_best {
+    ($kernel:ident: $(#[$compiled_in:meta] $machine:ty,)+) => { $(
+        #[$compiled_in]
+        if let Some(simd) = <$machine>::try_new() {
+            return simd.vectorize(
+                #[inline(always)]
+                || $kernel.run(Vector(simd)),
+            );
+        }
+    )+ };
+}
+
 macro_rules! vectors {
     ($float:ty, $lanes:ident, $vector:ident, $mask:ident, $power:ident, $ops:tt) => {
         impl<S: Machine> Isa<$float> for Vector<S> {
@@ -103,33 +116,11 @@ macro_rules! vectors {
         impl Dispatch for $float {
             #[inline(always)]
             fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Output {
-                #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
-                if let Some(simd) = pulp::x86::V4::try_new() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || kernel.run(Vector(simd)),
-                    );
-                }
-                #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
-                if let Some(simd) = pulp::x86::V3::try_new() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || kernel.run(Vector(simd)),
-                    );
-                }
-                #[cfg(target_arch = "aarch64")]
-                if let Some(simd) = pulp::aarch64::Neon::try_new() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || kernel.run(Vector(simd)),
-                    );
-                }
-                #[cfg(target_arch = "wasm32")]
-                if let Some(simd) = pulp::wasm::Simd128::try_new() {
-                    return simd.vectorize(
-                        #[inline(always)]
-                        || kernel.run(Vector(simd)),
-                    );
+                return_best! { kernel:
+                    #[cfg(all(target_arch = "x86_64", feature = "avx512"))] pulp::x86::V4,
+                    #[cfg(all(target_arch = "x86_64", feature = "avx2"))] pulp::x86::V3,
+                    #[cfg(target_arch = "aarch64")] pulp::aarch64::Neon,
+                    #[cfg(target_arch = "wasm32")] pulp::wasm::Simd128,
                 }
                 // What every machine of the architecture has.
                 #[cfg(target_arch = "x86_64")]
