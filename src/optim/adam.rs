@@ -2,7 +2,10 @@
 
 use num_traits::Float;
 
-use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share, rule::flush};
+use super::{
+    Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share,
+    rule::{flush, flush_square},
+};
 use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 
 /// Adam: steps by a running mean of the gradients, divided by the root of one of their squares. In
@@ -166,7 +169,7 @@ impl<T: Element> Rule<T, 2> for Rescaled<T> {
         let g = isa.mul_add(isa.splat(self.decay), p, dp);
         *m = flush(isa, isa.mul_add(isa.splat(T::ONE - beta_1), isa.sub(g, *m), *m));
         let fresh = isa.mul(isa.mul(isa.splat(T::ONE - beta_2), g), g);
-        *v = isa.mul_add(isa.splat(beta_2), *v, fresh);
+        *v = flush_square(isa, isa.mul_add(isa.splat(beta_2), *v, fresh));
         let quotient = isa.div(*m, isa.add(isa.sqrt(*v), isa.splat(self.eps)));
         isa.mul_add(isa.splat(-self.size), quotient, isa.mul(isa.splat(self.keep), p))
     }

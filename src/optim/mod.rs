@@ -13,8 +13,8 @@
 //! A [`Trainer`](crate::Trainer) updates each parameter as soon as its gradient is known, in one pass
 //! over parameters, state and products. Who goes step by step calls [`Optimizer::step`].
 //!
-//! A velocity, a first moment or RMSprop's mean square that has decayed below 1e-31 (`f64`: 1e-292) is
-//! set to 0 on vector units, where PyTorch lets it decay on.
+//! On vector units a velocity or a first moment that has decayed below 1e-31 (`f64`: 1e-292) is set to 0,
+//! and a mean of squares where it would be subnormal. PyTorch does so after `set_flush_denormal` alone.
 //!
 //! # An optimiser of your own
 //!

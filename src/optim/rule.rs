@@ -11,21 +11,30 @@ pub trait Rule<T, const S: usize>: Copy {
     fn update<I: Isa<T>>(self, isa: I, parameters: I::V, gradient: I::V, state: &mut [I::V; S]) -> I::V;
 }
 
-/// A state that decays, or 0 where it has come below `MIN_POSITIVE / EPSILON`: 1e-31, for `f64` 1e-292.
+/// A moment or a velocity, or 0 where it has decayed below `MIN_POSITIVE / EPSILON`: 1e-31, for `f64`
+/// 1e-292. So small it moves nothing any more.
 ///
-/// So small it moves nothing any more. Left alone, the state of a unit that is dead would end among the
-/// subnormal numbers, on which vector units are slow: a step of Adam took half as long again. (Its second
-/// moment takes a hundred times the steps to get there, and is left alone.) Without vectors nothing is
-/// flushed.
+/// Left alone, the state of a unit that is dead would end among the subnormal numbers, and stay there,
+/// where vector units are slow: a step of Adam took half as long again. Without vectors nothing is flushed.
 #[inline(always)]
-pub(super) fn flush<I: Isa<T>, T: Element>(isa: I, state: I::V) -> I::V {
+pub(super) fn flush<I: Isa<T>, T: Element>(isa: I, moment: I::V) -> I::V {
     if const { I::LANES == 1 } {
-        return state;
+        return moment;
     }
     let zero = isa.splat(T::ZERO);
-    let size = isa.max(isa.sub(zero, state), state);
+    let size = isa.max(isa.sub(zero, moment), moment);
     let too_small = isa.lt(size, isa.splat(T::min_positive_value() / T::epsilon()));
-    isa.select(too_small, zero, state)
+    isa.select(too_small, zero, moment)
+}
+
+/// The same for a mean of squares, whose root is taken: it is 0 where it would be subnormal.
+#[inline(always)]
+pub(super) fn flush_square<I: Isa<T>, T: Element>(isa: I, square: I::V) -> I::V {
+    if const { I::LANES == 1 } {
+        return square;
+    }
+    let too_small = isa.lt(square, isa.splat(T::min_positive_value()));
+    isa.select(too_small, isa.splat(T::ZERO), square)
 }
 
 /// Updates a vector of parameters and what the rule keeps about them.
@@ -65,31 +74,52 @@ pub(crate) fn update_all<I: Isa<T>, T, U: Rule<T, S>, const S: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::flush;
-    use crate::kernel::{Dispatch, Isa, Kernel};
+    use super::{flush, flush_square};
+    use crate::{
+        Element,
+        kernel::{Isa, Kernel},
+    };
 
-    struct Flushed(f32);
+    struct Flushed<T>(T);
 
-    impl Kernel<f32> for Flushed {
-        type Output = (usize, f32);
+    impl<T: Element> Kernel<T> for Flushed<T> {
+        /// The lanes, and what becomes of it as a moment and as a square.
+        type Output = (usize, T, T);
 
         #[inline(always)]
-        fn run<I: Isa<f32>>(self, isa: I) -> (usize, f32) {
-            let mut lanes = [0.0; 16];
-            isa.store(&mut lanes, flush(isa, isa.splat(self.0)));
-            (I::LANES, lanes[0])
+        fn run<I: Isa<T>>(self, isa: I) -> Self::Output {
+            let (mut moment, mut square) = ([T::ZERO; 16], [T::ZERO; 16]);
+            isa.store(&mut moment, flush(isa, isa.splat(self.0)));
+            isa.store(&mut square, flush_square(isa, isa.splat(self.0)));
+            (I::LANES, moment[0], square[0])
         }
     }
 
+    fn vector_units_meet_no_subnormal_state<T: Element>() {
+        let (least, precision) = (T::min_positive_value(), T::epsilon());
+        let half = T::from_f64(0.5);
+        for small in [half * least / precision, least, least * precision] {
+            let (lanes, moment, square) = T::dispatch(Flushed(small));
+            let kept = |keep: bool| if keep || lanes == 1 { small } else { T::ZERO };
+            assert_eq!((moment, square), (kept(false), kept(small >= least)));
+            assert_eq!(T::dispatch(Flushed(-small)).1, -kept(false));
+        }
+        for kept in [T::ZERO, least / precision, T::ONE, T::infinity()] {
+            let (_, moment, square) = T::dispatch(Flushed(kept));
+            assert_eq!((moment, square), (kept, kept));
+            assert_eq!(T::dispatch(Flushed(-kept)).1, -kept);
+        }
+        let (_, moment, square) = T::dispatch(Flushed(T::nan()));
+        assert!(moment.is_nan() && square.is_nan());
+    }
+
     #[test]
-    fn a_vector_unit_meets_no_subnormal_state() {
-        for state in [1e-32, -1e-32, f32::MIN_POSITIVE, 1e-40, -1e-45] {
-            let (lanes, flushed) = f32::dispatch(Flushed(state));
-            assert_eq!(flushed, if lanes > 1 { 0.0 } else { state });
-        }
-        for state in [0.0, 1e-30, -1e-30, -3.0, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(f32::dispatch(Flushed(state)).1, state);
-        }
-        assert!(f32::dispatch(Flushed(f32::NAN)).1.is_nan());
+    fn vector_units_meet_no_subnormal_state_in_f32() {
+        vector_units_meet_no_subnormal_state::<f32>();
+    }
+
+    #[test]
+    fn vector_units_meet_no_subnormal_state_in_f64() {
+        vector_units_meet_no_subnormal_state::<f64>();
     }
 }
