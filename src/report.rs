@@ -9,7 +9,8 @@ use crate::{
 
 /// What a network takes for one sample on the way back, and what it has in flash.
 ///
-/// The forward pass takes [`Layer::WEIGHTS`] multiply-adds.
+/// The forward pass takes [`Layer::WEIGHTS`] multiply-adds. So do the gradients, unless a layer says
+/// otherwise.
 pub trait Work: Layer {
     /// Multiply-adds of the weights' gradients.
     const DW: usize = Self::WEIGHTS;

@@ -23,7 +23,7 @@ mod scalar;
 #[cfg(all(
     feature = "simd",
     not(debug_assertions),
-    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")
+    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
 ))]
 mod simd;
 mod tile;
@@ -101,7 +101,7 @@ pub trait Dispatch: Sized {
 #[cfg(not(all(
     feature = "simd",
     not(debug_assertions),
-    any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32")
+    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
 )))]
 mod dispatch {
     use super::{Dispatch, Kernel, Scalar};

@@ -73,7 +73,7 @@ impl Machine for pulp::aarch64::Neon {
     const FUSED: bool = true;
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(target_feature = "simd128")]
 impl Machine for pulp::wasm::Simd128 {
     const FUSED: bool = false;
 }
@@ -120,7 +120,7 @@ macro_rules! vectors {
                     #[cfg(all(target_arch = "x86_64", feature = "avx512"))] pulp::x86::V4,
                     #[cfg(all(target_arch = "x86_64", feature = "avx2"))] pulp::x86::V3,
                     #[cfg(target_arch = "aarch64")] pulp::aarch64::Neon,
-                    #[cfg(target_arch = "wasm32")] pulp::wasm::Simd128,
+                    #[cfg(target_feature = "simd128")] pulp::wasm::Simd128,
                 }
                 // What every machine of the architecture has.
                 #[cfg(target_arch = "x86_64")]
