@@ -4,7 +4,7 @@ use num_traits::Float;
 
 use super::{
     Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share,
-    rule::{flush, flush_square},
+    rule::{flush, mean_square},
 };
 use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 
@@ -168,8 +168,7 @@ impl<T: Element> Rule<T, 2> for Rescaled<T> {
         let (beta_1, beta_2) = self.betas;
         let g = isa.mul_add(isa.splat(self.decay), p, dp);
         *m = flush(isa, isa.mul_add(isa.splat(T::ONE - beta_1), isa.sub(g, *m), *m));
-        let fresh = isa.mul(isa.mul(isa.splat(T::ONE - beta_2), g), g);
-        *v = flush_square(isa, isa.mul_add(isa.splat(beta_2), *v, fresh));
+        *v = mean_square(isa, beta_2, *v, g);
         let quotient = isa.div(*m, isa.add(isa.sqrt(*v), isa.splat(self.eps)));
         isa.mul_add(isa.splat(-self.size), quotient, isa.mul(isa.splat(self.keep), p))
     }

@@ -1,7 +1,7 @@
 //! Steps divided by the root of a running mean square.
 
 use super::{
-    Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share, rule::flush_square,
+    Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, check_share, rule::mean_square,
 };
 use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 
@@ -57,8 +57,7 @@ impl<T: Element> Rule<T, 1> for RmsProp<T> {
     #[inline(always)]
     fn update<I: Isa<T>>(self, isa: I, p: I::V, dp: I::V, [s]: &mut [I::V; 1]) -> I::V {
         let g = isa.mul_add(isa.splat(self.weight_decay), p, dp);
-        let fresh = isa.mul(isa.mul(isa.splat(T::ONE - self.alpha), g), g);
-        *s = flush_square(isa, isa.mul_add(isa.splat(self.alpha), *s, fresh));
+        *s = mean_square(isa, self.alpha, *s, g);
         let quotient = isa.div(g, isa.add(isa.sqrt(*s), isa.splat(self.eps)));
         isa.mul_add(isa.splat(-self.lr), quotient, p)
     }

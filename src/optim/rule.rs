@@ -27,9 +27,16 @@ pub(super) fn flush<I: Isa<T>, T: Element>(isa: I, moment: I::V) -> I::V {
     isa.select(too_small, zero, moment)
 }
 
-/// The same for a mean of squares, whose root is taken: it is 0 where it would be subnormal.
+/// The running mean of squares with one more, `mean ← keep · mean + (1 − keep) g²`.
 #[inline(always)]
-pub(super) fn flush_square<I: Isa<T>, T: Element>(isa: I, square: I::V) -> I::V {
+pub(super) fn mean_square<I: Isa<T>, T: Element>(isa: I, keep: T, mean: I::V, g: I::V) -> I::V {
+    let fresh = isa.mul(isa.mul(isa.splat(T::ONE - keep), g), g);
+    flush_square(isa, isa.mul_add(isa.splat(keep), mean, fresh))
+}
+
+/// As [`flush`], for a mean of squares, whose root is taken: it is 0 where it would be subnormal.
+#[inline(always)]
+fn flush_square<I: Isa<T>, T: Element>(isa: I, square: I::V) -> I::V {
     if const { I::LANES == 1 } {
         return square;
     }
