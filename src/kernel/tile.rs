@@ -68,7 +68,6 @@ const fn vectors(many_registers: bool, fused: bool, rows: usize) -> usize {
 /// How many tiles a panel has: as few as the registers allow.
 const fn tiles(many_registers: bool, fused: bool, rows: usize) -> usize {
     rows.div_ceil(match (vectors(many_registers, fused, rows), many_registers) {
-        (8, _) => 1,
         (4, true) => 6,
         (4, false) => 2,
         (_, true) => 13,
