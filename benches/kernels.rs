@@ -1,19 +1,22 @@
-//! Each kernel of a linear layer alone, for those who work on them.
+//! Each kernel of a linear layer on its own, to see the effect of a change to it.
 //!
-//! A bench is named for the kernel, its arguments are the element type, `IN`, `OUT` and the batch.
-//! The throughput is in floating-point operations a second. `cargo bench --bench kernels`
+//! A bench has the name of its kernel; its parameters are the element type, `IN`, `OUT` and the batch size. The
+//! throughput is in floating-point operations per second.
+//!
+//! `cargo bench --bench kernels -- [part of a name]…`
 
 use std::hint::black_box;
 
 use constnet::{
-    Element, Identity, Layer, Linear, Relu, Sgd, Unwanted, Zeroed,
-    kernel::{Isa, Kernel},
+    He, Linear, Relu, Sgd, Zeroed,
+    layers::{Context, Layer, Mode, NoActivation, NoInputGrad},
+    simd::{Element, Kernel, Simd},
 };
 use divan::{Bencher, counter::ItemsCount};
 use rand::{SeedableRng, rngs::StdRng};
 
 fn main() {
-    // The last core: the first serves most interrupts.
+    // Runs on the last core, because the first one handles most interrupts.
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
         core_affinity::set_for_current(core);
     }
@@ -40,7 +43,7 @@ fn forward_relu<S: Bench>(bencher: Bencher) {
     S::bench(bencher, 1, ForwardRelu);
 }
 
-/// `dW`, added to a gradient, as the first layer of a network does it: no `dx`.
+/// `dW`, added to a gradient. Without `dx`, as in the first layer of a network.
 #[divan::bench(types = [
     Size<f32, 5, 64, 20>, Size<f32, 64, 64, 20>, Size<f32, 64, 3, 20>, Size<f32, 256, 256, 64>,
     Size<f32, 64, 64, 1>, Size<f32, 33, 17, 7>,
@@ -51,7 +54,7 @@ fn backward_first<S: Bench>(bencher: Bencher) {
     S::bench(bencher, 1, BackwardFirst);
 }
 
-/// `dW`, added to a gradient, and `dx` through a ReLU.
+/// `dW`, added to a gradient, and `dx`, multiplied by the derivative of a ReLU.
 #[divan::bench(types = [
     Size<f32, 64, 64, 20>, Size<f32, 64, 3, 20>, Size<f32, 256, 256, 64>, Size<f32, 64, 64, 1>,
     Size<f32, 33, 17, 7>,
@@ -62,7 +65,7 @@ fn backward<S: Bench>(bencher: Bencher) {
     S::bench(bencher, 2, Backward);
 }
 
-/// The weights updated as `dW` is known, as the first layer of a network does it: no `dx`.
+/// The weights, updated as soon as their gradient `dW` is computed. Without `dx`, as in the first layer of a network.
 #[divan::bench(types = [
     Size<f32, 5, 64, 20>, Size<f32, 64, 64, 20>, Size<f32, 256, 256, 64>, Size<f32, 64, 64, 1>,
     Size<f64, 5, 64, 20>, Size<f64, 64, 64, 20>, Size<f64, 256, 256, 64>, Size<f64, 64, 64, 1>,
@@ -71,7 +74,7 @@ fn step_first<S: Bench>(bencher: Bencher) {
     S::bench(bencher, 1, StepFirst);
 }
 
-/// The weights updated as `dW` is known, and `dx` through a ReLU.
+/// The weights, updated as soon as their gradient `dW` is computed, and `dx`, multiplied by the derivative of a ReLU.
 #[divan::bench(types = [
     Size<f32, 64, 64, 20>, Size<f32, 64, 3, 20>, Size<f32, 256, 256, 64>, Size<f32, 64, 64, 1>,
     Size<f32, 33, 17, 7>,
@@ -82,11 +85,11 @@ fn step<S: Bench>(bencher: Bencher) {
     S::bench(bencher, 2, Step);
 }
 
-/// One of the kernels, on the layer of a bench.
+/// One of the kernels, applied to the layer of a bench.
 trait Pass: Copy {
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     );
 }
@@ -96,12 +99,12 @@ struct Forward;
 
 impl Pass for Forward {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, Identity);
+        Layer::forward(&on.layer, ctx, &mut on.cache, &mut on.y, NoActivation);
     }
 }
 
@@ -110,12 +113,12 @@ struct ForwardRelu;
 
 impl Pass for ForwardRelu {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.forward_tape(isa, &mut on.tape, &mut on.y, <Relu<OUT, T> as Layer>::Lead::default());
+        Layer::forward(&on.layer, ctx, &mut on.cache, &mut on.y, Relu::<OUT, T>::new());
     }
 }
 
@@ -124,12 +127,13 @@ struct BackwardFirst;
 
 impl Pass for BackwardFirst {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_tape(isa, &mut on.tape, &mut on.scratch, &mut on.y, Unwanted, &mut on.gradient);
+        let Size { layer, gradient, cache, scratch, y, .. } = on;
+        Layer::backward(layer, ctx, cache, scratch, y, NoInputGrad, gradient);
     }
 }
 
@@ -138,19 +142,13 @@ struct Backward;
 
 impl Pass for Backward {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_tape(
-            isa,
-            &mut on.tape,
-            &mut on.scratch,
-            &mut on.y,
-            <Relu<IN, T> as Layer>::Lead::default(),
-            &mut on.gradient,
-        );
+        let Size { layer, gradient, cache, scratch, y, .. } = on;
+        Layer::backward(layer, ctx, cache, scratch, y, Relu::<IN, T>::new(), gradient);
     }
 }
 
@@ -159,12 +157,13 @@ struct StepFirst;
 
 impl Pass for StepFirst {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_step(isa, &mut on.tape, &mut on.scratch, &mut on.y, Unwanted, on.sgd, []);
+        let Size { layer, cache, scratch, y, sgd, .. } = on;
+        layer.backward_update(ctx, cache, scratch, y, NoInputGrad, *sgd, []);
     }
 }
 
@@ -173,64 +172,57 @@ struct Step;
 
 impl Pass for Step {
     #[inline(always)]
-    fn run<I: Isa<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    fn run<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
         self,
-        isa: I,
+        ctx: Context<S>,
         on: &mut Size<T, IN, OUT, B>,
     ) {
-        on.layer.backward_step(
-            isa,
-            &mut on.tape,
-            &mut on.scratch,
-            &mut on.y,
-            <Relu<IN, T> as Layer>::Lead::default(),
-            on.sgd,
-            [],
-        );
+        let Size { layer, cache, scratch, y, sgd, .. } = on;
+        layer.backward_update(ctx, cache, scratch, y, Relu::<IN, T>::new(), *sgd, []);
     }
 }
 
-/// A layer of this size with all that its kernels work on.
+/// A layer of this size, with all values that its kernels read and write.
 struct Size<T: Element, const IN: usize, const OUT: usize, const B: usize> {
     layer: Linear<IN, OUT, T>,
     gradient: Linear<IN, OUT, T>,
-    tape: <Linear<IN, OUT, T> as Layer>::Tape<B>,
+    cache: <Linear<IN, OUT, T> as Layer>::Cache<B>,
     scratch: <Linear<IN, OUT, T> as Layer>::Scratch,
     /// The output, or the gradient with respect to it.
     y: [[T; OUT]; B],
     sgd: Sgd<T>,
 }
 
-/// What is benched: a size.
+/// A size to be timed.
 trait Bench {
-    /// Times a pass that takes so many matrix products.
+    /// Times a pass that computes this number of matrix products.
     fn bench(bencher: Bencher, products: usize, pass: impl Pass);
 }
 
 impl<T: Element, const IN: usize, const OUT: usize, const B: usize> Bench for Size<T, IN, OUT, B> {
     fn bench(bencher: Bencher, products: usize, pass: impl Pass) {
         let mut rng = StdRng::seed_from_u64(0);
-        // A rate of zero costs as much as any other, and keeps the numbers from drifting off.
+        // A learning rate of 0 takes as long as any other, and the weights keep their size.
         let sgd = Sgd { lr: black_box(T::ZERO) };
         let (layer, gradient) = (Linear::ZERO, Linear::ZERO);
         let mut on = Box::new(Self {
             layer,
             gradient,
-            tape: Zeroed::ZERO,
+            cache: Zeroed::ZERO,
             scratch: Zeroed::ZERO,
             y: Zeroed::ZERO,
             sgd,
         });
-        on.layer.init(&mut rng);
-        let Self { tape, y, .. } = &mut *on;
-        for x in <Linear<IN, OUT, T> as Layer>::input(tape, y).as_flattened_mut() {
+        on.layer.init(&He, &mut rng);
+        let Self { cache, y, .. } = &mut *on;
+        for x in Linear::<IN, OUT, T>::input_buffer(cache, y).as_flattened_mut() {
             *x = T::standard_normal(&mut rng);
         }
         for y in on.y.as_flattened_mut() {
             *y = T::standard_normal(&mut rng);
         }
         let mut run = || T::dispatch(Run { on: black_box(&mut on), pass });
-        // The first, cold calls are the ones by which divan sizes its samples.
+        // divan chooses the size of its samples by the first calls, which must not be cold ones.
         for _ in 0..100 {
             run();
         }
@@ -238,7 +230,7 @@ impl<T: Element, const IN: usize, const OUT: usize, const B: usize> Bench for Si
     }
 }
 
-/// A pass on the instruction set of the machine.
+/// Runs a pass on the instruction set of the machine.
 struct Run<'a, T: Element, P, const IN: usize, const OUT: usize, const B: usize> {
     on: &'a mut Size<T, IN, OUT, B>,
     pass: P,
@@ -250,7 +242,7 @@ impl<T: Element, P: Pass, const IN: usize, const OUT: usize, const B: usize> Ker
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa<T>>(self, isa: I) {
-        self.pass.run(isa, self.on);
+    fn run<S: Simd<T>>(self, simd: S) {
+        self.pass.run(Context::new(simd, Mode::Eval), self.on);
     }
 }

@@ -1,20 +1,25 @@
-//! What a training step costs with each optimiser, beside plain gradient descent.
+//! The time of a training step with each optimiser, compared with plain gradient descent.
 //!
-//! A bench is named for the optimiser and the network: `small` is 5→64→64→3 at batch 20, `large`
-//! 32→256→256→8 at batch 64, both in f32. The throughput is in floating-point operations of the
-//! products alone, so that the quotient of two rows is what an optimiser adds. `cargo bench --bench optimizers`
+//! A bench has the name of its optimiser and its network: `small` is 5→64→64→3 at batch size 20, `large`
+//! 32→256→256→8 at batch size 64, both in f32. The throughput counts the floating-point operations of the matrix
+//! products only, so the ratio of two rows shows the cost of an optimiser.
+//!
+//! `cargo bench --bench optimizers -- [part of a name]…`
 
 use std::hint::black_box;
 
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Elem, Element, Layer, Optimizer, RmsProp, Scheduled, Sgd, Shape,
-    Trainer, Zeroed, mlp, schedule::Cosine,
+    Adam, AdamW, ClipNorm, ClipValue, He, Loss, Mse, Optimizer, RmsProp, Sgd, Trainer, WithSchedule, Zeroed,
+    layers::{Cost, Elem, Row, Shape},
+    mlp,
+    optim::schedule::Cosine,
+    simd::Element,
 };
 use divan::{Bencher, counter::ItemsCount};
 use rand::{SeedableRng, rngs::StdRng};
 
 fn main() {
-    // The last core: the first serves most interrupts.
+    // Runs on the last core, because the first one handles most interrupts.
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
         core_affinity::set_for_current(core);
     }
@@ -24,7 +29,7 @@ fn main() {
 type Small = mlp![5, 64, 64, 3];
 type Large = mlp![32, 256, 256, 8];
 
-/// One row for each optimiser.
+/// Two benches for each optimiser.
 macro_rules! benches {
     ($($name:ident: $optimizer:expr;)+) => { $(
         mod $name {
@@ -43,7 +48,7 @@ macro_rules! benches {
     )+ };
 }
 
-/// So slow that the network hardly changes, however often it is trained on the same batch.
+/// A learning rate so small that the network hardly changes in all the steps on the same batch.
 fn lr() -> f32 {
     black_box(1e-7)
 }
@@ -56,31 +61,31 @@ benches! {
     adam_w: AdamW::new(lr());
     adam_clip_value: ClipValue { optimizer: Adam::new(lr()), max_value: black_box(0.1) };
     adam_clip_norm: ClipNorm { optimizer: Adam::new(lr()), max_norm: black_box(0.1) };
-    adam_cosine: Scheduled {
+    adam_cosine: WithSchedule {
         optimizer: Adam::new(lr()),
-        schedule: Cosine { lr: lr(), min: 0.0, steps: 100_000_000 },
+        schedule: Cosine { lr: lr(), eta_min: 0.0, t_max: 100_000_000 },
     };
 }
 
-/// Times a whole training step on normal numbers.
-fn step<N: Layer + 'static, O: Optimizer<Elem<N>>, const B: usize>(
+/// Times a whole training step on normally distributed data.
+fn step<N: Cost + 'static, O: Optimizer<Elem<N>>, const B: usize>(
     bencher: Bencher,
     optimizer: O,
     first_weights: usize,
 ) where
-    constnet::Mse: constnet::Loss<N::Out, Target = constnet::Row<N::Out>>,
+    Mse: Loss<N::Out, Target = Row<N::Out>>,
 {
     let mut rng = StdRng::seed_from_u64(0);
     let mut trainer: Box<Trainer<N, O, B>> = Box::new(Trainer::new(N::ZERO, optimizer));
-    trainer.net.init(&mut rng);
-    let mut x = Box::new([<N::In as Shape>::Row::ZERO; B]);
-    let mut y = Box::new([<N::Out as Shape>::Row::ZERO; B]);
+    trainer.net.init(&He, &mut rng);
+    let mut x = Box::new([<Row<N::In>>::ZERO; B]);
+    let mut y = Box::new([<Row<N::Out>>::ZERO; B]);
     N::In::flatten_mut(&mut *x).fill_with(|| Element::standard_normal(&mut rng));
     N::Out::flatten_mut(&mut *y).fill_with(|| Element::standard_normal(&mut rng));
     let mut run = || trainer.step(black_box(&x), black_box(&y));
-    // The first, cold calls are the ones by which divan sizes its samples.
+    // divan chooses the size of its samples by the first calls, which must not be cold ones.
     for _ in 0..100 {
         run();
     }
-    bencher.counter(ItemsCount::new(2 * B * (3 * N::WEIGHTS - first_weights))).bench_local(run);
+    bencher.counter(ItemsCount::new(2 * B * (3 * N::FORWARD - first_weights))).bench_local(run);
 }

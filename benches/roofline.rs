@@ -1,42 +1,43 @@
-//! How close the library comes to what this very core can do.
+//! The speed of the library, compared with the limits of this processor core.
 //!
-//! One run measures the core's limits, then every workload against the one that bounds it:
+//! One run measures the limits of the core, then each workload and its ratio to the limit that bounds it:
 //!
-//! - the multiply-add peak, for all that works on a batch or trains;
-//! - the rate at which weights stream from the L1 or the L2 cache, for inference on one sample,
-//!   which uses every weight once.
+//! - the multiply-add peak, for training steps and for the forward pass of a batch;
+//! - the rate at which weights stream from the L1 or the L2 cache, for inference on one sample, which uses every
+//!   weight once.
 //!
-//! The limits are measured through the library's own seam, [`constnet::kernel`], and so on the
-//! same instruction set. Each sample of a workload is taken right after a sample of its limit, in
-//! many short rounds over all workloads, so that a change of clock or a busy neighbour hits both.
+//! The limits are measured with [`constnet::simd`], so on the instruction set that the library uses. Each sample of
+//! a workload is taken right after a sample of its limit, in many short rounds over all workloads, so that a change of
+//! the clock frequency or a busy neighbour affects both.
 //!
 //! `cargo bench --bench roofline -- [--csv] [--rounds N] [--core N] [part of a name]…`
 
 use std::{hint::black_box, time::Instant};
 
 use constnet::{
-    Adam, Element, He, Layer, Optimizer, Sequential, Sgd, Shape, Tape, Trainer, Zeroed,
-    kernel::{Dispatch, Isa, Kernel},
+    Adam, Cache, He, Optimizer, Sequential, Sgd, Trainer, Zeroed,
+    layers::{Cost, Elem, Layer, Row, Shape},
     mlp,
+    simd::{Dispatch, Element, Kernel, Real, Simd, Vector},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// Rounds over all workloads, unless the command line says otherwise.
+/// The number of rounds over all workloads, unless `--rounds` is given.
 const ROUNDS: usize = 200;
 
-/// About how long one sample takes: short enough that most samples escape an interruption, long
-/// enough that reading the clock does not count.
+/// The approximate length of one sample: short enough that most samples are not interrupted, long enough that the
+/// time of reading the clock is negligible.
 const SAMPLE_NS: f64 = 250_000.0;
 
-/// The sizes of the arrays that are streamed: well inside a 32 KiB L1, and outside of that but
-/// well inside the smallest L2 in common use.
+/// The sizes of the arrays that are streamed. The first is half of an L1 cache of 32 KiB; the second is larger than
+/// the L1, and half of the smallest L2 cache in common use.
 const L1_BYTES: usize = 16 * 1024;
 const L2_BYTES: usize = 256 * 1024;
 
-/// Weights of up to this size are taken to stream from L1, larger ones from L2.
+/// Weights of up to this size are compared with the streaming rate of L1, larger ones with that of L2.
 const L1_CAPACITY: usize = 32 * 1024;
 
-/// Something to be timed: does itself so many times.
+/// A piece of work to be timed: a function that repeats it as often as its argument says.
 type Repeat = Box<dyn FnMut(usize)>;
 
 fn main() {
@@ -44,7 +45,7 @@ fn main() {
     let core = pin(options.core);
     let limits = limits();
     let mut workloads = workloads();
-    workloads.retain(|w| options.wants(&w.name));
+    workloads.retain(|w| options.selects(&w.name));
     let run = measure(limits, workloads, options.rounds);
     if options.csv {
         print_csv(&run);
@@ -56,7 +57,7 @@ fn main() {
     }
 }
 
-/// What the command line asks for.
+/// The command line.
 struct Options {
     csv: bool,
     rounds: usize,
@@ -74,8 +75,8 @@ impl Options {
         };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
-                // Cargo says so in `cargo bench`. In `cargo test --benches` it does not, and one
-                // round shows that everything runs.
+                // `cargo bench` adds this argument. `cargo test --benches` does not: then one round shows that
+                // everything runs.
                 "--bench" => options.rounds = options.rounds.max(ROUNDS),
                 "--csv" => options.csv = true,
                 "--rounds" => options.rounds = number(arguments.next(), "--rounds"),
@@ -86,21 +87,21 @@ impl Options {
         options
     }
 
-    fn wants(&self, name: &str) -> bool {
+    fn selects(&self, name: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|part| name.contains(part.as_str()))
     }
 }
 
-/// Stays on one core, the last unless told otherwise: the first serves most interrupts.
-fn pin(wanted: Option<usize>) -> Option<usize> {
+/// Pins this thread to the given core, or to the last one, because the first one handles most interrupts.
+fn pin(number: Option<usize>) -> Option<usize> {
     let cores = core_affinity::get_core_ids()?;
-    let core = cores.into_iter().rfind(|core| wanted.is_none_or(|wanted| core.id == wanted))?;
+    let core = cores.into_iter().rfind(|core| number.is_none_or(|number| core.id == number))?;
     core_affinity::set_for_current(core).then_some(core.id)
 }
 
-// What the core can do.
+// The limits of the core.
 
-/// `CHAINS` chains of dependent multiply-adds that never leave their registers.
+/// `CHAINS` chains of dependent multiply-adds, all in registers.
 struct Chains<T, const CHAINS: usize> {
     steps: usize,
     factor: T,
@@ -108,35 +109,36 @@ struct Chains<T, const CHAINS: usize> {
 }
 
 impl<T: Element, const CHAINS: usize> Kernel<T> for Chains<T, CHAINS> {
-    /// How many floating-point operations it did.
+    /// The number of floating-point operations.
     type Output = usize;
 
     #[inline(always)]
-    fn run<I: Isa<T>>(self, isa: I) -> usize {
-        let (factor, addend) = (isa.splat(self.factor), isa.splat(self.addend));
+    fn run<S: Simd<T>>(self, simd: S) -> usize {
+        let factor = Vector::from_number(simd, self.factor);
+        let addend = Vector::from_number(simd, self.addend);
         let mut chains = [addend; CHAINS];
         for (n, chain) in chains.iter_mut().enumerate() {
-            *chain = isa.splat(T::from_count(n));
+            *chain = Vector::from_number(simd, T::from_count(n));
         }
         for _ in 0..self.steps {
-            // The chain runs through the product, or the product would be moved out of the loop
-            // where there is no fused multiply-add.
+            // The product depends on the chain. A constant product would be computed once, outside the loop, where
+            // there is no fused multiply-add.
             for chain in &mut chains {
-                *chain = isa.mul_add(*chain, factor, addend);
+                *chain = chain.mul_add(factor, addend);
             }
         }
         let mut all = addend;
         for chain in chains {
-            all = isa.add(all, chain);
+            all = all + chain;
         }
-        black_box(isa.sum(all));
-        2 * I::LANES * CHAINS * self.steps
+        black_box(all.sum());
+        2 * S::LANES * CHAINS * self.steps
     }
 }
 
 fn multiply_adds<T: Element, const CHAINS: usize>() -> Limit {
     let work = |steps| {
-        // Converges to a value far from zero and infinity, which would be slower on some cores.
+        // The chains converge to 2. Values near 0 or infinity would be slower on some cores.
         let (factor, addend) = (black_box(T::from_f64(0.5)), black_box(T::ONE));
         T::dispatch(Chains::<T, CHAINS> { steps, factor, addend })
     };
@@ -151,8 +153,8 @@ fn multiply_adds<T: Element, const CHAINS: usize>() -> Limit {
     }
 }
 
-/// The sum of an array, again and again, by so many accumulators that no addition waits for the
-/// one before it.
+/// The sum of an array, computed repeatedly. There are so many accumulators that the latency of an addition does not
+/// limit the loop.
 struct Stream<'a, T, const ACCUMULATORS: usize> {
     data: &'a [T],
     passes: usize,
@@ -162,32 +164,32 @@ impl<T: Element, const ACCUMULATORS: usize> Kernel<T> for Stream<'_, T, ACCUMULA
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa<T>>(self, isa: I) {
-        let mut sums = [isa.splat(T::ZERO); ACCUMULATORS];
+    fn run<S: Simd<T>>(self, simd: S) {
+        let mut sums = [Vector::from_number(simd, T::ZERO); ACCUMULATORS];
         for _ in 0..self.passes {
-            for chunk in black_box(self.data).chunks_exact(ACCUMULATORS * I::LANES) {
+            for chunk in black_box(self.data).chunks_exact(ACCUMULATORS * S::LANES) {
                 for (n, sum) in sums.iter_mut().enumerate() {
-                    *sum = isa.add(*sum, isa.load(&chunk[n * I::LANES..]));
+                    *sum = *sum + Vector::load(simd, &chunk[n * S::LANES..]);
                 }
             }
         }
-        let mut all = isa.splat(T::ZERO);
+        let mut all = Vector::from_number(simd, T::ZERO);
         for sum in sums {
-            all = isa.add(all, sum);
+            all = all + sum;
         }
-        black_box(isa.sum(all));
+        black_box(all.sum());
     }
 }
 
-/// An array that starts at a cache line, as the weights do.
+/// An array that starts at the beginning of a cache line, like the weights of a layer.
 #[repr(align(64))]
 struct Aligned<const N: usize>([f32; N]);
 
 fn stream<const N: usize, const ACCUMULATORS: usize>(cache: &str) -> Limit {
-    /// Lanes of the widest vector.
+    /// The number of lanes of the widest vector.
     const WIDEST: usize = 16;
     let data = Box::new(Aligned([1.0; N]));
-    // Whole chunks of every instruction set: what a pass leaves out must not count.
+    // A multiple of the chunk size of every instruction set, because `chunks_exact` skips a remainder.
     let length = N / (ACCUMULATORS * WIDEST) * (ACCUMULATORS * WIDEST);
     Limit {
         name: format!("{cache} streaming, {ACCUMULATORS} accumulators"),
@@ -199,7 +201,7 @@ fn stream<const N: usize, const ACCUMULATORS: usize>(cache: &str) -> Limit {
     }
 }
 
-/// What bounds a workload.
+/// The limit that bounds a workload.
 #[derive(Clone, Copy, PartialEq)]
 enum Bound {
     PeakF32,
@@ -230,17 +232,17 @@ impl Bound {
     }
 }
 
-/// A loop that does nothing but what bounds others.
+/// A loop that runs at a limit of the core.
 struct Limit {
     name: String,
     unit: &'static str,
-    /// FLOP or bytes of one repetition.
+    /// The floating-point operations or the bytes of one repetition.
     amount: f64,
     run: Repeat,
 }
 
-/// The fastest loop for each bound. How many chains or accumulators it takes depends on the latency
-/// of an operation and on the number of registers, so a few numbers are tried.
+/// The fastest loop for each limit. The best number of chains or accumulators depends on the latency of an operation
+/// and on the number of registers, so several are tried.
 fn limits() -> [(Bound, Timed<Limit>); 4] {
     let f32_peak = best([
         multiply_adds::<f32, 8>(),
@@ -274,24 +276,24 @@ fn best<const N: usize>(candidates: [Limit; N]) -> Timed<Limit> {
     fastest.expect("there is a candidate")
 }
 
-// What the library is to do.
+// The workloads.
 
-/// What the issue on speed asks of a workload.
+/// The aim of the project for a workload.
 #[derive(Clone, Copy)]
 enum Wanted {
     Nothing,
-    /// So many percent of the limit, or more.
+    /// At least this percentage of the limit.
     Percent(f64),
-    /// So many nanoseconds on a Zen 4 core at 3.7 GHz, or fewer.
+    /// At most this many nanoseconds on a Zen 4 core at 3.7 GHz.
     Ns(f64),
 }
 
-/// A piece of the library's work.
+/// A piece of work of the library.
 struct Workload {
     name: String,
     flop: f64,
     bound: Bound,
-    /// FLOP or bytes of one repetition: what the bound is about.
+    /// The floating-point operations or the bytes of one repetition, whichever the limit counts.
     amount: f64,
     wanted: Wanted,
     run: Repeat,
@@ -299,7 +301,7 @@ struct Workload {
 
 fn workloads() -> Vec<Workload> {
     use Wanted::{Nothing, Ns, Percent};
-    // Without vectors there is one aim.
+    // Without SIMD there is only one aim.
     let p = |percent| if cfg!(feature = "simd") { Percent(percent) } else { Nothing };
     let ns = |ns| if cfg!(feature = "simd") { Ns(ns) } else { Nothing };
     let first = if cfg!(feature = "simd") { Percent(80.0) } else { Ns(15_000.0) };
@@ -329,12 +331,10 @@ fn workloads() -> Vec<Workload> {
     ]
 }
 
-/// The element type of a network.
-type Elem<N> = <<N as Layer>::In as Shape>::Elem;
-/// A row that a network takes.
-type Input<N> = <<N as Layer>::In as Shape>::Row;
-/// A row that a network gives.
-type Output<N> = <<N as Layer>::Out as Shape>::Row;
+/// A row of the input of a network.
+type Input<N> = Row<<N as Layer>::In>;
+/// A row of the output of a network.
+type Output<N> = Row<<N as Layer>::Out>;
 
 /// Rows of standard normal numbers.
 fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut StdRng) -> Box<[R; B]> {
@@ -347,33 +347,33 @@ fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut S
     rows
 }
 
-/// A whole training step by plain gradient descent: `2B(2P + P − P₁)` floating-point operations,
-/// for `P` weights of which `P₁` are the first layer's. (The first layer needs no `dx`.)
+/// A whole training step of plain gradient descent: `2B(3P − P₁)` floating-point operations for `P` weights, `P₁` of
+/// them in the first layer, which needs no `dx`.
 fn step<N, const B: usize>(shape: &str, wanted: Wanted) -> Workload
 where
-    N: Layer + Network + 'static,
+    N: Cost + Network + 'static,
 {
     step_by::<N, _, B>("", Sgd { lr: slow() }, shape, wanted)
 }
 
-/// A learning rate so small that a network hardly changes, however often it is trained on the same
-/// batch.
+/// A learning rate so small that the network hardly changes in all the steps on the same batch.
 fn slow<T: Element>() -> T {
     black_box(T::from_f64(1e-5))
 }
 
-/// As [`step`], by any optimiser, whose own operations are not counted.
+/// Like [`step`], with any optimiser. The operations of the optimiser are not counted.
 fn step_by<N, Opt, const B: usize>(by: &str, optimizer: Opt, shape: &str, wanted: Wanted) -> Workload
 where
-    N: Layer + Network + 'static,
-    Opt: Optimizer<Elem<N>, State<N>: 'static> + 'static,
+    N: Cost + Network + 'static,
+    Opt: Optimizer<Elem<N>> + 'static,
+    Trainer<N, Opt, B>: 'static,
 {
     let mut rng = StdRng::seed_from_u64(0);
     let mut trainer: Box<Trainer<N, Opt, B>> = Box::new(Trainer::new(N::ZERO, optimizer));
-    trainer.net.init(&mut rng);
+    trainer.net.init(&He, &mut rng);
     let x = normal::<Input<N>, Elem<N>, B>(&mut rng);
     let y = normal::<Output<N>, Elem<N>, B>(&mut rng);
-    let flop = (2 * B * (3 * N::WEIGHTS - N::FIRST_WEIGHTS)) as f64;
+    let flop = (2 * B * (3 * N::FORWARD - N::FIRST_WEIGHTS)) as f64;
     Workload {
         name: format!("step {} {shape} b{B}{by}", type_name::<Elem<N>>()),
         flop,
@@ -388,12 +388,12 @@ where
     }
 }
 
-/// A forward pass into a tape made once: `2BP` floating-point operations.
+/// A forward pass with a cache that is used again: `2BP` floating-point operations.
 fn forward<N: Network + 'static, const B: usize>(shape: &str, wanted: Wanted) -> Workload {
     let mut rng = StdRng::seed_from_u64(0);
     let net: Box<Sequential<N::Chain>> = Box::new(rng.sample(He));
     let x = normal::<Input<N::Chain>, Elem<N::Chain>, B>(&mut rng);
-    let mut tape: Box<Tape<Sequential<N::Chain>, B>> = Box::new(Tape::ZERO);
+    let mut cache: Box<Cache<Sequential<N::Chain>, B>> = Box::new(Cache::ZERO);
     let name = if B == 1 { "inference" } else { "forward" };
     inference::<N::Chain, B>(
         name,
@@ -401,16 +401,16 @@ fn forward<N: Network + 'static, const B: usize>(shape: &str, wanted: Wanted) ->
         wanted,
         Box::new(move |repeats| {
             for _ in 0..repeats {
-                black_box(black_box(&*net).forward(black_box(&x), &mut tape).output());
+                black_box(black_box(&*net).forward(black_box(&x), &mut cache).output());
             }
         }),
     )
 }
 
-/// The same for one sample, by the method that needs no tape.
+/// Inference on one sample with `predict`, which makes its own cache.
 fn predict<N, Y: Copy + Zeroed + 'static>(shape: &str, wanted: Wanted) -> Workload
 where
-    N: Network<Chain: Layer<Out: Shape<Row = Y>>> + 'static,
+    N: Network<Chain: Cost<Out: Shape<Row = Y>>> + 'static,
 {
     let mut rng = StdRng::seed_from_u64(0);
     let net: Box<Sequential<N::Chain>> = Box::new(rng.sample(He));
@@ -427,9 +427,9 @@ where
     )
 }
 
-fn inference<N: Layer, const B: usize>(name: &str, shape: &str, wanted: Wanted, run: Repeat) -> Workload {
-    let flop = (2 * B * N::WEIGHTS) as f64;
-    let bytes = N::WEIGHTS * size_of::<Elem<N>>();
+fn inference<N: Cost, const B: usize>(name: &str, shape: &str, wanted: Wanted, run: Repeat) -> Workload {
+    let flop = (2 * B * N::FORWARD) as f64;
+    let bytes = N::FORWARD * size_of::<Elem<N>>();
     let (bound, amount) = match B {
         1 if bytes <= L1_CAPACITY => (Bound::L1, bytes as f64),
         1 => (Bound::L2, bytes as f64),
@@ -445,28 +445,28 @@ fn inference<N: Layer, const B: usize>(name: &str, shape: &str, wanted: Wanted, 
     }
 }
 
-/// A network by its chain of layers.
+/// A network, and the chain of its layers.
 trait Network {
-    type Chain: Layer;
-    /// How many weights the first layer has.
+    type Chain: Cost;
+    /// The number of weights of the first layer.
     const FIRST_WEIGHTS: usize;
 }
 
-impl<A: Layer, R> Network for Sequential<(A, R)>
+impl<A: Cost, R> Network for Sequential<(A, R)>
 where
-    (A, R): Layer,
+    (A, R): Cost,
 {
     type Chain = (A, R);
-    const FIRST_WEIGHTS: usize = A::WEIGHTS;
+    const FIRST_WEIGHTS: usize = A::FORWARD;
 }
 
 fn type_name<T>() -> &'static str {
     if size_of::<T>() == 4 { "f32" } else { "f64" }
 }
 
-// How long it takes.
+// Measurement.
 
-/// What can be repeated.
+/// Work that can be repeated.
 trait Work {
     fn run(&mut self, repeats: usize);
 }
@@ -483,16 +483,16 @@ impl Work for Workload {
     }
 }
 
-/// Work with the times that it took.
+/// Work, and its measured times.
 struct Timed<W> {
     work: W,
     repeats: usize,
-    /// Nanoseconds of one repetition, of every sample.
+    /// The time of one repetition in nanoseconds, for each sample.
     ns: Vec<f64>,
 }
 
 impl<W: Work> Timed<W> {
-    /// Finds out how many repetitions fill a sample.
+    /// Finds the number of repetitions that fill a sample.
     fn new(work: W) -> Self {
         let mut timed = Self { work, repeats: 1, ns: Vec::new() };
         loop {
@@ -505,9 +505,9 @@ impl<W: Work> Timed<W> {
         }
     }
 
-    /// Nanoseconds of one repetition.
+    /// Takes a sample: the time of one repetition in nanoseconds.
     fn time(&mut self) -> f64 {
-        // Brings data, code and branches back into the caches after what ran in between.
+        // Warms up caches and branch predictors after the work of others.
         self.work.run(self.repeats / 8 + 1);
         let start = Instant::now();
         self.work.run(self.repeats);
@@ -537,26 +537,26 @@ fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// A workload with its times, and in each round how close it came to its limit.
-struct Row {
+/// A workload with its times, and in each round the fraction of its limit that it reached.
+struct Measured {
     timed: Timed<Workload>,
-    share_of_limit: Vec<f64>,
+    fraction_of_limit: Vec<f64>,
 }
 
 struct Run {
     limits: [(Bound, Timed<Limit>); 4],
-    rows: Vec<Row>,
+    rows: Vec<Measured>,
 }
 
 fn measure(mut limits: [(Bound, Timed<Limit>); 4], workloads: Vec<Workload>, rounds: usize) -> Run {
-    let with_times = |w| Row { timed: Timed::new(w), share_of_limit: Vec::new() };
+    let with_times = |w| Measured { timed: Timed::new(w), fraction_of_limit: Vec::new() };
     let mut rows: Vec<_> = workloads.into_iter().map(with_times).collect();
     for _ in 0..rounds {
         for row in &mut rows {
             let bound = row.timed.work.bound;
             for (_, limit) in limits.iter_mut().filter(|(b, _)| *b == bound) {
                 let at_the_limit = limit.sample() * row.timed.work.amount / limit.work.amount;
-                row.share_of_limit.push(at_the_limit / row.timed.sample());
+                row.fraction_of_limit.push(at_the_limit / row.timed.sample());
             }
         }
         for (_, limit) in &mut limits {
@@ -567,19 +567,19 @@ fn measure(mut limits: [(Bound, Timed<Limit>); 4], workloads: Vec<Workload>, rou
 }
 
 impl Run {
-    /// The best time that the bound of a workload allows.
+    /// The shortest time that the limit of a workload allows.
     fn limit_ns(&self, w: &Workload) -> f64 {
         let limit = self.limits.iter().find(|(bound, _)| *bound == w.bound);
         limit.map_or(f64::NAN, |(_, limit)| limit.minimum() * w.amount / limit.work.amount)
     }
 
-    /// The best time against that.
-    fn percent(&self, row: &Row) -> f64 {
+    /// The percentage of its limit that a workload reaches, by the best times of both.
+    fn percent(&self, row: &Measured) -> f64 {
         100.0 * self.limit_ns(&row.timed.work) / row.timed.minimum()
     }
 }
 
-// What is printed.
+// Output.
 
 fn print_csv(run: &Run) {
     println!("name,ns,gflops,percent_of_limit");
@@ -609,8 +609,13 @@ fn print_machine(core: Option<usize>) {
         (4, "wasm32") => "simd128",
         _ => "scalar",
     };
-    let features = [(cfg!(feature = "std"), "std"), (cfg!(feature = "simd"), "simd")]
-        .map(|(on, name)| on.then_some(name));
+    let features = [
+        (cfg!(feature = "std"), "std"),
+        (cfg!(feature = "simd"), "simd"),
+        (cfg!(feature = "avx2"), "avx2"),
+        (cfg!(feature = "avx512"), "avx512"),
+    ]
+    .map(|(on, name)| on.then_some(name));
     let targets = [
         (cfg!(target_feature = "sse2"), "sse2"),
         (cfg!(target_feature = "avx2"), "avx2"),
@@ -621,7 +626,7 @@ fn print_machine(core: Option<usize>) {
     .map(|(on, name)| on.then_some(name));
     let list = |names: &[Option<&str>]| names.iter().flatten().copied().collect::<Vec<_>>().join(" ");
     println!(
-        "instruction set: {chosen}, {lanes} lanes of f32; crate features: {}; compiled in: {}",
+        "instruction set: {chosen}, {lanes} lanes of f32; crate features: {}; target features: {}",
         list(&features),
         list(&targets)
     );
@@ -641,8 +646,8 @@ fn print_limits(run: &Run) {
     }
 }
 
-/// The percentages compare the best time with the best of the limit. The one in brackets is the
-/// median of the same in each round.
+/// The percentages compare the best time with the best time of the limit. The percentage in brackets is the median of
+/// the same ratio within each round.
 fn print_table(run: &Run) {
     println!(
         "\n{:<32} {:>10} {:>10} {:>8} {:>15} {:<9} {:>8}",
@@ -652,8 +657,8 @@ fn print_table(run: &Run) {
         let (work, ns, percent) = (&row.timed.work, row.timed.minimum(), run.percent(row));
         let (wanted, met) = match work.wanted {
             Wanted::Nothing => (String::new(), ""),
-            Wanted::Percent(at_least) => (format!("{at_least} %"), yes(percent >= at_least)),
-            Wanted::Ns(at_most) => (time(at_most), yes(ns <= at_most)),
+            Wanted::Percent(at_least) => (format!("{at_least} %"), met_or_missed(percent >= at_least)),
+            Wanted::Ns(at_most) => (time(at_most), met_or_missed(ns <= at_most)),
         };
         println!(
             "{:<32} {:>10} {:>10} {:>8.1} {percent:>5.1} % ({:>4.1} %) {:<9} {wanted:>8} {met}",
@@ -661,13 +666,13 @@ fn print_table(run: &Run) {
             time(ns),
             time(row.timed.median()),
             work.flop / ns,
-            100.0 * median(&row.share_of_limit),
+            100.0 * median(&row.fraction_of_limit),
             work.bound.short(),
         );
     }
 }
 
-fn yes(met: bool) -> &'static str {
+fn met_or_missed(met: bool) -> &'static str {
     if met { "met" } else { "missed" }
 }
 
@@ -675,20 +680,20 @@ fn time(ns: f64) -> String {
     if ns < 1000.0 { format!("{ns:.1} ns") } else { format!("{:.2} µs", ns / 1000.0) }
 }
 
-/// Nothing to do but to tell how wide the vectors are.
+/// A kernel that only returns the number of lanes.
 struct Lanes;
 
 impl Kernel<f32> for Lanes {
     type Output = usize;
 
     #[inline(always)]
-    fn run<I: Isa<f32>>(self, _: I) -> usize {
-        // Or the compiler would see through the dispatch, and drop it.
-        black_box(I::LANES)
+    fn run<S: Simd<f32>>(self, _: S) -> usize {
+        // Without `black_box` the compiler would optimise the dispatch away.
+        black_box(S::LANES)
     }
 }
 
-/// What the choice of an instruction set costs each pass over a network.
+/// Prints the cost of choosing the instruction set, which each pass over a network pays once.
 fn print_dispatch() {
     const TRIALS: usize = 100;
     let repeat = |repeats: usize, f: fn() -> usize| {
@@ -703,13 +708,13 @@ fn print_dispatch() {
         }
         timed.minimum()
     };
-    // Both are called through a pointer that the compiler cannot see through.
+    // Both are called through a function pointer that is opaque to the compiler.
     let (dispatched, direct) =
         (minimum(black_box(|| f32::dispatch(Lanes))), minimum(black_box(|| black_box(1))));
-    println!("\nan empty kernel by dispatch: {dispatched:.2} ns; by a plain call: {direct:.2} ns");
+    println!("\nan empty kernel, dispatched: {dispatched:.2} ns; called directly: {direct:.2} ns");
 }
 
-/// A loop around next to nothing.
+/// A loop around a function that does almost nothing.
 struct Empty(Repeat);
 
 impl Work for Empty {

@@ -1,46 +1,50 @@
-//! Tells handwritten digits apart, ten times over from different seeds.
+//! Recognises handwritten digits: trains ten networks from different seeds, and tests each.
 //!
 //! `cargo run --release --example digits -- --help` lists the options.
 
-use std::{error::Error, iter, path::PathBuf, process::ExitCode, time::Instant};
+use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
 use constnet::{
-    AdamW, ConfusionMatrix, Epoch, Scheduled, SoftCrossEntropy, Trainer, Zeroed, accuracy, argmax, mlp,
-    schedule::Cosine,
+    AdamW, SoftCrossEntropy, Trainer, WithSchedule, Zeroed,
+    metrics::{ConfusionMatrix, accuracy, argmax},
+    mlp,
+    optim::schedule::Cosine,
+    training::EpochReport,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::{coord::Shift, prelude::*};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
 
-/// 64 pixels from 0 to 1.
+/// 8 rows of 8 pixels, each from 0 (white) to 1 (black).
 type Image = [f32; 64];
 type Net = mlp![64, 128, 10];
-type Optimizer = Scheduled<AdamW, Cosine>;
 
 const BATCH: usize = 64;
-/// What every seed is to reach.
+/// The test accuracy that every seed must reach.
 const GOAL: f32 = 0.97;
-/// How many of the 1,797 images are kept for the test: a fifth.
+/// The number of test images: a fifth of the 1,797.
 const TEST: usize = 360;
-/// Share of a target that is spread over all classes, which keeps the network from being too sure.
+/// Label smoothing: this fraction of a target is spread over all classes, which keeps the network from
+/// becoming overconfident.
 const SMOOTHING: f32 = 0.2;
 
 /// Trains 64→128→10 on 1,437 images of handwritten digits and tests it on 360 others.
 #[derive(Parser)]
 struct Options {
-    /// How many runs, from seed 0 on
+    /// Number of runs, with the seeds 0, 1, 2, …
     #[arg(long, default_value_t = if cfg!(debug_assertions) { 1 } else { 10 },
           value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// How often all images are gone through, each as it is and moved by a pixel four ways
+    /// Number of epochs. An epoch uses each image five times: as it is, and moved by one pixel up, down,
+    /// left and right
     #[arg(long, default_value_t = if cfg!(debug_assertions) { 1 } else { 8 })]
     epochs: usize,
-    /// Tests on the last fifth of the file rather than on a fifth chosen at random. That is harder: the
-    /// file seems to go from writer to writer, so that their hands are new
+    /// Tests on the last fifth of the file instead of a random fifth. That is harder: the images seem to be
+    /// sorted by writer, so the network is tested on the handwriting of people it has not seen
     #[arg(long)]
     last_fifth: bool,
-    /// Draws the curves of loss and accuracy of seed 0 into this file
+    /// The file for a plot of the loss and the accuracy of seed 0
     #[arg(long, value_name = "FILE.svg", default_value = "target/digits.svg")]
     plot: PathBuf,
 }
@@ -48,16 +52,20 @@ struct Options {
 fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(worst) if worst >= GOAL => {
-            println!("✅ every seed: at least {:.0} % right", 100.0 * GOAL);
+            println!("✅ test accuracy of every seed: at least {:.0} %", 100.0 * GOAL);
             ExitCode::SUCCESS
         }
-        // Too slow to be trained to the end.
+        // A debug build is too slow for the whole training.
         Ok(_) if cfg!(debug_assertions) => {
-            println!("a debug build, which does an eighth of one run: try --release");
+            println!("This debug build trained one seed for one epoch only: run it with --release.");
             ExitCode::SUCCESS
         }
         Ok(worst) => {
-            println!("❌ the worst seed: {:.2} % right (expected {:.0} %)", 100.0 * worst, 100.0 * GOAL);
+            println!(
+                "❌ test accuracy of the worst seed: {:.2} % (expected {:.0} %)",
+                100.0 * worst,
+                100.0 * GOAL
+            );
             ExitCode::FAILURE
         }
         Err(error) => {
@@ -67,18 +75,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Gives the worst accuracy.
+/// Returns the test accuracy of the worst seed.
 fn run(options: &Options) -> Result<f32, Box<dyn Error>> {
     let data = Data::new(options.last_fifth);
     println!("{}\n", Net::ZERO);
-    println!("seed   loss   accuracy   time");
+    println!("The targets are smoothed: the smallest possible loss is {:.4}.\n", entropy(&smooth(0)));
+    println!("seed   training loss   test accuracy   time");
     let started = Instant::now();
     let mut first = None;
     let mut worst = f32::INFINITY;
     for seed in 0..options.seeds {
         let run = data.train(seed, options.epochs)?;
         println!(
-            "{seed:>4}   {:.4}   {:>6.2} %   {:>3} ms",
+            "{seed:>4}   {:>13.4}   {:>11.2} %   {:>3} ms",
             run.loss,
             100.0 * run.accuracy,
             run.milliseconds
@@ -86,25 +95,27 @@ fn run(options: &Options) -> Result<f32, Box<dyn Error>> {
         worst = worst.min(run.accuracy);
         first.get_or_insert(run);
     }
-    println!("all in {:.2} s\n", started.elapsed().as_secs_f32());
+    println!("total time: {:.2} s\n", started.elapsed().as_secs_f32());
 
     if let Some(Run { net, curves, .. }) = first {
         let predictions: Vec<[f32; 10]> = data.x_test.iter().map(|x| net.predict(x)).collect();
+        println!("The {TEST} test images, by the network of seed 0:\n");
         println!("{}\n", ConfusionMatrix::new(predictions.iter().copied(), &data.digits_test)?);
         data.show(&predictions);
         draw(&curves, &options.plot).map_err(|error| format!("{}: {error}", options.plot.display()))?;
-        println!("curves of seed 0: {}", options.plot.display());
+        println!("plot of seed 0: {}", options.plot.display());
     }
     Ok(worst)
 }
 
-/// What one seed gave.
+/// The result of one seed.
 struct Run {
     net: Net,
     loss: f32,
     accuracy: f32,
     milliseconds: u128,
-    curves: Vec<(Epoch, f32)>,
+    /// Of each epoch the report and the test accuracy.
+    curves: Vec<(EpochReport, f32)>,
 }
 
 struct Data {
@@ -116,7 +127,8 @@ struct Data {
 }
 
 impl Data {
-    /// Splits the images, and adds to those for training each of them moved by a pixel four ways.
+    /// Splits the images into training and test images. To each training image, four copies are added that are
+    /// moved by one pixel.
     fn new(last_fifth: bool) -> Self {
         let mut samples: Vec<(Image, usize)> = include_str!("data/digits.txt").lines().map(parse).collect();
         if !last_fifth {
@@ -129,24 +141,27 @@ impl Data {
         Self { x, y, x_test, y_test, digits_test }
     }
 
-    /// The test data look on: nothing is chosen by them.
+    /// Trains one network. The test data are evaluated for the plot only: training does not depend on them.
     fn train(&self, seed: u64, epochs: usize) -> Result<Run, Box<dyn Error>> {
         let bar = ProgressBar::new(epochs as u64)
             .with_style(ProgressStyle::with_template("seed {msg}  {bar:40}  epoch {pos} of {len}")?)
             .with_message(seed.to_string());
         let started = Instant::now();
         let rng = &mut Xoshiro128PlusPlus::seed_from_u64(seed);
-        let schedule = Cosine { lr: 1e-2, min: 0.0, steps: epochs * self.x.len().div_ceil(BATCH) };
-        let adam = AdamW { weight_decay: 0.1, ..AdamW::new(1e-2) };
-        let optimizer = Optimizer { optimizer: adam, schedule };
+        let steps = epochs * self.x.len().div_ceil(BATCH);
+        let optimizer = WithSchedule {
+            optimizer: AdamW { weight_decay: 0.1, ..AdamW::new(1e-2) },
+            schedule: Cosine { lr: 1e-2, eta_min: 0.0, t_max: steps },
+        };
         let mut trainer: Trainer<Net, _, BATCH, _> =
-            Trainer::with_criterion(Zeroed::ZERO, optimizer, SoftCrossEntropy);
+            Trainer::with_loss(Zeroed::ZERO, optimizer, SoftCrossEntropy);
         trainer.net.init(rng);
         let mut curves = Vec::new();
         let fit = trainer.fit(&self.x, &self.y).epochs(epochs).validate(&self.x_test, &self.y_test);
-        let last = fit.run(rng, |epoch, trainer| {
-            curves.push((epoch, self.accuracy(&trainer.net)));
+        let last = fit.run_with(rng, |report, trainer| {
+            curves.push((report, self.accuracy(&trainer.net)));
             bar.inc(1);
+            ControlFlow::Continue(())
         })?;
         bar.finish_and_clear();
         let net = trainer.net;
@@ -158,13 +173,15 @@ impl Data {
         accuracy(self.x_test.iter().map(|x| net.predict(x)), &self.digits_test).unwrap_or(f32::NAN)
     }
 
-    /// A few digits that the network got right, then a few that it did not.
+    /// Prints a few digits that the network recognised, then a few that it mistook for others.
     fn show(&self, predictions: &[[f32; 10]]) {
         let samples = iter::zip(&self.x_test, &self.digits_test).zip(predictions);
         let (right, wrong): (Vec<_>, Vec<_>) = samples
             .map(|((image, digit), logits)| (image, *digit, argmax(logits)))
             .partition(|(_, digit, predicted)| digit == predicted);
-        for samples in [right, wrong].iter().map(|samples| &samples[..samples.len().min(4)]) {
+        for (title, samples) in [("recognised", right), ("not recognised", wrong)] {
+            println!("{title}: {} of {TEST}, for example", samples.len());
+            let samples = &samples[..samples.len().min(4)];
             for row in 0..8 {
                 let row = samples.iter().map(|(image, ..)| {
                     image[8 * row..][..8]
@@ -176,27 +193,27 @@ impl Data {
                     row.map(|row| format!("{}    ", row.collect::<String>())).collect::<String>().trim_end()
                 );
             }
-            for (_, digit, predicted) in samples {
-                let verdict = if digit == predicted {
+            let captions = samples.iter().map(|(_, digit, predicted)| {
+                let caption = if digit == predicted {
                     format!("{predicted}")
                 } else {
-                    format!("{predicted}, but is {digit}")
+                    format!("{predicted} instead of {digit}")
                 };
-                print!("{verdict:<20}");
-            }
-            println!("\n");
+                format!("{caption:<20}")
+            });
+            println!("{}\n", captions.collect::<String>().trim_end());
         }
     }
 }
 
-/// A line of the file: 64 pixels of 0 to 16, each a digit to the base 17, then the digit they show.
+/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
 fn parse(line: &str) -> (Image, usize) {
     let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
     let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
     (image, numbers.next().map_or(0, |digit| digit as usize))
 }
 
-/// The image, and four copies moved by a pixel: up, down, left, right.
+/// The image, and four copies moved by one pixel: up, down, left, right.
 fn moved(image: &Image) -> [Image; 5] {
     [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)].map(|(down, across)| {
         std::array::from_fn(|at| {
@@ -209,18 +226,24 @@ fn moved(image: &Image) -> [Image; 5] {
     })
 }
 
-/// The probabilities that the network is to learn for a digit.
+/// The target for a digit: the probability of each class, smoothed.
 fn smooth(digit: usize) -> [f32; 10] {
     std::array::from_fn(|class| SMOOTHING / 10.0 + if class == digit { 1.0 - SMOOTHING } else { 0.0 })
 }
 
-/// Loss and accuracy side by side.
-fn draw(curves: &[(Epoch, f32)], file: &PathBuf) -> Result<(), Box<dyn Error>> {
+/// The cross-entropy of a target with itself: the smallest loss that a prediction can have.
+fn entropy(target: &[f32]) -> f32 {
+    -target.iter().map(|p| p * p.ln()).sum::<f32>()
+}
+
+/// Draws the loss and the accuracy, side by side.
+fn draw(curves: &[(EpochReport, f32)], file: &PathBuf) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(file.parent().unwrap_or(file))?;
     let area = SVGBackend::new(file, (1000, 420)).into_drawing_area();
     area.fill(&WHITE)?;
     let (left, right) = area.split_horizontally(500);
-    let losses = curves.iter().map(|(epoch, _)| epoch.loss).collect();
-    let test_losses = curves.iter().filter_map(|(epoch, _)| epoch.validation_loss).collect();
+    let losses = curves.iter().map(|(report, _)| report.loss).collect();
+    let test_losses = curves.iter().filter_map(|(report, _)| report.validation_loss).collect();
     panel(&left, "cross-entropy", &[("training", losses, BLUE), ("test", test_losses, RED)])?;
     let accuracies = curves.iter().map(|(_, accuracy)| 100.0 * accuracy).collect();
     panel(&right, "test accuracy in %", &[("test", accuracies, RED)])?;

@@ -1,11 +1,11 @@
-//! Predicts how far diabetes goes in a year, beside a linear baseline.
+//! Predicts how far diabetes progresses in one year, and compares networks with a linear baseline.
 //!
 //! `cargo run --release --example regression -- --help` lists the options.
 
-use std::{error::Error, iter, ops::ControlFlow, path::PathBuf, process::ExitCode};
+use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use constnet::{AdamW, Linear, Sequential, Sgd, Trainer, Zeroed, mlp, r2_score};
+use constnet::{AdamW, Linear, Sequential, Sgd, Trainer, Zeroed, metrics::r2_score, mlp};
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
@@ -13,19 +13,23 @@ use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
 type Row = [f32; 10];
 type Net = mlp![10, 32, 1];
 
-/// How many of the 442 patients are kept for the test, and how many say when to stop.
+/// The number of patients in the data.
+const PATIENTS: usize = 442;
+/// The number of patients in the test set.
 const TEST: usize = 89;
+/// The number of patients in the validation set, which decides when training stops.
 const VALIDATION: usize = 88;
-/// For so many epochs nothing may get better before a run stops.
+/// Training stops when the validation loss has not improved for this many epochs.
 const PATIENCE: usize = 50;
 
-/// Trains 10→32→1 on 265 patients, stops by 88 others, and tests it on 89.
+/// Trains 10→32→1 on 265 patients, with early stopping by 88 others, and tests it on 89.
 #[derive(Parser)]
 struct Options {
-    /// How many runs, from seed 0 on
-    #[arg(long, default_value_t = if cfg!(debug_assertions) { 1 } else { 10 }, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Number of runs, with the seeds 0, 1, 2, …
+    #[arg(long, default_value_t = if cfg!(debug_assertions) { 1 } else { 10 },
+          value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Draws what the baseline and the network of seed 0 predict into this file
+    /// The file for a plot of the test set: measured values, and the predictions of the baseline and the networks
     #[arg(long, value_name = "FILE.svg", default_value = "target/regression.svg")]
     plot: PathBuf,
 }
@@ -43,9 +47,10 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let data = Data::new();
     let (baseline, [train, test]) = data.baseline()?;
-    println!("                   R² of the known  in the test");
-    println!("linear baseline    {train:>14.3}   {test:>11.3}\n");
-    println!("seed   best epoch  R² of the known  in the test");
+    println!("R², the fraction of the variance that is explained\n");
+    println!("                   training and validation    test");
+    println!("linear baseline                      {train:.3}   {test:.3}\n");
+    println!("seed   best epoch  training and validation    test");
 
     let bar = ProgressBar::new(options.seeds)
         .with_style(ProgressStyle::with_template("{bar:40}  seed {pos} of {len}")?);
@@ -53,7 +58,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for seed in 0..options.seeds {
         let (net, epoch) = data.train(seed)?;
         let [train, test] = data.scores(|x| net.predict(x))?;
-        bar.suspend(|| println!("{seed:>4}   {epoch:>10}  {train:>14.3}   {test:>11.3}"));
+        bar.suspend(|| println!("{seed:>4}   {epoch:>10}                  {train:.3}   {test:.3}"));
         bar.inc(1);
         sum += test;
         nets.push(net);
@@ -63,17 +68,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let ensemble =
         |x: &Row| [nets.iter().map(|net| net.predict(x)).map(|[y]: [f32; 1]| y).sum::<f32>() / count];
     let [train, test] = data.scores(ensemble)?;
-    println!("mean                               {:>14.3}", sum / count);
-    println!("together           {train:>14.3}   {test:>11.3}   (the mean of their predictions)\n");
+    println!("mean                                         {:.3}", sum / count);
+    println!(
+        "ensemble                             {train:.3}   {test:.3}   (predicts the mean of all networks)\n"
+    );
 
     let predicted =
-        [("linear", data.test(|x| baseline.predict(x)), RED), ("networks", data.test(ensemble), BLUE)];
+        [("linear", data.test(|x| baseline.predict(x)), RED), ("ensemble", data.test(ensemble), BLUE)];
     draw(&predicted, &options.plot).map_err(|error| format!("{}: {error}", options.plot.display()))?;
-    println!("told and predicted: {}", options.plot.display());
+    println!("plot of measured and predicted values: {}", options.plot.display());
     Ok(())
 }
 
-/// Inputs and targets, standardised: by the training part, mean 0 and standard deviation 1.
+/// Inputs and targets, standardised: mean 0 and standard deviation 1 over the training set.
 struct Data {
     x: Vec<Row>,
     y: Vec<[f32; 1]>,
@@ -82,12 +89,12 @@ struct Data {
 }
 
 impl Data {
-    /// In an order drawn once: training, then validation, then test.
+    /// Shuffles the patients, always in the same way: first the training set, then validation, then test.
     fn new() -> Self {
         let lines = include_str!("data/diabetes.csv").lines().skip(1);
         let mut samples: Vec<[f32; 11]> = lines.map(parse).collect();
         samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
-        let training = &samples[..samples.len() - TEST - VALIDATION];
+        let training = &samples[..PATIENTS - TEST - VALIDATION];
         let scales: [(f32, f32); 11] = std::array::from_fn(|column| {
             let mean = |f: &dyn Fn(f32) -> f32| {
                 training.iter().map(|sample| f(sample[column])).sum::<f32>() / training.len() as f32
@@ -105,52 +112,53 @@ impl Data {
         Self { x, y, scale: scales[10] }
     }
 
-    /// Least squares by gradient descent on all samples but those of the test, for so long that no digit
-    /// shown changes any more.
+    /// Linear regression: least squares by gradient descent on all samples except the test set. After 3000 epochs
+    /// none of the printed digits changes any more.
     fn baseline(&self) -> Result<(Sequential<Linear<10, 1>>, [f32; 2]), Box<dyn Error>> {
-        let (x, y) = self.known();
-        let mut trainer: Trainer<_, _, { 442 - TEST }> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.2 });
-        trainer.fit(x, y).epochs(3000).run(&mut Xoshiro128PlusPlus::seed_from_u64(0), |_, _| {})?;
+        let (x, y) = self.training_and_validation();
+        let mut trainer: Trainer<_, _, { PATIENTS - TEST }> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.2 });
+        trainer.fit(x, y).epochs(3000).run(&mut Xoshiro128PlusPlus::seed_from_u64(0))?;
         let net = trainer.net;
         Ok((net, self.scores(|x| Sequential::predict(&net, x))?))
     }
 
-    /// The network of the epoch that was best in validation, and the epoch.
+    /// Trains a network. Returns it as it was after the epoch with the smallest validation loss, and that epoch.
     fn train(&self, seed: u64) -> Result<(Net, usize), Box<dyn Error>> {
         let rng = &mut Xoshiro128PlusPlus::seed_from_u64(seed);
         let mut trainer: Trainer<Net, _, 32> =
             Trainer::new(Zeroed::ZERO, AdamW { weight_decay: 1.0, ..AdamW::new(1e-3) });
         trainer.net.init(rng);
         let mut best = trainer.net;
-        let ((x, y), count) = (self.known(), self.x.len() - TEST - VALIDATION);
+        let (x, y) = self.training_and_validation();
+        let count = PATIENTS - TEST - VALIDATION;
         let ((x, x_val), (y, y_val)) = (x.split_at(count), y.split_at(count));
         let fit = trainer.fit(x, y).epochs(1000).validate(x_val, y_val).keep_best(&mut best);
-        let last = fit.run(rng, |epoch, _| match epoch.since_best() {
+        let last = fit.run_with(rng, |report, _| match report.since_best() {
             ..PATIENCE => ControlFlow::Continue(()),
             PATIENCE.. => ControlFlow::Break(()),
         })?;
-        Ok((best, last.best))
+        Ok((best, last.best_epoch))
     }
 
-    /// All but the test.
-    fn known(&self) -> (&[Row], &[[f32; 1]]) {
-        let known = self.x.len() - TEST;
-        (&self.x[..known], &self.y[..known])
+    /// All samples except the test set.
+    fn training_and_validation(&self) -> (&[Row], &[[f32; 1]]) {
+        let count = PATIENTS - TEST;
+        (&self.x[..count], &self.y[..count])
     }
 
-    /// R² over what is known and over the test.
+    /// R² over the training and validation sets, and over the test set.
     fn scores(&self, predict: impl Fn(&Row) -> [f32; 1]) -> Result<[f32; 2], Box<dyn Error>> {
-        let (x, y) = self.known();
+        let (x, y) = self.training_and_validation();
         let test = y.len()..;
-        let known = r2_score(x.iter().map(&predict), y)?;
-        Ok([known, r2_score(self.x[test.clone()].iter().map(&predict), &self.y[test])?])
+        let train = r2_score(x.iter().map(&predict), y)?;
+        Ok([train, r2_score(self.x[test.clone()].iter().map(&predict), &self.y[test])?])
     }
 
-    /// What was told in the test and what is predicted, in the units of the data.
+    /// The measured and the predicted value of each patient in the test set, in the units of the data.
     fn test(&self, predict: impl Fn(&Row) -> [f32; 1]) -> Vec<(f32, f32)> {
         let (mean, deviation) = self.scale;
         iter::zip(&self.x, &self.y)
-            .skip(self.x.len() - TEST)
+            .skip(PATIENTS - TEST)
             .map(|(x, [y])| (y * deviation + mean, predict(x)[0] * deviation + mean))
             .collect()
     }
@@ -161,17 +169,18 @@ fn parse(line: &str) -> [f32; 11] {
     [(); 11].map(|()| numbers.next().unwrap_or(f32::NAN))
 }
 
-/// A point for each patient of the test; on the line the prediction is right.
+/// Draws a point for each patient in the test set. On the line, prediction and measurement are equal.
 fn draw(predicted: &[(&str, Vec<(f32, f32)>, RGBColor)], file: &PathBuf) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(file.parent().unwrap_or(file))?;
     let area = SVGBackend::new(file, (600, 600)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption("Diabetes after a year", ("sans-serif", 20))
+        .caption("Progression of diabetes after one year", ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(50)
         .build_cartesian_2d(0.0_f32..360.0, 0.0_f32..360.0)?;
-    chart.configure_mesh().x_desc("told").y_desc("predicted").draw()?;
+    chart.configure_mesh().x_desc("measured").y_desc("predicted").draw()?;
     chart.draw_series(LineSeries::new([(0.0, 0.0), (360.0, 360.0)], BLACK))?;
     for (name, points, color) in predicted {
         let color = *color;

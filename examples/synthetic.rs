@@ -1,4 +1,4 @@
-//! Trains a network on the notebook's synthetic task, and shows how it goes.
+//! Trains a network on the notebook's synthetic task, and plots the loss.
 //!
 //! `cargo run --release --example synthetic -- --help` lists the options.
 
@@ -6,33 +6,35 @@ use std::{fmt::Display, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
 use constnet::{
-    Error, Features, Layer, Sequential, mlp,
+    Error, Sequential,
+    layers::{Features, Layer},
+    mlp,
     synthetic::{Config, FEATURES, GOAL, Losses, Outcome, Progress, TARGETS, train_network},
 };
 use plotters::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
-/// Trains a network on the notebook's synthetic task: 20 samples, 5 features, 3 targets that are a
-/// linear map of them.
+/// Trains a network on the notebook's synthetic task: 20 samples of 5 features, and 3 targets that are a
+/// linear map of the features.
 #[derive(Parser)]
 struct Options {
-    /// The widths of the hidden layers: those that this program was compiled for
+    /// Widths of the hidden layers. Shapes are constants, so only these were compiled
     #[arg(long, value_enum, default_value_t = Hidden::H64)]
     hidden: Hidden,
-    /// Samples in a batch: those that this program was compiled for
+    /// Batch size. It is a constant too
     #[arg(long, value_enum, default_value_t = Batch::B8)]
     batch: Batch,
     /// Learning rate of plain gradient descent
     #[arg(long, allow_negative_numbers = true, default_value_t = Config::default().lr)]
     lr: f32,
-    /// How often all samples are gone through
+    /// Number of epochs
     #[arg(long, default_value_t = Config::default().epochs)]
     epochs: usize,
     /// Seed of the data, the initial weights and the order of the samples
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Draws the loss curve into this file
+    /// The file for a plot of the loss
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
 }
@@ -84,7 +86,7 @@ trait Net: Layer<In = Features<FEATURES>, Out = Features<TARGETS>> + Display {}
 
 impl<L> Net for Sequential<L> where Self: Layer<In = Features<FEATURES>, Out = Features<TARGETS>> + Display {}
 
-/// The batch size becomes a constant.
+/// Trains with the chosen batch size, which becomes a constant here.
 fn with_batch<N: Net>(options: &Options) -> Result<(Losses, f32), Error<f32>> {
     match options.batch {
         Batch::B1 => train::<N, 1>(options),
@@ -107,12 +109,12 @@ fn train<N: Net, const BATCH: usize>(options: &Options) -> Result<(Losses, f32),
     Ok((losses, final_mse))
 }
 
-/// Prints how training went. The exit status says whether the goal was reached.
+/// Plots the losses and prints the final error. The exit status is 0 if the goal was reached, else 1.
 fn report(options: &Options, losses: &Losses, final_mse: f32) -> ExitCode {
     print_curve(losses);
     if let Some(file) = &options.plot {
         match draw_curve(losses, file) {
-            Ok(()) => println!("loss curve: {}", file.display()),
+            Ok(()) => println!("plot of the loss: {}", file.display()),
             Err(error) => {
                 eprintln!("error: cannot draw {}: {error}", file.display());
                 return ExitCode::FAILURE;
@@ -129,7 +131,7 @@ fn report(options: &Options, losses: &Losses, final_mse: f32) -> ExitCode {
     }
 }
 
-/// The loss curve in the terminal, on a logarithmic scale.
+/// Plots the losses in the terminal, on a logarithmic scale.
 fn print_curve(losses: &Losses) {
     let points: Vec<_> = losses.iter().map(|(epoch, loss)| (epoch as f32, loss.log10())).collect();
     let [(first, _), .., (last, _)] = points[..] else { return };
@@ -141,7 +143,7 @@ fn print_curve(losses: &Losses) {
         .nice();
 }
 
-/// The loss curve as a picture.
+/// Plots the losses as a picture.
 fn draw_curve(losses: &Losses, file: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
     let points: Vec<_> = losses.iter().collect();
     let last = points.last().map_or(1, |(epoch, _)| (*epoch).max(1));

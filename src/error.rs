@@ -1,35 +1,33 @@
-//! What can be wrong with a training run.
+//! The errors of a training run.
 
 use core::fmt;
 
-use crate::Element;
+use crate::simd::Element;
 
 /// Why a training run did not start, or stopped.
 ///
-/// What a type can say, the compiler says: sizes that do not fit never get here.
+/// Shape errors are compile errors; these are the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error<T> {
     /// The learning rate is not a positive finite number.
     LearningRate(T),
-    /// The `delta` of [`Huber`](crate::Huber) is not a positive finite number.
-    HuberDelta(T),
-    /// Another number of an optimiser, or of its schedule, is out of its range.
+    /// Another parameter of an optimiser, a schedule or a loss is out of its range.
     Hyperparameter {
-        /// What it is called.
+        /// The name of the parameter.
         name: &'static str,
-        /// What it is.
+        /// Its value.
         value: T,
-        /// What it may be.
+        /// The values that are allowed.
         expected: &'static str,
     },
     /// The number of epochs is 0.
     NoEpochs,
-    /// The data are not what they should be.
+    /// The training data are invalid.
     Data(DataError<T>),
-    /// The validation data are not what they should be.
+    /// The validation data are invalid.
     Validation(DataError<T>),
-    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::Fit::run) says what the
+    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) says what the
     /// network is then.
     Diverged {
         /// The epoch, counted from 0.
@@ -45,38 +43,38 @@ pub enum Error<T> {
 pub enum DataError<T> {
     /// There are no samples.
     NoSamples,
-    /// There are more inputs than targets, or fewer.
+    /// The numbers of inputs and targets differ.
     Lengths {
-        /// How many inputs.
+        /// The number of inputs.
         inputs: usize,
-        /// How many targets.
+        /// The number of targets.
         targets: usize,
     },
-    /// A target is not a number that the loss can compare with.
+    /// The loss cannot be computed for a target.
     Target {
-        /// Which sample.
+        /// The index of the sample.
         sample: usize,
-        /// Which of its features.
+        /// The index of the feature.
         feature: usize,
         /// The target.
         value: T,
-        /// What it should have been.
+        /// The targets that are allowed.
         expected: &'static str,
     },
     /// A target is a class that the network has no output for.
     Class {
-        /// Which sample.
+        /// The index of the sample.
         sample: usize,
         /// The target.
         class: usize,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
     },
     /// The probabilities of a target do not sum to one.
     ProbabilitySum {
-        /// Which sample.
+        /// The index of the sample.
         sample: usize,
-        /// What they sum to.
+        /// The sum.
         sum: T,
     },
 }
@@ -88,8 +86,8 @@ impl<T> From<DataError<T>> for Error<T> {
 }
 
 impl<T> Error<T> {
-    /// What is wrong with a data set, said of the validation data.
-    pub(crate) fn of_validation(self) -> Self {
+    /// The same error, about the validation data.
+    pub(crate) fn into_validation(self) -> Self {
         match self {
             Self::Data(error) => Self::Validation(error),
             other => other,
@@ -102,9 +100,6 @@ impl<T: Element> fmt::Display for Error<T> {
         match *self {
             Self::LearningRate(lr) => {
                 write!(f, "the learning rate is {lr}: expected a positive, finite number")
-            }
-            Self::HuberDelta(delta) => {
-                write!(f, "delta of the Huber loss is {delta}: expected a positive, finite number")
             }
             Self::Hyperparameter { name, value, expected } => {
                 write!(f, "the {name} is {value}: expected {expected}")
@@ -133,7 +128,10 @@ impl<T: Element> fmt::Display for DataError<T> {
         match *self {
             Self::NoSamples => write!(f, "the data set is empty: expected at least 1 sample"),
             Self::Lengths { inputs, targets } => {
-                write!(f, "{inputs} inputs have {targets} targets: expected as many of one as of the other")
+                write!(
+                    f,
+                    "there are {inputs} inputs and {targets} targets: expected as many inputs as targets"
+                )
             }
             Self::Target { sample, feature, value, expected } => {
                 write!(f, "target {feature} of sample {sample} is {value}: expected {expected}")

@@ -1,13 +1,22 @@
 #![doc = include_str!("../README.md")]
-//! # The modules, in reading order
+//! # The folders, lowest first
 //!
-//! The layers, [`Linear`] and [`Relu`]; the loss, [`Mse`]; the step, [`Sgd`]; how a network starts,
-//! [`He`]; the network, [`Sequential`](struct@Sequential); what trains it, [`Trainer`] and [`Fit`]; the
-//! notebook's task, [`synthetic`]. Then what there is beside these: [`activation`], more [`Loss`]es,
-//! [`optim`], [`LayerNorm`], [`Residual`] and [`Dropout`], metrics such as [`ConfusionMatrix`]. Layers
-//! of your own, [`CustomLayer`], with [`gradient_check`]; bodies that are not trained, [`Frozen`]; sizes
-//! as constants and as bounds, [`Report`] and [`budget`]. Below them all: the trait of layers, [`Layer`],
-//! with how rows flow, and the seam to the processor, [`kernel`].
+//! A folder uses only folders above it in this table.
+//!
+//! | folder | what it holds |
+//! |---|---|
+//! | [`simd`] | formulas on vectors of every instruction set, and the choice of one |
+//! | [`error`] | the errors of a training run |
+//! | `matmul` | the three matrix products of a linear layer |
+//! | [`layers`] | the trait [`Layer`](layers::Layer), and the layers |
+//! | [`activation`] | elementwise activations |
+//! | [`loss`] | losses |
+//! | [`optim`] | optimisers |
+//! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
+//! | [`training`] | [`Trainer`], training runs, [`metrics`] |
+//! | [`formats`] | safetensors, serde, Rust source |
+//! | [`sizes`] | budgets and reports of memory and work |
+//! | [`synthetic`] | the notebook's task |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -17,68 +26,48 @@ extern crate alloc;
 extern crate std;
 
 pub mod activation;
-pub mod budget;
-mod chain;
-mod compare;
-mod custom;
-mod dropout;
-mod element;
-mod error;
-mod fit;
-mod frozen;
-mod gradient_check;
-mod init;
-pub mod kernel;
-mod layer;
-mod layer_norm;
-mod linear;
-mod loss;
-mod macros;
-mod metrics;
+pub mod error;
+pub mod formats;
+pub mod layers;
+pub mod loss;
+mod matmul;
+mod network;
 pub mod optim;
-#[cfg(feature = "rayon")]
-pub mod parallel;
-mod parameter;
-mod report;
-mod residual;
-#[cfg(feature = "safetensors")]
-mod safetensors;
-mod sequential;
-#[cfg(feature = "serde")]
-mod serde;
-mod shape;
-mod shuffle;
-mod source;
+pub mod simd;
+pub mod sizes;
 pub mod synthetic;
-mod trainer;
+pub mod training;
 
-pub use activation::{
-    Activation, Gelu, GeluTanh, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh, Unwanted,
-};
-pub use custom::{Custom, CustomLayer};
-pub use dropout::Dropout;
-pub use element::{Element, Zeroed};
+pub use activation::root::*;
 pub use error::{DataError, Error};
-pub use fit::{Epoch, Fit, Verdict};
-pub use frozen::{Data, Fixed, Frozen};
-pub use gradient_check::{Derivative, GradientError, Place, gradient_check};
-pub use init::He;
-pub use layer::{Elem, Layer};
-pub use layer_norm::LayerNorm;
-pub use linear::Linear;
-pub use loss::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
-pub use metrics::{ConfusionMatrix, accuracy, argmax, r2_score};
-pub use optim::{
-    Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Rule, Scheduled, Sgd, schedule,
-};
-#[cfg(feature = "rayon")]
-pub use parallel::ParallelTrainer;
-pub use parameter::{Parameter, ParameterMut};
-pub use report::{Bytes, Report, Work};
-pub use residual::Residual;
 #[cfg(feature = "safetensors")]
-pub use safetensors::{Safetensors, WeightsError};
-pub use sequential::{Pass, Sequential, Tape};
-pub use shape::{Features, Feeds, Row, Shape};
-pub use source::{Part, Source};
-pub use trainer::Trainer;
+pub use formats::Safetensors;
+pub use layers::{Custom, CustomLayer, Dropout, Frozen, LayerNorm, Linear, Residual, Softmax, StaticNetwork};
+pub use loss::root::*;
+pub use network::{
+    Cache, Pass, Sequential,
+    init::{self, He, Xavier},
+};
+pub use optim::root::*;
+pub use simd::Zeroed;
+pub use sizes::Report;
+#[cfg(feature = "rayon")]
+pub use training::parallel;
+pub use training::{Trainer, gradient_check, metrics};
+
+/// For the macros of this crate only.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::{
+        layers::{
+            apply,
+            impls::all_parameters,
+            print::{element_suffix, source_path},
+        },
+        serde_unit,
+    };
+    pub use approx;
+    #[cfg(feature = "serde")]
+    pub use serde;
+    pub use typenum;
+}

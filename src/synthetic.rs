@@ -1,4 +1,4 @@
-//! The notebook's task: learn a linear map from twenty samples of noise.
+//! The notebook's task: learn a linear map from 20 normally distributed samples.
 //!
 //! | quantity | shape | drawn from |
 //! |---|---|---|
@@ -9,27 +9,38 @@
 //! A network that is wide enough fits it almost perfectly: the notebook asks for a mean squared
 //! error below [`GOAL`].
 
-use core::fmt::{self, Write as _};
+use core::{
+    fmt::{self, Write as _},
+    ops::ControlFlow,
+};
 
 use rand::Rng;
 
-use crate::{Element, Error, Features, Layer, Linear, Sgd, Trainer, mlp};
+use crate::{
+    error::Error,
+    layers::{Layer, Linear, Shape},
+    mlp,
+    network::init::He,
+    optim::Sgd,
+    simd::Element,
+    training::Trainer,
+};
 
-/// How many samples there are.
+/// The number of samples.
 pub const SAMPLES: usize = 20;
-/// How many features a sample has.
+/// The number of features of a sample.
 pub const FEATURES: usize = 5;
-/// How many targets a sample has.
+/// The number of targets of a sample.
 pub const TARGETS: usize = 3;
-/// The mean squared error that a trained network is to stay below.
+/// A trained network must have a mean squared error below this.
 pub const GOAL: f32 = 1e-3;
 
-/// The data.
+/// The data of the task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Task {
     /// The inputs.
     pub x: [[f32; FEATURES]; SAMPLES],
-    /// The linear map that made the targets.
+    /// The linear map from inputs to targets.
     pub true_weight: [[f32; FEATURES]; TARGETS],
     /// The targets: `X true_Wᵀ`.
     pub y: [[f32; TARGETS]; SAMPLES],
@@ -46,29 +57,29 @@ impl Task {
     }
 }
 
-/// How to train.
+/// The hyperparameters of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Config {
     /// The learning rate of plain gradient descent.
     pub lr: f32,
-    /// How often all samples are gone through.
+    /// The number of epochs.
     pub epochs: usize,
 }
 
-/// What reaches the [`GOAL`] from any start, for a hidden layer of 64 and batches of 8.
+/// These reach the [`GOAL`] from any start, with a hidden layer of 64 units and batches of 8.
 impl Default for Config {
     fn default() -> Self {
         Self { lr: 0.05, epochs: 500 }
     }
 }
 
-/// What training gave.
+/// The result of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Outcome<N> {
     /// The trained network.
     pub net: N,
-    /// How the loss went.
+    /// The loss of some epochs.
     pub losses: Losses,
     /// The mean squared error over all samples after training.
     pub final_mse: f32,
@@ -76,8 +87,8 @@ pub struct Outcome<N> {
 
 /// The losses of a run of any length, in a fixed amount of memory.
 ///
-/// The loss of every 20th epoch is kept, as the notebook prints it. When there is no more room,
-/// every other one is dropped and half as many are kept from then on.
+/// The loss of every 20th epoch is kept, as the notebook prints it. When the memory is full, every other loss is
+/// dropped, and from then on half as many are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Losses {
     values: [f32; Self::ROOM],
@@ -112,7 +123,8 @@ impl Losses {
     }
 }
 
-/// The line that the notebook prints about an epoch: `epoch 020  loss 1.2345e-04`.
+/// A line about an epoch in the notebook's format: `epoch 020  loss 1.2345e-04`. (The notebook prints the loss of
+/// the epoch's last batch; `Fit` reports the mean over the epoch.)
 ///
 /// ```
 /// use constnet::synthetic::Progress;
@@ -172,7 +184,7 @@ pub type Net<const HIDDEN: usize> = mlp![FEATURES, HIDDEN, TARGETS];
 ///
 /// # Errors
 ///
-/// Those of [`Fit::run`](crate::Fit::run).
+/// Those of [`Fit::run`](crate::training::Fit::run).
 ///
 /// # Examples
 ///
@@ -192,12 +204,12 @@ pub fn train<const HIDDEN: usize, const BATCH: usize, R: Rng + ?Sized>(
     train_network::<Net<HIDDEN>, BATCH, R>(config, rng, |_, _| {})
 }
 
-/// Trains any network of 5 inputs and 3 outputs on a new [`Task`], and tells the loss of every
-/// epoch as it goes.
+/// Trains any network of 5 inputs and 3 outputs on a new [`Task`], and calls `each_epoch` with the number and the loss
+/// of each epoch.
 ///
 /// # Errors
 ///
-/// Those of [`Fit::run`](crate::Fit::run).
+/// Those of [`Fit::run`](crate::training::Fit::run).
 ///
 /// # Examples
 ///
@@ -219,19 +231,20 @@ pub fn train_network<N, const BATCH: usize, R: Rng + ?Sized>(
     mut each_epoch: impl FnMut(usize, f32),
 ) -> Result<Outcome<N>, Error<f32>>
 where
-    N: Layer<In = Features<FEATURES>, Out = Features<TARGETS>>,
+    N: Layer<In: Shape<Elem = f32, Row = [f32; FEATURES]>, Out: Shape<Row = [f32; TARGETS]>>,
 {
     let task = Task::new(rng);
     let mut trainer = Trainer::<N, Sgd, BATCH>::new(N::ZERO, Sgd { lr: config.lr });
-    trainer.net.init(rng);
+    trainer.net.init(&He, rng);
     let mut losses = Losses::new();
-    let last = trainer.fit(&task.x, &task.y).epochs(config.epochs).run(rng, |epoch, _| {
-        losses.push(epoch.number, epoch.loss);
-        each_epoch(epoch.number, epoch.loss);
+    let last = trainer.fit(&task.x, &task.y).epochs(config.epochs).run_with(rng, |report, _| {
+        losses.push(report.epoch, report.loss);
+        each_epoch(report.epoch, report.loss);
+        ControlFlow::Continue(())
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
     if !final_mse.is_finite() {
-        return Err(Error::Diverged { epoch: last.number, last_loss: Some(last.loss) });
+        return Err(Error::Diverged { epoch: last.epoch, last_loss: Some(last.loss) });
     }
     Ok(Outcome { net: trainer.net, losses, final_mse })
 }

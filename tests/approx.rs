@@ -1,4 +1,4 @@
-//! Networks compared to within a tolerance, and what a failed comparison says.
+//! Networks compared to within a tolerance, and the message of a failed comparison.
 
 use approx::{abs_diff_eq, assert_relative_eq, relative_eq, ulps_eq};
 use constnet::{Linear, Relu, Sequential, mlp, sequential};
@@ -20,7 +20,7 @@ fn layers() {
 }
 
 #[test]
-fn every_parameter_counts() {
+fn every_parameter_is_compared() {
     let build =
         |w: f32, b: f32| -> mlp![2, 1, 1] { sequential![LAYER, Relu::new(), Linear::new([[w]], [b])] };
     assert!(relative_eq!(build(1.0, 2.0), build(1.0, 2.0)));
@@ -29,9 +29,9 @@ fn every_parameter_counts() {
     assert!(!ulps_eq!(build(1.0, f32::NAN), build(1.0, f32::NAN)));
 }
 
-/// The text has both networks, by the names and values of their parameters.
+/// The message contains the names and values of the parameters of both networks.
 #[test]
 #[should_panic(expected = "{0.weight: [[1.0, 2.5]], 0.bias: [3.0]}")]
-fn a_failed_comparison_says_what_differs() {
+fn a_failed_comparison_prints_both_networks() {
     assert_relative_eq!(Sequential(LAYER), Sequential(Linear::new([[1.0, 2.5]], [3.0])));
 }

@@ -1,5 +1,4 @@
-//! A layer of one's own, as a user of the crate writes it: its gradients, its training, and what
-//! the network says of it.
+//! A custom layer, as a user of the crate writes it: its gradients, its training, and how the network prints it.
 
 mod common;
 
@@ -7,14 +6,16 @@ use std::slice;
 
 use approx::assert_relative_eq;
 use common::{Chain, ROUNDING, check_network, flat, network, rng, rows, set_flat};
-use constnet::{Custom, CustomLayer, Features, Linear, Mse, Relu, Sequential, Sgd, Tape, Trainer, Zeroed};
+use constnet::{
+    Cache, Custom, CustomLayer, Linear, Mse, Relu, Sequential, Sgd, Trainer, Zeroed, layers::Features,
+};
 use rand::Rng;
 
-/// `y = g ⊙ σ(s x)` with the logistic function `σ`, a gain `g` for each feature and one steepness
-/// `s` for all: two tensors, one of them shorter than any vector.
+/// `y = g ⊙ σ(s x)` with the logistic function `σ`, a gain `g` for each feature and one steepness `s` for all: two
+/// tensors, one of them shorter than any vector.
 ///
-/// At 0 it neither is 0 nor has the derivative 0, so that a ReLU before it is missed if it is not
-/// gone back through, whatever comes after.
+/// Neither the value at 0 is 0 nor the derivative. So the gradients are wrong if the derivative of a ReLU before the
+/// layer is not applied, whatever comes after.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Logistic<const N: usize> {
     gain: [f64; N],
@@ -43,7 +44,7 @@ impl<const N: usize> CustomLayer for Logistic<N> {
         }
     }
 
-    /// By `σ' = σ (1 − σ)`.
+    /// Uses `σ' = σ (1 − σ)`.
     fn backward<const B: usize>(
         &self,
         x: &[[f64; N]; B],
@@ -52,19 +53,19 @@ impl<const N: usize> CustomLayer for Logistic<N> {
         dx: &mut [[f64; N]; B],
         gradient: &mut Self,
     ) {
-        let share = 1.0 / B as f64;
+        let inv_batch = 1.0 / B as f64;
         for b in 0..B {
             for i in 0..N {
                 let (x, sigma, dy) = (x[b][i], cache[b][i], dy[b][i]);
                 let slope = sigma * (1.0 - sigma);
-                gradient.gain[i] += share * dy * sigma;
-                gradient.steepness += share * dy * self.gain[i] * x * slope;
+                gradient.gain[i] += inv_batch * dy * sigma;
+                gradient.steepness += inv_batch * dy * self.gain[i] * x * slope;
                 dx[b][i] = dy * self.gain[i] * self.steepness * slope;
             }
         }
     }
 
-    /// As it is without parameters, whatever the generator.
+    /// The plain logistic function; no random numbers are drawn.
     fn init<R: Rng + ?Sized>(&mut self, _: &mut R) {
         *self = Self { gain: [1.0; N], steepness: 1.0 };
     }
@@ -86,8 +87,8 @@ impl<const N: usize> CustomLayer for Logistic<N> {
     }
 }
 
-/// The layer after a ReLU, whose derivative it applies on the way back, and before one, which it
-/// applies to what it gives.
+/// The layer after a ReLU, whose derivative it applies in the backward pass, and before a ReLU, which it applies to its
+/// output.
 type Net = Sequential![
     Linear<3, 9, f64>,
     Relu<9, f64>,
@@ -105,7 +106,7 @@ fn gradients_between_linear_layers_and_beside_relus() {
 }
 
 #[test]
-fn gradients_between_relus_that_are_fused_on_both_sides() {
+fn gradients_between_fused_relus() {
     type Between =
         Sequential![Linear<5, 9, f64>, Relu<9, f64>, Custom<Logistic<9>>, Relu<9, f64>, Linear<9, 2, f64>];
     check_network::<Chain<Between>, 2, 3>(2);
@@ -120,9 +121,9 @@ fn gradients_alone_and_at_both_ends() {
 
 const SGD: Sgd<f64> = Sgd { lr: 0.05 };
 
-/// The trainer updates the layer on its way back; by hand the whole gradient comes first.
+/// The trainer updates the layer during the backward pass; by hand the whole gradient is computed first.
 #[test]
-fn a_trainers_step_is_the_step_by_hand() {
+fn trainer_step_equals_step_by_hand() {
     let rng = &mut rng(6);
     let (x, y) = (rows::<Features<3, f64>, 8>(rng), rows::<Features<2, f64>, 8>(rng));
     let mut by_hand: Net = network(rng);
@@ -131,15 +132,15 @@ fn a_trainers_step_is_the_step_by_hand() {
     let loss = trainer.step(&x, &y);
 
     let mut gradient = Net::ZERO;
-    let mut tape = Tape::ZERO;
-    let pass = by_hand.forward(&x, &mut tape);
+    let mut cache = Cache::ZERO;
+    let pass = by_hand.forward(&x, &mut cache);
     assert_relative_eq!(loss, Mse.forward(pass.output(), &y), max_relative = ROUNDING);
     let dy = Mse.backward(pass.output(), &y);
     pass.backward(&dy, &mut gradient);
     SGD.step(&mut by_hand, &gradient);
     assert_relative_eq!(trainer.net, by_hand, epsilon = ROUNDING, max_relative = ROUNDING);
 
-    // `p − lr · dp` once more, without the crate's loop over a layer's tensors.
+    // `p − lr · dp` again, without the crate's loop over the tensors of a layer.
     let expected: Vec<f64> = start
         .iter()
         .zip(flat(&gradient))
@@ -150,7 +151,7 @@ fn a_trainers_step_is_the_step_by_hand() {
     assert_relative_eq!(trainer.net, without, epsilon = ROUNDING, max_relative = ROUNDING);
 }
 
-/// To what part of the loss at the start the run below is to come. It comes to 0.011.
+/// The loss after the run below must be less than this part of the loss at the start. It is 0.011 of it.
 const FALL: f64 = 0.1;
 
 #[test]
@@ -171,7 +172,7 @@ fn training() -> Result<(), constnet::Error<f64>> {
     );
 
     let start = trainer.evaluate(&x, &y)?;
-    trainer.fit(&x, &y).epochs(500).run(rng, |_, _| {})?;
+    trainer.fit(&x, &y).epochs(500).run(rng)?;
     let end = trainer.evaluate(&x, &y)?;
     assert!(end < FALL * start, "the loss went from {start} to {end}");
     let (first, second) = layers(&trainer.net);
@@ -187,13 +188,13 @@ fn printed() {
     assert_eq!(
         Net::ZERO.to_string(),
         "Sequential(
-  (0): Linear(in_features=3, out_features=9, bias=True)  # 36 parameters
-  (1): ReLU()
-  (2): Logistic()  # 10 parameters
-  (3): Linear(in_features=9, out_features=17, bias=True)  # 170 parameters
-  (4): Logistic()  # 18 parameters
-  (5): ReLU()
-  (6): Linear(in_features=17, out_features=2, bias=True)  # 36 parameters
+  (0): Linear(in_features=3, out_features=9, bias=True)  # Linear<3, 9, f64>, 36 parameters
+  (1): ReLU()  # Relu<9, f64>
+  (2): Logistic()  # Custom<custom_layer::Logistic<9>>, 10 parameters
+  (3): Linear(in_features=9, out_features=17, bias=True)  # Linear<9, 17, f64>, 170 parameters
+  (4): Logistic()  # Custom<custom_layer::Logistic<17>>, 18 parameters
+  (5): ReLU()  # Relu<17, f64>
+  (6): Linear(in_features=17, out_features=2, bias=True)  # Linear<17, 2, f64>, 36 parameters
 )  # 270 parameters"
     );
 }
@@ -217,10 +218,10 @@ fn parameters_by_name() {
             "6.bias (2,)",
         ]
     );
-    let (_, (_, (Custom(swish), _))) = net.0;
+    let (_, (_, (Custom(logistic), _))) = net.0;
     let tensors: Vec<_> = net.parameters().filter(|parameter| parameter.layer == 2).collect();
     let [gain, steepness] = tensors[..] else { panic!("{tensors:?}") };
-    assert_eq!(gain.values, swish.gain);
-    assert_eq!(steepness.values, [swish.steepness]);
+    assert_eq!(gain.values, logistic.gain);
+    assert_eq!(steepness.values, [logistic.steepness]);
     assert_eq!(net.parameters().map(|parameter| parameter.values.len()).sum::<usize>(), Net::PARAMS);
 }

@@ -1,4 +1,4 @@
-//! The public check of gradients: it passes what is right, and names what is wrong.
+//! The public check of gradients: it accepts correct gradients, and names a wrong one.
 
 mod common;
 
@@ -6,12 +6,16 @@ use std::cell::Cell;
 
 use common::{flat, network, rng, rows};
 use constnet::{
-    BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Derivative, Error, Features, Gelu, GeluTanh,
-    GradientError, Huber, L1, Layer, LeakyRelu, Linear, Loss, Mse, Place, Relu, Row, Sequential, Sigmoid,
-    Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Zeroed, gradient_check, kernel::Isa, mlp, sequential,
+    BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Elu, Error, Gelu, GeluTanh, Huber, L1,
+    LeakyRelu, Linear, Loss, Mse, Relu, Sequential, Sigmoid, Silu, SoftCrossEntropy, Softmax, Softplus, Tanh,
+    Zeroed, gradient_check,
+    layers::{Features, Layer, Row},
+    mlp, sequential,
+    simd::Simd,
+    training::{Coordinate, GradientError, GradientPair},
 };
 
-/// `y = g ⊙ x²`, with a mistake in one place of the backward pass.
+/// `y = g ⊙ x²`, with one mistake in the backward pass.
 struct Square<const MISTAKE: usize> {
     gain: [f64; 3],
 }
@@ -54,14 +58,14 @@ impl<const MISTAKE: usize> CustomLayer for Square<MISTAKE> {
         if MISTAKE == OVERWRITES_GRADIENT {
             gradient.gain = [0.0; 3];
         }
-        let share = if MISTAKE == NOT_AVERAGED { 1.0 } else { 1.0 / B as f64 };
+        let inv_batch = if MISTAKE == NOT_AVERAGED { 1.0 } else { 1.0 / B as f64 };
         for b in 0..B {
             for i in 0..3 {
                 let wrong = if MISTAKE == IN_GRADIENT && i == 1 { 1e-4 } else { 0.0 };
-                gradient.gain[i] += share * dy[b][i] * x[b][i] * x[b][i] * (1.0 + wrong);
-                let kept = if MISTAKE == ADDS_TO_DX { dx[b][i] } else { 0.0 };
+                gradient.gain[i] += inv_batch * dy[b][i] * x[b][i] * x[b][i] * (1.0 + wrong);
+                let old = if MISTAKE == ADDS_TO_DX { dx[b][i] } else { 0.0 };
                 let wrong = if MISTAKE == IN_DX && (b, i) == (1, 2) { 1e-4 } else { 0.0 };
-                dx[b][i] = kept + dy[b][i] * self.gain[i] * 2.0 * x[b][i] * (1.0 + wrong);
+                dx[b][i] = old + dy[b][i] * self.gain[i] * 2.0 * x[b][i] * (1.0 + wrong);
             }
         }
     }
@@ -75,8 +79,8 @@ impl<const MISTAKE: usize> CustomLayer for Square<MISTAKE> {
     }
 }
 
-/// The square on its own or after a layer, whose gradient comes through it.
-fn check<L>() -> Result<Derivative<f64>, GradientError<f64>>
+/// Checks the square alone, or after a layer, the gradient of which passes through the square.
+fn check<L>() -> Result<GradientPair<f64>, GradientError<f64>>
 where
     L: Layer<In = Features<3, f64>, Out = Features<3, f64>>,
 {
@@ -90,117 +94,121 @@ where
 }
 
 #[track_caller]
-fn wrong_place(outcome: Result<Derivative<f64>, GradientError<f64>>) -> Derivative<f64> {
+fn mismatch(outcome: Result<GradientPair<f64>, GradientError<f64>>) -> GradientPair<f64> {
     match outcome {
-        Err(GradientError::Differs(derivative)) => derivative,
+        Err(GradientError::GradientMismatch(derivative)) => derivative,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn a_right_layer() {
+fn a_correct_layer() {
     let worst = check::<(Linear<3, 3, f64>, Custom<Square<NONE>>)>().unwrap();
     assert!((worst.backward - worst.differences).abs() < 1e-8, "{worst}");
 }
 
 #[test]
 fn a_wrong_parameter() {
-    let found = wrong_place(check::<(Linear<3, 3, f64>, Custom<Square<IN_GRADIENT>>)>());
-    assert_eq!(found.place, Place::Parameter { layer: 1, name: "gain", row: 1, column: 0 });
+    let found = mismatch(check::<(Linear<3, 3, f64>, Custom<Square<IN_GRADIENT>>)>());
+    assert_eq!(found.coordinate, Coordinate::Parameter { layer: 1, name: "gain", row: 1, column: 0 });
     assert!((found.backward / found.differences - 1.0001).abs() < 1e-7, "{found}");
 }
 
 #[test]
 fn a_wrong_dx() {
-    let found = wrong_place(check::<Custom<Square<IN_DX>>>());
-    assert_eq!(found.place, Place::Input { sample: 1, feature: 2 });
+    let found = mismatch(check::<Custom<Square<IN_DX>>>());
+    assert_eq!(found.coordinate, Coordinate::Input { sample: 1, feature: 2 });
     assert!((found.backward / found.differences - 1.0001).abs() < 1e-7, "{found}");
-    assert_eq!(found.place.to_string(), "x[1, 2]");
+    assert_eq!(found.coordinate.to_string(), "x[1, 2]");
 }
 
 #[test]
-fn what_is_overwritten_or_added_to_is_off_by_a_factor() {
-    let found = wrong_place(check::<Custom<Square<OVERWRITES_GRADIENT>>>());
-    assert!(matches!(found.place, Place::Parameter { name: "gain", .. }), "{found}");
+fn overwriting_instead_of_adding_is_off_by_a_factor() {
+    let found = mismatch(check::<Custom<Square<OVERWRITES_GRADIENT>>>());
+    assert!(matches!(found.coordinate, Coordinate::Parameter { name: "gain", .. }), "{found}");
     assert!((found.backward / found.differences - 0.5).abs() < 1e-7, "{found}");
-    let found = wrong_place(check::<Custom<Square<ADDS_TO_DX>>>());
-    assert!(matches!(found.place, Place::Input { .. }), "{found}");
+    let found = mismatch(check::<Custom<Square<ADDS_TO_DX>>>());
+    assert!(matches!(found.coordinate, Coordinate::Input { .. }), "{found}");
     assert!((found.backward / found.differences - 2.0).abs() < 1e-7, "{found}");
-    let found = wrong_place(check::<Custom<Square<NOT_AVERAGED>>>());
-    assert!(matches!(found.place, Place::Parameter { name: "gain", .. }), "{found}");
+    let found = mismatch(check::<Custom<Square<NOT_AVERAGED>>>());
+    assert!(matches!(found.coordinate, Coordinate::Parameter { name: "gain", .. }), "{found}");
     assert!((found.backward / found.differences - 2.0).abs() < 1e-7, "{found}");
 }
 
-/// The sum of the differences, which has the gradient 1, or what it is told to claim.
+/// The sum of the predictions. Its gradient is 1; this loss reports `gradient` instead.
 struct Sum {
     gradient: f64,
-    along_with_it: f64,
+    /// A wrong factor of the value that is computed with the gradient.
+    factor: f64,
 }
 
 impl Loss<Features<3, f64>> for Sum {
     type Target = ();
 
-    fn value<I: Isa<f64>>(&self, _: I, y_hat: &[[f64; 3]], y: &[()]) -> f64 {
+    fn value<I: Simd<f64>>(&self, _: I, y_hat: &[[f64; 3]], y: &[()]) -> f64 {
         y_hat.as_flattened().iter().sum::<f64>() / y.len() as f64
     }
 
-    fn value_and_gradient<I: Isa<f64>>(&self, isa: I, y_hat: &mut [[f64; 3]], y: &[()]) -> f64 {
-        let value = self.value(isa, y_hat, y);
+    fn value_and_gradient<I: Simd<f64>>(&self, simd: I, y_hat: &mut [[f64; 3]], y: &[()]) -> f64 {
+        let value = self.value(simd, y_hat, y);
         y_hat.as_flattened_mut().fill(self.gradient);
-        value * self.along_with_it
+        value * self.factor
     }
 }
 
 #[test]
-fn losses_right_and_wrong() {
+fn correct_and_wrong_losses() {
     let mut net = sequential![Linear::new([[1.0, 2.0], [0.5, -1.0], [0.25, 3.0]], [0.5; 3]), Relu::new()];
     let (x, y) = ([[1.0, 2.0], [-0.5, 0.75]], [(); 2]);
-    let mut check =
-        |gradient, along_with_it| gradient_check(&mut net, &Sum { gradient, along_with_it }, &x, &y);
+    let mut check = |gradient, factor| gradient_check(&mut net, &Sum { gradient, factor }, &x, &y);
     assert!(check(1.0, 1.0).is_ok());
-    let found = wrong_place(check(1.0001, 1.0));
-    assert!(matches!(found.place, Place::Prediction { .. }), "{found}");
+    let found = mismatch(check(1.0001, 1.0));
+    assert!(matches!(found.coordinate, Coordinate::Prediction { .. }), "{found}");
     assert!((found.backward - 0.50005).abs() < 1e-9, "divided by the batch: {found}");
-    assert!(matches!(check(1.0, 1.5), Err(GradientError::Values { .. })));
-    let found = wrong_place(check(f64::NAN, 1.0));
+    assert!(matches!(check(1.0, 1.5), Err(GradientError::LossMismatch { .. })));
+    let found = mismatch(check(f64::NAN, 1.0));
     assert!(found.backward.is_nan());
-    assert_eq!(check(1.0, f64::NAN).unwrap_err().to_string().split(' ').next_back(), Some("gradient"));
+    let error = check(1.0, f64::NAN).unwrap_err();
+    assert!(
+        matches!(error, GradientError::LossMismatch { with_gradient, .. } if with_gradient.is_nan()),
+        "{error}"
+    );
 }
 
 #[test]
-fn what_cannot_be_compared() {
+fn invalid_targets_and_infinite_losses() {
     let mut net = Sequential(Linear::new([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[1.0, 0.0]], &[2]);
     let error = Error::Data(DataError::Class { sample: 0, class: 2, classes: 2 });
-    assert_eq!(refused, Err(GradientError::Refused(error)));
+    assert_eq!(refused, Err(GradientError::InvalidTarget(error)));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[f64::INFINITY, 0.0]], &[1]);
     assert!(matches!(refused, Err(GradientError::NotFinite(_))), "{refused:?}");
 }
 
 #[test]
 fn messages() {
-    let place = Place::Parameter { layer: 2, name: "weight", row: 3, column: 1 };
-    let error = GradientError::Differs(Derivative { place, backward: 0.5, differences: 0.25 });
+    let coordinate = Coordinate::Parameter { layer: 2, name: "weight", row: 3, column: 1 };
+    let pair = GradientPair { coordinate, backward: 0.5, differences: 0.25 };
+    let error = GradientError::GradientMismatch(pair);
     let text = "the derivative is wrong at 2.weight[3, 1]: 5.000000000e-1 by the backward pass, \
                 2.500000000e-1 by differences";
     assert_eq!(error.to_string(), text);
-    let text = "the loss is 1 on its own and 2 along with its gradient";
-    assert_eq!(GradientError::Values { value: 1.0, with_gradient: 2.0 }.to_string(), text);
-    assert_eq!(Place::Prediction { sample: 4, feature: 0 }.to_string(), "y_hat[4, 0]");
+    let text = "`value` returns the loss 1, but `value_and_gradient` returns 2";
+    assert_eq!(GradientError::LossMismatch { value: 1.0, with_gradient: 2.0 }.to_string(), text);
+    assert_eq!(Coordinate::Prediction { sample: 4, feature: 0 }.to_string(), "y_hat[4, 0]");
 }
 
-/// A kink nearer than the step, but not at the value, is stepped round; at the value there is no
-/// derivative.
+/// A kink nearer than the step, but not at the value, does not disturb the check. At the kink there is no derivative.
 #[test]
 fn kinks() {
     let net = |bias| sequential![Linear::new([[1.0]], [bias]), Relu::<1, f64>::new()];
     let check = |bias| gradient_check(&mut net(bias), &Mse, &[[0.0]], &[[1.0]]);
     assert!(check(3e-6).is_ok());
     assert!(check(-3e-6).is_ok());
-    wrong_place(check(0.0));
+    mismatch(check(0.0));
 }
 
-/// With `f32` too, if less closely.
+/// `f32` is checked too, with larger tolerances.
 #[test]
 fn single_precision() {
     let rng = &mut rng(3);
@@ -210,20 +218,20 @@ fn single_precision() {
     assert!(gradient_check(&mut net, &CrossEntropy, &x, &[0, 1, 2, 0]).is_ok());
 }
 
-/// The loss is looked at once for each step of each number, and not a time more.
+/// The loss is computed once for each step of each number, and no more often.
 #[test]
-fn every_number_is_moved() {
+fn every_number_is_changed() {
     struct Counted(Cell<usize>);
     impl Loss<Features<3, f64>> for Counted {
         type Target = [f64; 3];
 
-        fn value<I: Isa<f64>>(&self, isa: I, y_hat: &[[f64; 3]], y: &[[f64; 3]]) -> f64 {
+        fn value<I: Simd<f64>>(&self, simd: I, y_hat: &[[f64; 3]], y: &[[f64; 3]]) -> f64 {
             self.0.set(self.0.get() + 1);
-            Loss::<Features<3, f64>>::value(&Mse, isa, y_hat, y)
+            Loss::<Features<3, f64>>::value(&Mse, simd, y_hat, y)
         }
 
-        fn value_and_gradient<I: Isa<f64>>(&self, isa: I, y_hat: &mut [[f64; 3]], y: &[[f64; 3]]) -> f64 {
-            Loss::<Features<3, f64>>::value_and_gradient(&Mse, isa, y_hat, y)
+        fn value_and_gradient<I: Simd<f64>>(&self, simd: I, y_hat: &mut [[f64; 3]], y: &[[f64; 3]]) -> f64 {
+            Loss::<Features<3, f64>>::value_and_gradient(&Mse, simd, y_hat, y)
         }
     }
     let rng = &mut rng(4);
@@ -235,8 +243,8 @@ fn every_number_is_moved() {
     assert_eq!(counted.0.get(), 1 + 2 * numbers + (2 * 3 + 3));
 }
 
-/// A network with the activation between two layers, under every loss.
-fn under_every_loss<A>(name: &str)
+/// Checks a network with the activation between two layers, under every loss.
+fn check_under_every_loss<A>(name: &str)
 where
     (Linear<3, 5, f64>, (A, Linear<5, 4, f64>)): Layer<In = Features<3, f64>, Out = Features<4, f64>>,
 {
@@ -267,19 +275,20 @@ macro_rules! activations {
     ($($activation:ty),+ $(,)?) => {
         #[test]
         fn every_activation_under_every_loss() {
-            $(under_every_loss::<$activation>(stringify!($activation));)+
+            $(check_under_every_loss::<$activation>(stringify!($activation));)+
         }
     };
 }
 
 activations! {
     Relu<5, f64>,
-    LeakyRelu<5, f64>,
+    LeakyRelu<5, 1, f64>,
     Tanh<5, f64>,
     Sigmoid<5, f64>,
     Gelu<5, f64>,
     GeluTanh<5, f64>,
     Silu<5, f64>,
     Softplus<5, f64>,
+    Elu<5, f64>,
     Softmax<5, f64>,
 }

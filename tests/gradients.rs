@@ -1,14 +1,21 @@
-//! Every backward pass against central differences in f64, and whole steps against the same steps
-//! made by hand.
+//! Every backward pass against central differences in f64, whole steps against the same steps by hand, and the two
+//! halves of a step.
 
 mod common;
+
+use std::ops::ControlFlow;
 
 use approx::assert_relative_eq;
 use common::{
     Chain, Numbered, ROUNDING, Recorder, assert_derivatives, check_network, flat, moved, network, rng, rows,
     set_flat,
 };
-use constnet::{Features, Linear, Mse, Relu, Sequential, Sgd, Tape, Trainer, Zeroed, mlp};
+use constnet::{
+    Adam, Cache, ClipNorm, ClipValue, Dropout, LayerNorm, Linear, Mse, Optimizer, Relu, Residual, Sequential,
+    Sgd, Sigmoid, Tanh, Trainer, Zeroed,
+    layers::{Features, Layer},
+    mlp,
+};
 
 macro_rules! networks {
     ($($name:ident: $net:ty, $d:literal outputs, batches of $($b:literal)+;)+) => {
@@ -33,7 +40,7 @@ networks! {
     relu_after_relu: (Linear<5, 3, f64>, (Relu<3, f64>, (Relu<3, f64>, Linear<3, 2, f64>))), 2 outputs, batches of 3;
 }
 
-/// A linear layer by its step-by-step functions, under the loss `Σ c z / B`, linear in all.
+/// The textbook passes of a linear layer, under the loss `Σ c z / B`, which is linear in each variable.
 fn check_linear<const IN: usize, const OUT: usize, const B: usize>() {
     let rng = &mut rng(0);
     let layer: Linear<IN, OUT, f64> = network(rng);
@@ -59,13 +66,13 @@ fn check_linear<const IN: usize, const OUT: usize, const B: usize>() {
         loss(&layer, &x)
     });
 
-    // The same through a tape, and added to what is there.
+    // The same by the kernels of a network, which add to the gradient.
     let net = Sequential(layer);
     let mut twice = Sequential(gradient);
-    let mut tape = Tape::ZERO;
-    let by_tape = *net.forward(&x, &mut tape).backward_to_input(&c, &mut twice);
-    for (tape, dx) in by_tape.as_flattened().iter().zip(&dx) {
-        assert_relative_eq!(*tape, dx * B as f64, epsilon = ROUNDING);
+    let mut cache = Cache::ZERO;
+    let by_kernels = *net.forward(&x, &mut cache).backward_to_input(&c, &mut twice);
+    for (by_kernels, dx) in by_kernels.as_flattened().iter().zip(&dx) {
+        assert_relative_eq!(*by_kernels, dx * B as f64, epsilon = ROUNDING);
     }
     let doubled: Vec<f64> = flat(&gradient).iter().map(|g| 2.0 * g).collect();
     let mut expected = Sequential::ZERO;
@@ -74,7 +81,7 @@ fn check_linear<const IN: usize, const OUT: usize, const B: usize>() {
 }
 
 #[test]
-fn linear_step_by_step_and_through_a_tape() {
+fn linear_textbook_passes_and_kernels() {
     check_linear::<1, 1, 1>();
     check_linear::<2, 3, 2>();
     check_linear::<3, 2, 3>();
@@ -87,7 +94,7 @@ fn linear_step_by_step_and_through_a_tape() {
 }
 
 #[test]
-fn relu_step_by_step() {
+fn relu_textbook_passes() {
     let rng = &mut rng(0);
     let z = rows::<Features<31, f64>, 7>(rng);
     let da = rows::<Features<31, f64>, 7>(rng);
@@ -124,11 +131,11 @@ fn mse() {
 
 type Net = mlp![f64; 5, 17, 3];
 
-/// A step by hand: forward, loss, backward, update. Gives the loss.
+/// A step by hand: forward, loss, backward, update. Returns the loss.
 fn step_by_hand<const B: usize>(net: &mut Net, sgd: Sgd<f64>, x: &[[f64; 5]; B], y: &[[f64; 3]; B]) -> f64 {
     let mut gradient = Net::ZERO;
-    let mut tape = Tape::ZERO;
-    let pass = net.forward(x, &mut tape);
+    let mut cache = Cache::ZERO;
+    let pass = net.forward(x, &mut cache);
     let loss = Mse.forward(pass.output(), y);
     let dy = Mse.backward(pass.output(), y);
     pass.backward(&dy, &mut gradient);
@@ -138,9 +145,9 @@ fn step_by_hand<const B: usize>(net: &mut Net, sgd: Sgd<f64>, x: &[[f64; 5]; B],
 
 const SGD: Sgd<f64> = Sgd { lr: 0.05 };
 
-/// The trainer stores no gradient, yet computes the same.
+/// The trainer stores no gradient, but computes the same.
 #[test]
-fn a_trainers_step_is_the_step_by_hand() {
+fn trainer_step_equals_step_by_hand() {
     let rng = &mut rng(0);
     let (x, y) = (rows::<Features<5, f64>, 8>(rng), rows::<Features<3, f64>, 8>(rng));
     let mut net: Net = network(rng);
@@ -152,22 +159,25 @@ fn a_trainers_step_is_the_step_by_hand() {
     }
 }
 
-/// Batches of 8 from 20 samples are 8, 8 and 4, each averaged over its own size.
+/// 20 samples make batches of 8, 8 and 4, each averaged over its own size.
 #[test]
-fn a_run_with_a_partial_batch_is_its_steps_by_hand() -> Result<(), constnet::Error<f64>> {
+fn a_run_with_a_partial_batch_equals_its_steps_by_hand() -> Result<(), constnet::Error<f64>> {
     let rng = &mut rng(0);
     let (x, y) = (rows::<Features<5, f64>, 20>(rng), rows::<Features<3, f64>, 20>(rng));
     let mut net: Net = network(rng);
-    let mut trainer = Trainer::<_, _, 8, _>::with_criterion(net, SGD, Recorder::default());
+    let mut trainer = Trainer::<_, _, 8, _>::with_loss(net, SGD, Recorder::default());
     let numbered: Vec<Numbered> = y.iter().copied().enumerate().collect();
-    let mut told = Vec::new();
-    trainer.fit(&x, &numbered).epochs(3).run(rng, |epoch, _| told.push((epoch.number, epoch.loss)))?;
+    let mut reported = Vec::new();
+    trainer.fit(&x, &numbered).epochs(3).run_with(rng, |report, _| {
+        reported.push((report.epoch, report.loss));
+        ControlFlow::Continue(())
+    })?;
 
-    let batches = trainer.criterion.batches.borrow();
+    let batches = trainer.loss.batches.borrow();
     let sizes: Vec<usize> = batches.iter().map(Vec::len).collect();
     assert_eq!(sizes, [8, 8, 4, 8, 8, 4, 8, 8, 4]);
-    assert_eq!(told.len(), 3);
-    for ((number, epoch), (told_number, told_loss)) in batches.chunks(3).enumerate().zip(&told) {
+    assert_eq!(reported.len(), 3);
+    for ((number, epoch), (reported_number, reported_loss)) in batches.chunks(3).enumerate().zip(&reported) {
         let mut once = epoch.concat();
         once.sort_unstable();
         assert_eq!(once, (0..20).collect::<Vec<_>>(), "every sample once");
@@ -179,8 +189,8 @@ fn a_run_with_a_partial_batch_is_its_steps_by_hand() -> Result<(), constnet::Err
             };
             sum += loss * batch.len() as f64;
         }
-        assert_eq!(number, *told_number);
-        assert_relative_eq!(sum / 20.0, *told_loss, max_relative = ROUNDING);
+        assert_eq!(number, *reported_number);
+        assert_relative_eq!(sum / 20.0, *reported_loss, max_relative = ROUNDING);
     }
     assert_ne!(batches[..3], batches[3..6], "a new order in each epoch");
     assert_relative_eq!(trainer.net, net, epsilon = ROUNDING, max_relative = ROUNDING);
@@ -192,14 +202,121 @@ fn pick<const N: usize, const B: usize>(rows: &[[f64; N]], batch: &[usize]) -> [
     std::array::from_fn(|b| rows[batch[b]])
 }
 
-/// The loss over a data set that its batches do not divide is that of all samples at once.
+/// If the batch size does not divide the number of samples, the loss is still that of all samples at once.
 #[test]
 fn evaluation_counts_every_sample_once() -> Result<(), constnet::Error<f64>> {
     let rng = &mut rng(0);
     let (x, y) = (rows::<Features<5, f64>, 20>(rng), rows::<Features<3, f64>, 20>(rng));
     let net: Net = network(rng);
-    let whole = Mse.forward(net.forward(&x, &mut { Tape::ZERO }).output(), &y);
+    let whole = Mse.forward(net.forward(&x, &mut { Cache::ZERO }).output(), &y);
     let by_batches = Trainer::<_, _, 8>::new(net, SGD).evaluate(&x, &y)?;
     assert_relative_eq!(by_batches, whole, max_relative = ROUNDING);
     Ok(())
+}
+
+/// The two halves of a step, [`Trainer::gradient`] and [`Trainer::update`], give the same bits as the step.
+fn assert_halves_equal_step<L, O, const IN: usize, const OUT: usize, const B: usize>(what: &str, optimizer: O)
+where
+    L: Layer<In = Features<IN>, Out = Features<OUT>> + Copy,
+    O: Optimizer<f32> + Copy,
+{
+    let rng = &mut rng(5);
+    let net: Sequential<L> = network(rng);
+    let (x, y) = (rows::<Features<IN>, B>(rng), rows::<Features<OUT>, B>(rng));
+    let mut whole = Trainer::<_, _, B>::new(net, optimizer);
+    let mut halves = Trainer::<_, _, B>::new(net, optimizer);
+    (whole.seed, halves.seed) = (7, 7);
+    let mut gradient = network(rng);
+    for step in 0..5 {
+        let before = common::bits(&halves.net);
+        let loss = halves.gradient(&x, &y, &mut gradient);
+        assert_eq!(common::bits(&halves.net), before, "{what}: the gradient changed the network");
+        halves.update(&gradient);
+        assert_eq!(whole.step(&x, &y).to_bits(), loss.to_bits(), "{what}: the loss of step {step}");
+        assert_eq!(common::bits(&halves.net), common::bits(&whole.net), "{what}: step {step}");
+        assert_ne!(common::bits(&halves.net), before, "{what}: nothing was learned");
+    }
+}
+
+/// Each kind of layer, and batches around the sizes of the register tiles.
+fn assert_halves_equal_step_on_each_network<O: Optimizer<f32> + Copy>(what: &str, optimizer: O) {
+    assert_halves_equal_step::<Chain<mlp![5, 17, 3]>, O, 5, 3, 1>(what, optimizer);
+    assert_halves_equal_step::<Chain<mlp![5, 17, 3]>, O, 5, 3, 8>(what, optimizer);
+    assert_halves_equal_step::<Chain<mlp![33, 2, 16]>, O, 33, 16, 20>(what, optimizer);
+    type Net = Sequential![
+        Linear<5, 9>, Tanh<9>, Sigmoid<9>, LayerNorm<9>, Residual<Sequential![Linear<9, 17>, Tanh<17>, Linear<17, 9>]>,
+        Dropout<9>, Linear<9, 2>
+    ];
+    assert_halves_equal_step::<Chain<Net>, O, 5, 2, 7>(what, optimizer);
+}
+
+#[test]
+fn gradient_and_update_equal_a_step() {
+    let (sgd, adam) = (Sgd { lr: 0.05 }, Adam::new(0.01));
+    assert_halves_equal_step_on_each_network("Sgd", sgd);
+    assert_halves_equal_step_on_each_network("Momentum", sgd.with_momentum(0.9));
+    assert_halves_equal_step_on_each_network("Adam", adam);
+    assert_halves_equal_step_on_each_network("ClipValue", ClipValue { optimizer: adam, max_value: 0.1 });
+    assert_halves_equal_step_on_each_network("ClipNorm", ClipNorm { optimizer: sgd, max_norm: 0.1 });
+    assert_halves_equal_step_on_each_network("ClipNorm of Adam", ClipNorm { optimizer: adam, max_norm: 0.1 });
+}
+
+/// The gradient is that of the public passes, and overwrites the old values.
+#[test]
+fn gradient_equals_the_backward_pass() {
+    let rng = &mut rng(6);
+    let net: Net = network(rng);
+    let (x, y) = (rows::<Features<5, f64>, 8>(rng), rows::<Features<3, f64>, 8>(rng));
+    let mut cache = Cache::ZERO;
+    let mut expected = Net::ZERO;
+    let pass = net.forward(&x, &mut cache);
+    let dy = Mse.backward(pass.output(), &y);
+    pass.backward(&dy, &mut expected);
+    let mut found = network(rng);
+    let loss = Trainer::<_, _, 8>::new(net, SGD).gradient(&x, &y, &mut found);
+    assert_relative_eq!(found, expected, epsilon = ROUNDING, max_relative = ROUNDING);
+    assert_relative_eq!(loss, Mse.forward(net.forward(&x, &mut cache).output(), &y), max_relative = ROUNDING);
+}
+
+/// Two machines with half a batch each: the mean of their gradients is the gradient of the whole batch.
+#[test]
+fn gradients_of_two_half_batches_sum_to_that_of_the_whole() {
+    let rng = &mut rng(7);
+    let net: Net = network(rng);
+    let (x, y) = (rows::<Features<5, f64>, 16>(rng), rows::<Features<3, f64>, 16>(rng));
+    let mut whole = Net::ZERO;
+    let mut trainer = Trainer::<_, _, 16>::new(net, SGD.with_momentum(0.9));
+    let loss = trainer.gradient(&x, &y, &mut whole);
+
+    let ([x1, x2], [y1, y2]) = (halves(&x), halves(&y));
+    let mut machine = Trainer::<_, _, 8>::new(net, SGD.with_momentum(0.9));
+    let [mut first, mut second] = [Net::ZERO; 2];
+    let losses = [machine.gradient(&x1, &y1, &mut first), machine.gradient(&x2, &y2, &mut second)];
+    assert_relative_eq!((losses[0] + losses[1]) / 2.0, loss, max_relative = ROUNDING);
+    let mean: Vec<f64> = flat(&first).iter().zip(flat(&second)).map(|(a, b)| (a + b) / 2.0).collect();
+    let mut sum = Net::ZERO;
+    set_flat(&mut sum, &mean);
+    assert_relative_eq!(sum, whole, epsilon = ROUNDING, max_relative = ROUNDING);
+
+    machine.update(&sum);
+    trainer.step(&x, &y);
+    assert_relative_eq!(machine.net, trainer.net, epsilon = ROUNDING, max_relative = ROUNDING);
+    assert_ne!(machine.net, net, "nothing was learned");
+}
+
+/// The first and the last 8 of 16 rows.
+fn halves<const N: usize>(rows: &[[f64; N]; 16]) -> [[[f64; N]; 8]; 2] {
+    [std::array::from_fn(|b| rows[b]), std::array::from_fn(|b| rows[8 + b])]
+}
+
+/// A loss that is not finite: the gradient is 0, and the network stays as it is.
+#[test]
+fn gradient_of_a_loss_that_is_not_finite_is_zero() {
+    let mut trainer = Trainer::<_, _, 2>::new(network::<Net>(&mut rng(8)), SGD);
+    let before = trainer.net;
+    let mut gradient = network(&mut rng(9));
+    let loss = trainer.gradient(&[[f64::NAN; 5], [1.0; 5]], &[[0.0; 3]; 2], &mut gradient);
+    assert!(loss.is_nan());
+    assert_eq!(gradient, Net::ZERO);
+    assert_eq!(trainer.net, before);
 }

@@ -1,8 +1,8 @@
-//! Networks that fit no thread's stack, and layers wider than typenum counts.
+//! Networks that are larger than a thread's stack, and layers wider than the constants of typenum.
 
 use std::sync::Mutex;
 
-use constnet::{Linear, Mse, Sequential, Sgd, Tape, Trainer, Zeroed, mlp};
+use constnet::{Cache, Linear, Mse, Sequential, Sgd, Trainer, Zeroed, mlp};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 
 static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 8>> =
@@ -10,7 +10,7 @@ static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 8>> =
 
 /// The parameters alone are 2.7 MB, the stack of a test's thread 2 MB.
 #[test]
-fn a_large_network_trains_where_it_lies() {
+fn a_large_network_trains_in_place() {
     let mut trainer = TRAINER.lock().expect("the trainer");
     trainer.net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
     let x = [[0.1; 784]; 8];
@@ -23,25 +23,25 @@ fn a_large_network_trains_where_it_lies() {
 
 type Wide = mlp![3, 1500, 2];
 
-static WIDE: Mutex<(Wide, (Wide, Tape<Wide, 4>))> = Mutex::new(Zeroed::ZERO);
+static WIDE: Mutex<(Wide, (Wide, Cache<Wide, 4>))> = Mutex::new(Zeroed::ZERO);
 
 #[test]
 fn wide_layers_work() {
     let mut wide = WIDE.lock().expect("the network");
-    let (net, (gradient, tape)) = &mut *wide;
+    let (net, (gradient, cache)) = &mut *wide;
     net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
     let (x, y) = ([[0.5, -1.0, 2.0]; 4], [[1.0, -1.0]; 4]);
-    let pass = net.forward(&x, tape);
+    let pass = net.forward(&x, cache);
     let before = Mse.forward(pass.output(), &y);
     let dy = Mse.backward(pass.output(), &y);
     pass.backward(&dy, gradient);
     Sgd { lr: 1e-4 }.step(net, gradient);
-    let after = Mse.forward(net.forward(&x, tape).output(), &y);
+    let after = Mse.forward(net.forward(&x, cache).output(), &y);
     assert!(after < before, "the loss went from {before} to {after}");
     assert_eq!(Wide::PARAMS, 9002);
 }
 
-/// `Debug` tells of a long tensor what it is like, not all of it.
+/// `Debug` prints a summary of a long tensor.
 #[test]
 fn a_large_network_prints_on_a_page() {
     static LARGE: Sequential<Linear<1000, 1000>> = Sequential(Linear::ZERO);

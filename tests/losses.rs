@@ -1,5 +1,5 @@
-//! Every loss against PyTorch in f64, against finite differences, and on every vector against its own
-//! step-by-step functions. `data/losses.py` recorded the numbers.
+//! Every loss against PyTorch in f64, against finite differences, and on vectors against its own passes on arrays.
+//! `data/losses.py` recorded the numbers.
 
 mod common;
 #[rustfmt::skip]
@@ -8,16 +8,18 @@ mod recorded;
 
 use common::{assert_derivatives, bits, flat, rng, rows, rows_of, set_flat};
 use constnet::{
-    BceWithLogits, CrossEntropy, DataError, Element, Error, Features, GeluTanh, He, Huber, L1, Linear, Loss,
-    Mse, Row, Sequential, Sgd, Shape, SoftCrossEntropy, Trainer, Zeroed,
-    kernel::{Dispatch, Isa, Kernel, Scalar},
+    BceWithLogits, CrossEntropy, DataError, Error, GeluTanh, He, Huber, L1, Linear, Loss, Mse, Sequential,
+    Sgd, Sigmoid, SoftCrossEntropy, Softmax, Trainer, Zeroed,
+    layers::{Features, Probabilities, Row, Shape},
+    loss::OnProbabilities,
     mlp,
+    simd::{Dispatch, Element, Kernel, Scalar, Simd},
 };
 use rand::{RngExt, distr::Distribution};
 use rand_distr::StandardNormal;
 use recorded as py;
 
-/// What was recorded, row by row.
+/// The recorded numbers, row by row.
 struct Case {
     y_hat: &'static [f64],
     /// Rows, for the losses that take rows.
@@ -28,36 +30,35 @@ struct Case {
     gradient: &'static [f64],
 }
 
-/// Both programs round some dozen operations a row, and add up 7 rows: a few times 1e-16,
-/// relative to the loss. Of a gradient it is relative to 1, the size of the probabilities that are
-/// subtracted.
+/// Both programs round some dozen operations in each row, and add up 7 rows: a few times 1e-16, relative to the loss.
+/// For a gradient it is relative to 1, the size of the probabilities that are subtracted.
 const TOLERANCE: f64 = 1e-14;
 
 /// The loss and its gradient on the instruction set of the machine.
-struct Fused<'a, S: Shape, L: Loss<S>> {
+struct OnVectors<'a, S: Shape, L: Loss<S>> {
     loss: &'a L,
     y_hat: &'a mut [Row<S>],
     y: &'a [L::Target],
 }
 
-impl<S: Shape, L: Loss<S>> Kernel<S::Elem> for Fused<'_, S, L> {
+impl<S: Shape, L: Loss<S>> Kernel<S::Elem> for OnVectors<'_, S, L> {
     type Output = [S::Elem; 2];
 
     #[inline(always)]
-    fn run<I: Isa<S::Elem>>(self, isa: I) -> [S::Elem; 2] {
-        let value = self.loss.value(isa, self.y_hat, self.y);
-        [value, self.loss.value_and_gradient(isa, self.y_hat, self.y)]
+    fn run<I: Simd<S::Elem>>(self, simd: I) -> [S::Elem; 2] {
+        let value = self.loss.value(simd, self.y_hat, self.y);
+        [value, self.loss.value_and_gradient(simd, self.y_hat, self.y)]
     }
 }
 
-/// The value, found twice, and the gradient, as a trainer has them computed.
-fn fused<S: Shape, L: Loss<S>, const B: usize>(
+/// The value, computed alone and with the gradient, and the gradient, as a trainer computes them.
+fn on_vectors<S: Shape, L: Loss<S>, const B: usize>(
     loss: &L,
     y_hat: &[Row<S>; B],
     y: &[L::Target; B],
 ) -> ([S::Elem; 2], [Row<S>; B]) {
     let mut gradient = *y_hat;
-    let values = S::Elem::dispatch(Fused::<S, L> { loss, y_hat: &mut gradient, y });
+    let values = S::Elem::dispatch(OnVectors::<S, L> { loss, y_hat: &mut gradient, y });
     (values, gradient)
 }
 
@@ -67,8 +68,8 @@ fn assert_close(what: &str, ours: f64, recorded: f64, scale: f64) {
     assert!(off <= TOLERANCE, "{what}: {ours} instead of {recorded}, off by {off:e}");
 }
 
-/// Checks a loss, of 7 samples unless told otherwise, against what PyTorch says: the functions on
-/// arrays, and those that a trainer calls. The gradient is that of each sample, `B` times PyTorch's.
+/// Checks a loss, of 7 samples unless stated otherwise, against PyTorch: the passes on arrays, and the functions that a
+/// trainer calls. The gradient is that of each sample, `B` times PyTorch's.
 macro_rules! assert_recorded {
     ($loss:expr, $case:expr) => {
         assert_recorded!($loss, $case, 7, 5, rows_of::<Features<5, f64>, 7>($case.y))
@@ -80,11 +81,11 @@ macro_rules! assert_recorded {
         let (case, loss, y): (&Case, _, _) = (&$case, $loss, $y);
         let what = concat!(stringify!($loss), " on ", stringify!($case));
         let y_hat = rows_of::<Features<$d, f64>, $b>(case.y_hat);
-        let (fused_values, fused_gradient) = fused::<Features<$d, f64>, _, $b>(&loss, &y_hat, &y);
-        for value in [loss.forward(&y_hat, &y), fused_values[0], fused_values[1]] {
+        let (vector_values, vector_gradient) = on_vectors::<Features<$d, f64>, _, $b>(&loss, &y_hat, &y);
+        for value in [loss.forward(&y_hat, &y), vector_values[0], vector_values[1]] {
             assert_close(what, value, case.value, case.value.max(1.0));
         }
-        for gradient in [loss.backward(&y_hat, &y), fused_gradient] {
+        for gradient in [loss.backward(&y_hat, &y), vector_gradient] {
             for (index, (ours, recorded)) in gradient.as_flattened().iter().zip(case.gradient).enumerate() {
                 assert_close(&format!("{what}, gradient {index}"), *ours, recorded * f64::from($b), 1.0);
             }
@@ -93,7 +94,7 @@ macro_rules! assert_recorded {
 }
 
 #[test]
-fn as_pytorch() {
+fn losses_match_pytorch() {
     assert_recorded!(Mse, py::MSE);
     assert_recorded!(L1, py::L1);
     assert_recorded!(Huber::default(), py::HUBER);
@@ -104,10 +105,10 @@ fn as_pytorch() {
     assert_recorded!(SoftCrossEntropy, py::SOFT_CROSS_ENTROPY);
 }
 
-/// Predictions of sizes up to 1e4, which `exp` makes 0 and infinity of.
+/// Predictions up to ±1e4, of which `exp` is 0 or infinite.
 #[test]
-fn as_pytorch_at_extremes() {
-    // The gradient of a square is as large as the difference; all others are at most 1.
+fn losses_match_pytorch_at_extremes() {
+    // The gradient of the square is as large as the difference; all others are at most 1.
     let y_hat = rows_of::<Features<5, f64>, 7>(py::MSE_EXTREME.y_hat);
     let y = rows_of::<Features<5, f64>, 7>(py::MSE_EXTREME.y);
     assert_close("Mse", Mse.forward(&y_hat, &y), py::MSE_EXTREME.value, py::MSE_EXTREME.value);
@@ -121,7 +122,7 @@ fn as_pytorch_at_extremes() {
 }
 
 #[test]
-fn as_pytorch_at_kinks() {
+fn losses_match_pytorch_at_kinks() {
     assert_recorded!(L1, py::L1_KINKS, 2, 3, rows_of::<Features<3, f64>, 2>(py::L1_KINKS.y));
     assert_recorded!(
         Huber::default(),
@@ -132,7 +133,7 @@ fn as_pytorch_at_kinks() {
     );
 }
 
-/// As the documentation of `SoftCrossEntropy` says.
+/// `label_smoothing`, by the formula in the documentation of `SoftCrossEntropy`.
 #[test]
 fn smoothed_labels() {
     const SMOOTHING: f64 = 0.25;
@@ -143,15 +144,15 @@ fn smoothed_labels() {
     assert_recorded!(SoftCrossEntropy, py::LABEL_SMOOTHING, 7, 5, y);
 }
 
-/// Ten roundings of each parameter, of steps that are a twentieth of the gradient.
+/// Each parameter is rounded ten times, and a step is a twentieth of the gradient.
 const TRAINED: f64 = 1e-13;
 
-/// Parameters after 1 and 10 of a trainer's steps.
+/// The parameters after 1 and 10 steps of a trainer.
 #[test]
-fn trained_as_pytorch() {
+fn training_matches_pytorch() {
     type Net = Sequential![Linear<3, 6, f64>, GeluTanh<6, f64>, Linear<6, 5, f64>];
     fn check<L: Loss<Features<5, f64>>>(what: &str, loss: L, y: [L::Target; 7], after: [&[f64]; 2]) {
-        let mut trainer = Trainer::<Net, _, 7, _>::with_criterion(Zeroed::ZERO, Sgd { lr: 0.05 }, loss);
+        let mut trainer = Trainer::<Net, _, 7, _>::with_loss(Zeroed::ZERO, Sgd { lr: 0.05 }, loss);
         set_flat(&mut trainer.net, py::START);
         let x = rows_of::<Features<3, f64>, 7>(py::X);
         for (steps, after) in [1, 9].into_iter().zip(after) {
@@ -176,7 +177,7 @@ fn trained_as_pytorch() {
     check("SoftCrossEntropy", SoftCrossEntropy, soft, py::SOFT_CROSS_ENTROPY_STEPS);
 }
 
-/// What two orders of the same sums may be apart, in `f32` and in `f64`, relative to the whole.
+/// The largest difference between two orders of the same sum, in `f32` and in `f64`, relative to the sum.
 fn rounding<T: Element>() -> T {
     T::epsilon() * T::from_f64(32.0)
 }
@@ -204,7 +205,7 @@ fn classes<const D: usize, const B: usize>(rng: &mut impl rand::Rng) -> [usize; 
     std::array::from_fn(|_| rng.random_range(0..D))
 }
 
-/// Every loss, with targets for it: a row here, and it is tested at every size.
+/// Every loss with targets for it. A loss in this list is tested at every size.
 macro_rules! for_every_loss {
     ($check:ident, $rng:expr, $t:ty, $d:literal, $b:literal) => {
         $check!(Mse, normal, $rng, $t, $d, $b);
@@ -226,8 +227,8 @@ macro_rules! targets {
     };
 }
 
-/// The functions on arrays against those on vectors, and these against one element at a time.
-macro_rules! assert_fused {
+/// The passes on arrays against vectors of this machine, and against vectors of one lane.
+macro_rules! assert_same_on_vectors {
     ($loss:expr, $targets:ident, $rng:expr, $t:ty, $d:literal, $b:literal $(, $class:ident)?) => {{
         type S = Features<$d, $t>;
         let (loss, what) = ($loss, concat!(stringify!($loss), " of ", $d, " outputs, batch ", $b));
@@ -235,13 +236,13 @@ macro_rules! assert_fused {
         let y = targets!($targets, $rng, $t, $d, $b $(, $class)?);
         assert_eq!(Loss::<S>::check(&loss, &y), Ok(()), "{what}");
         let (value, gradient) = (loss.forward(&y_hat, &y), loss.backward(&y_hat, &y));
-        let (values, on_vectors) = fused::<S, _, $b>(&loss, &y_hat, &y);
+        let (values, on_vectors_gradient) = on_vectors::<S, _, $b>(&loss, &y_hat, &y);
         let mut by_one = y_hat;
-        let by_one_value = Fused::<S, _> { loss: &loss, y_hat: &mut by_one, y: &y }.run(Scalar);
+        let by_one_value = OnVectors::<S, _> { loss: &loss, y_hat: &mut by_one, y: &y }.run(Scalar);
         for other in [values, by_one_value].concat() {
             assert!((other - value).abs() <= rounding::<$t>() * value.max(1.0), "{what}: {other} is not {value}");
         }
-        for other in [on_vectors, by_one] {
+        for other in [on_vectors_gradient, by_one] {
             for (other, g) in other.as_flattened().iter().zip(gradient.as_flattened()) {
                 assert!((other - g).abs() <= rounding::<$t>() * g.abs().max(1.0), "{what}: {other} is not {g}");
             }
@@ -256,10 +257,10 @@ macro_rules! at_sizes {
 }
 
 #[test]
-fn on_vectors_as_on_arrays() {
+fn vectors_equal_arrays() {
     let rng = &mut rng(3);
     at_sizes!(
-        assert_fused,
+        assert_same_on_vectors,
         rng,
         f32,
         (1, 1),
@@ -273,7 +274,7 @@ fn on_vectors_as_on_arrays() {
         (33, 7)
     );
     at_sizes!(
-        assert_fused,
+        assert_same_on_vectors,
         rng,
         f64,
         (1, 1),
@@ -288,7 +289,7 @@ fn on_vectors_as_on_arrays() {
     );
 }
 
-/// Each gradient against differences of the loss, of which it is `B` times the derivative.
+/// Each gradient against differences of the loss: it is `B` times the derivative.
 macro_rules! assert_gradient {
     ($loss:expr, $targets:ident, $rng:expr, $t:ty, $d:literal, $b:literal $(, $class:ident)?) => {{
         let loss = $loss;
@@ -306,7 +307,7 @@ macro_rules! assert_gradient {
 }
 
 #[test]
-fn by_differences() {
+fn gradients_equal_differences() {
     let rng = &mut rng(4);
     at_sizes!(assert_gradient, rng, f64, (2, 1), (3, 2), (17, 7), (5, 20));
 }
@@ -314,14 +315,13 @@ fn by_differences() {
 type Net = mlp![2, 8, 3];
 const X: [[f32; 2]; 3] = [[0.0, 1.0], [1.0, 0.5], [-1.0, 2.0]];
 
-/// Neither a run nor an evaluation starts; the network and the generator stay as they were.
+/// Checks that neither a run nor an evaluation starts, and that the network and the generator stay as they were.
 #[track_caller]
 fn assert_refused<L: Loss<Features<3>>>(loss: L, y: &[L::Target; 3], error: Error<f32>, text: &str) {
-    let mut trainer: Trainer<Net, _, 2, _> =
-        Trainer::with_criterion(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
+    let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
     let before = bits(&trainer.net);
     let mut random = rng(1);
-    let run = trainer.fit(&X, y).run(&mut random, |_, _| -> () { panic!("an epoch was trained") });
+    let run = trainer.fit(&X, y).run_with(&mut random, |_, _| panic!("an epoch was trained"));
     assert_eq!(run, Err(error));
     assert_eq!(trainer.evaluate(&X, y), Err(error));
     assert_eq!(error.to_string(), text);
@@ -329,11 +329,10 @@ fn assert_refused<L: Loss<Features<3>>>(loss: L, y: &[L::Target; 3], error: Erro
     assert_eq!(random, rng(1), "random numbers were drawn");
 }
 
-/// A step on the last two samples gives NaN and leaves the network as it is.
+/// Checks that a step on the last two samples returns NaN and leaves the network as it is.
 #[track_caller]
 fn assert_no_step<L: Loss<Features<3>>>(loss: L, y: &[L::Target; 3]) {
-    let mut trainer: Trainer<Net, _, 2, _> =
-        Trainer::with_criterion(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
+    let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
     let before = bits(&trainer.net);
     assert!(trainer.step(&[X[1], X[2]], &[y[1], y[2]]).is_nan());
     assert_eq!(bits(&trainer.net), before, "the network changed");
@@ -357,7 +356,7 @@ fn probabilities_that_do_not_sum_to_one() {
         let text = format!("the probabilities of sample 1 sum to {sum}: expected 1");
         assert_refused(SoftCrossEntropy, &[certain, row, certain], error, &text);
     }
-    // Rounded to four digits they do.
+    // Rounded to four digits, they sum to one closely enough.
     assert_eq!(Loss::<Features<3>>::check(&SoftCrossEntropy, &[[0.3333; 3]]), Ok(()));
 }
 
@@ -386,7 +385,7 @@ fn targets_that_are_not_finite() {
     }
 }
 
-/// NaN is not equal to itself, and so is looked at apart.
+/// Separate from the other targets, since NaN is not equal to itself.
 #[test]
 fn targets_that_are_not_numbers() {
     fn check<L: Loss<Features<3>, Target = [f32; 3]>>(loss: L) {
@@ -408,14 +407,19 @@ fn targets_that_are_not_numbers() {
 #[test]
 fn delta_of_huber() {
     for (delta, named) in [(0.0, "0"), (-1.0, "-1"), (f32::INFINITY, "inf")] {
-        let text = format!("delta of the Huber loss is {named}: expected a positive, finite number");
-        assert_refused(Huber { delta }, &[[0.0; 3]; 3], Error::HuberDelta(delta), &text);
+        let (name, expected) = ("delta", "a positive, finite number");
+        let error = Error::Hyperparameter { name, value: delta, expected };
+        let text = format!("the delta is {named}: expected a positive, finite number");
+        assert_refused(Huber { delta }, &[[0.0; 3]; 3], error, &text);
     }
     let error = Loss::<Features<3>>::check(&Huber { delta: f32::NAN }, &[]);
-    assert!(matches!(error, Err(Error::HuberDelta(delta)) if delta.is_nan()), "{error:?}");
+    assert!(
+        matches!(error, Err(Error::Hyperparameter { name: "delta", value, .. }) if value.is_nan()),
+        "{error:?}"
+    );
 }
 
-/// Logits that are not finite, as those of a network that ran away, give a loss that says so.
+/// Predictions that are not finite, as those of a diverging network, give a loss that is not finite.
 #[test]
 fn predictions_that_are_not_finite() {
     for bad in [f64::NAN, f64::INFINITY] {
@@ -428,31 +432,31 @@ fn predictions_that_are_not_finite() {
         for class in 0..3 {
             assert!(!CrossEntropy.forward(&y_hat, &[class]).is_finite());
         }
-        let (values, _) = fused::<Features<3, f64>, _, 1>(&L1, &y_hat, &[[0.0; 3]]);
+        let (values, _) = on_vectors::<Features<3, f64>, _, 1>(&L1, &y_hat, &[[0.0; 3]]);
         assert!(values.iter().all(|value| !value.is_finite()));
-        let (values, _) = fused::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &[[0.0; 3]]);
+        let (values, _) = on_vectors::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &[[0.0; 3]]);
         assert!(values.iter().all(|value| !value.is_finite()));
     }
 }
 
-/// The derivative of a prediction that is not a number is none either, on arrays as on vectors.
+/// The derivative at NaN is NaN, on arrays and on vectors.
 #[test]
 fn huber_does_not_hide_nan() {
     let (y_hat, y) = ([[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]], [[0.0; 3]]);
-    let (_, on_vectors) = fused::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &y);
-    for [gradient] in [Huber::default().backward(&y_hat, &y), on_vectors] {
+    let (_, vector_gradient) = on_vectors::<Features<3, f64>, _, 1>(&Huber::default(), &y_hat, &y);
+    for [gradient] in [Huber::default().backward(&y_hat, &y), vector_gradient] {
         assert!(gradient[0].is_nan());
         assert_eq!(gradient[1..], [1.0 / 3.0, -1.0 / 3.0]);
     }
 }
 
-/// A trainer minimises every one of them.
+/// A trainer minimises every loss.
 #[test]
-fn each_is_minimised() {
+fn a_trainer_minimises_each_loss() {
     fn check<L: Loss<Features<3>>>(loss: L, y: [L::Target; 3], goal: f32) {
         let mut trainer: Trainer<mlp![2, 32, 3], _, 3, _> =
-            Trainer::with_criterion(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
-        let last = trainer.fit(&X, &y).epochs(1000).run(&mut rng(1), |_, _| {}).unwrap().loss;
+            Trainer::with_loss(rng(0).sample(He), Sgd { lr: 0.1 }, loss);
+        let last = trainer.fit(&X, &y).epochs(1000).run(&mut rng(1)).unwrap().loss;
         assert!(last < goal, "{last}");
     }
     let one_hot = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
@@ -461,6 +465,42 @@ fn each_is_minimised() {
     check(BceWithLogits, one_hot, 0.05);
     check(SoftCrossEntropy, one_hot, 0.05);
     check(CrossEntropy, [0, 1, 2], 0.05);
-    // The gradient does not get smaller with the error, and steps of one size end up near it.
+    // The gradient does not get smaller with the error, so the steps do not converge completely.
     check(L1, one_hot, 0.3);
+}
+
+/// `OnProbabilities` computes the loss that it wraps, on the output of a softmax or sigmoid.
+#[test]
+fn losses_on_probabilities() {
+    fn check<L, const B: usize>(loss: L, y: [L::Target; B])
+    where
+        L: Loss<Features<3, f64>> + Copy,
+    {
+        let y_hat = rows::<Features<3, f64>, B>(&mut rng(5));
+        let plain = on_vectors::<Features<3, f64>, _, B>(&loss, &y_hat, &y);
+        let wrapped = on_vectors::<Probabilities<3, f64>, _, B>(&OnProbabilities(loss), &y_hat, &y);
+        assert_eq!(plain, wrapped);
+    }
+    check(CrossEntropy, [2, 0]);
+    check(SoftCrossEntropy, [[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]]);
+    check(BceWithLogits, [[0.25, 0.5, 1.0], [1.0, 0.0, 0.0]]);
+
+    // Its check of the targets too.
+    let error = Loss::<Probabilities<3>>::check(&OnProbabilities(CrossEntropy), &[0, 3]);
+    assert_eq!(error, Err(DataError::Class { sample: 1, class: 3, classes: 3 }.into()));
+
+    // In training.
+    type Classifier = Sequential![Linear<2, 3>, Softmax<3>];
+    let loss = OnProbabilities(CrossEntropy);
+    let mut trainer: Trainer<Classifier, _, 3, _> = Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.5 }, loss);
+    let before = trainer.evaluate(&X, &[0, 1, 2]).unwrap();
+    trainer.fit(&X, &[0, 1, 2]).epochs(100).run(&mut rng(1)).unwrap();
+    assert!(trainer.evaluate(&X, &[0, 1, 2]).unwrap() < before);
+    // The losses of differences accept probabilities as they are.
+    type Unit = Sequential![Linear<2, 3>, Sigmoid<3>];
+    let mut trainer: Trainer<Unit, _, 3> = Trainer::new(Zeroed::ZERO, Sgd { lr: 1.0 });
+    let goal = [[0.0, 1.0, 0.5]; 3];
+    let before = trainer.evaluate(&X, &goal).unwrap();
+    trainer.fit(&X, &goal).epochs(100).run(&mut rng(1)).unwrap();
+    assert!(trainer.evaluate(&X, &goal).unwrap() < before / 2.0);
 }

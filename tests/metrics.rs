@@ -1,17 +1,20 @@
-//! Metrics against scikit-learn, whose values `data/metrics.py` recorded, and what bad input gets.
+//! Metrics against values of scikit-learn, recorded by `data/metrics.py`, and the errors for bad input.
 
 #[rustfmt::skip]
 #[path = "data/metrics.rs"]
 mod recorded;
 
-use constnet::{ConfusionMatrix, DataError, accuracy, argmax, r2_score};
+use constnet::{
+    DataError,
+    metrics::{ConfusionMatrix, accuracy, argmax, r2_score},
+};
 use recorded as sk;
 
-/// Two sums of 23 numbers, each in its own order.
+/// The difference between two sums of 23 numbers in different orders.
 const TOLERANCE: f64 = 1e-14;
 
 #[test]
-fn classification_as_in_scikit_learn() -> Result<(), DataError<f64>> {
+fn classification_matches_scikit_learn() -> Result<(), DataError<f64>> {
     assert_eq!(accuracy(sk::OUTPUTS, &sk::CLASSES)?, sk::ACCURACY);
     let matrix = ConfusionMatrix::new(sk::OUTPUTS, &sk::CLASSES)?;
     assert_eq!(matrix.counts, sk::CONFUSION);
@@ -23,20 +26,20 @@ fn classification_as_in_scikit_learn() -> Result<(), DataError<f64>> {
 }
 
 #[test]
-fn r2_as_in_scikit_learn() -> Result<(), DataError<f64>> {
+fn r2_matches_scikit_learn() -> Result<(), DataError<f64>> {
     assert!((r2_score(sk::PREDICTIONS, &sk::TARGETS)? - sk::R2).abs() < TOLERANCE);
     for (output, recorded) in sk::R2_EACH.into_iter().enumerate() {
         let one = r2_score(sk::PREDICTIONS.map(|y| [y[output]]), &sk::TARGETS.map(|y| [y[output]]))?;
         assert!((one - recorded).abs() < TOLERANCE, "output {output}: {one} instead of {recorded}");
     }
     assert!((r2_score(sk::FLAT_PREDICTIONS, &sk::FLAT_TARGETS)? - sk::FLAT_R2).abs() < TOLERANCE);
-    // Equal targets have no spread, even those whose sum is rounded.
+    // Equal targets have no spread, even if their sum is rounded.
     assert_eq!(r2_score([[0.1], [0.1], [0.25]], &[[0.1]; 3])?, 0.0);
     assert!(r2_score([[1.0]], &[[1.0]])?.is_nan());
     Ok(())
 }
 
-/// Also where the targets have no spread, and any other prediction gets 0.
+/// Also if the targets have no spread, where any other prediction gets 0.
 #[test]
 fn r2_of_nan_is_nan() -> Result<(), DataError<f64>> {
     for y in [[[1.0], [2.0]], [[1.0], [1.0]]] {
@@ -79,7 +82,7 @@ fn bad_input() {
 
 /// Counts of any size stay in their columns.
 #[test]
-fn a_table_to_read() {
+fn the_table_is_aligned() {
     let matrix = ConfusionMatrix { counts: [[1234, 0, 5], [0, 0, 0], [1, 0, 99]] };
     let table = "\
 class |     0     1     2 | recall

@@ -1,4 +1,4 @@
-//! The check cells of the notebook that this crate is the counterpart of, with its own numbers.
+//! The check cells of the notebook, with the notebook's numbers.
 
 mod common;
 #[rustfmt::skip]
@@ -9,7 +9,7 @@ use approx::{assert_abs_diff_eq, assert_relative_eq};
 use common::rng;
 use constnet::{Linear, Mse, Relu, Sequential, Sgd, Zeroed, mlp, synthetic};
 
-/// What the notebook's cells allow, in f64: a few roundings of numbers of size 1 to 10.
+/// The tolerance of the notebook's cells, in f64: a few roundings of numbers of size 1 to 10.
 const EXACT: f64 = 1e-12;
 
 #[test]
@@ -20,9 +20,9 @@ fn linear_forward() {
     assert_abs_diff_eq!(z.as_flattened(), [[1.5, 0.8], [0.55, 0.55]].as_flattened(), epsilon = EXACT);
 }
 
-/// Autograd's are the gradients of `z.sum()`; ours of `dW` and `db` are averaged over the batch.
+/// Autograd computes the gradients of `z.sum()`; those of this crate, `dW` and `db`, are averaged over the batch.
 #[test]
-fn linear_backward_is_autograds() {
+fn linear_backward_matches_autograd() {
     let layer = Linear::new(autograd::W, autograd::B);
     let z = layer.forward(&autograd::X);
     assert_abs_diff_eq!(z.as_flattened(), autograd::Z.as_flattened(), epsilon = EXACT);
@@ -56,7 +56,7 @@ fn mse_forward() {
     assert_abs_diff_eq!(Mse.forward(&Y_HAT, &Y), 1.5, epsilon = EXACT);
 }
 
-/// For two samples of two targets, `2 (ŷ − y) / D` is `ŷ − y`.
+/// For two targets, `2 (ŷ − y) / D` is `ŷ − y`. The notebook divides by the batch size `B`, here also 2, instead of `D`.
 #[test]
 fn mse_backward() {
     assert_eq!(Mse.backward(&Y_HAT, &Y), [[1.0, 2.0], [0.0, -1.0]]);
@@ -70,7 +70,7 @@ fn zeroing() {
     assert_eq!(gradient, Sequential::ZERO);
 }
 
-/// `p ← p − lr · dp`, with numbers for which it is exact.
+/// `p ← p − lr · dp`, with numbers for which the result is exact.
 #[test]
 fn sgd_step() {
     let mut layer = Linear::new([[1.0, -2.0], [0.5, 4.0]], [3.0, 0.0]);
@@ -98,12 +98,12 @@ fn training_two_hidden_layers_reaches_the_goal() -> Result<(), constnet::Error<f
     Ok(())
 }
 
-/// How many seeds are tried. A run takes 0.4 s in a debug build, so that does a tenth of them; an
-/// optimised build, as in `cargo test --release`, does all.
+/// The number of seeds. A run takes 0.4 s in a debug build, so a debug build runs a tenth of them; an optimised build,
+/// as in `cargo test --release`, runs all.
 const SEEDS: u64 = if cfg!(debug_assertions) { 10 } else { 100 };
 
-/// Between the worst of the hundred, 2.06e-4, and the goal: training that gets worse is to be
-/// noticed before it misses that.
+/// Between the worst of the hundred seeds, 2.06e-4, and the goal, so that the test notices worse training before it
+/// misses the goal.
 const WORST: f32 = 2.5e-4;
 
 #[test]

@@ -1,6 +1,6 @@
-//! Every optimiser, its options, clipping and schedules against PyTorch in f64; the fused step of
-//! each on each kind of layer against the backward pass and then the step; and what bad numbers
-//! get. `data/optimizers.py` recorded the numbers.
+//! Every optimiser, its options, clipping and schedules against PyTorch in f64; the fused step of each on each kind of
+//! layer against a backward pass followed by an update; and the errors for invalid numbers. `data/optimizers.py`
+//! recorded the numbers.
 
 mod common;
 #[rustfmt::skip]
@@ -12,10 +12,16 @@ use std::fmt::Debug;
 use approx::assert_relative_eq;
 use common::{ROUNDING, flat, network, rng, rows, rows_of, set_flat};
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Custom, CustomLayer, Element, Error, Features, Fixed, Frozen, Layer,
-    LayerNorm, Linear, Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Scheduled, Sequential, Sgd, Shape,
-    Tanh, Tape, Trainer, Zeroed, mlp,
-    schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
+    Adam, AdamW, Cache, ClipNorm, ClipValue, Custom, CustomLayer, Elu, Error, Frozen, LayerNorm,
+    Linear, Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh,
+    Trainer, Zeroed,
+    layers::{Features, Layer, Shape},
+    mlp,
+    optim::{
+        OptimizerState, WithSchedule,
+        schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
+    },
+    simd::Element,
 };
 
 /// Both programs round every number of an expression of some dozen operations, ten times over.
@@ -32,7 +38,7 @@ fn assert_close(what: &str, ours: &[f64], recorded: &[f64], tolerance: f64) {
 
 type Net<T> = mlp![T; 3, 5, 2];
 
-/// A network as it was before PyTorch trained it, and the batch that it was trained on.
+/// The network before PyTorch trained it, and the batch on which it was trained.
 fn start<T: Element>() -> (Net<T>, [[T; 3]; 4], [[T; 2]; 4]) {
     let all = |values: &[f64]| values.iter().map(|x| T::from_f64(*x)).collect::<Vec<T>>();
     let mut net = Zeroed::ZERO;
@@ -41,33 +47,33 @@ fn start<T: Element>() -> (Net<T>, [[T; 3]; 4], [[T; 2]; 4]) {
     (net, x, rows_of::<Features<2, T>, 4>(&all(recorded::Y)))
 }
 
-/// Fused and step by step.
-fn is_pytorchs(optimizer: impl Optimizer<f64> + Copy, [after_1, after_10]: [&[f64]; 2]) {
+/// Checks the fused step, and the backward pass followed by an update, against PyTorch.
+fn assert_matches_pytorch(optimizer: impl Optimizer<f64> + Copy, [after_1, after_10]: [&[f64]; 2]) {
     assert_eq!(optimizer.check(), Ok(()));
     let (mut net, x, y) = start();
     let mut trainer = Trainer::<_, _, 4>::new(net, optimizer);
-    let (mut tape, mut state, mut optimizer) = (Tape::ZERO, Zeroed::ZERO, optimizer);
+    let (mut cache, mut state) = (Cache::ZERO, OptimizerState::ZERO);
     for step in 0..10 {
         trainer.step(&x, &y);
         let mut gradient = Zeroed::ZERO;
-        let pass = net.forward(&x, &mut tape);
+        let pass = net.forward(&x, &mut cache);
         let dy = Mse.backward(pass.output(), &y);
         pass.backward(&dy, &mut gradient);
         optimizer.step(&mut net, &gradient, &mut state);
         if step == 0 {
             assert_close("1 fused step", &flat(&trainer.net), after_1, TOLERANCE);
-            assert_close("1 step", &flat(&net), after_1, TOLERANCE);
+            assert_close("1 update", &flat(&net), after_1, TOLERANCE);
         }
     }
     assert_close("10 fused steps", &flat(&trainer.net), after_10, TOLERANCE);
-    assert_close("10 steps", &flat(&net), after_10, TOLERANCE);
+    assert_close("10 updates", &flat(&net), after_10, TOLERANCE);
 }
 
 macro_rules! pytorch {
     ($($name:ident: $optimizer:expr, $recorded:ident;)+) => { $(
         #[test]
         fn $name() {
-            is_pytorchs($optimizer, recorded::$recorded);
+            assert_matches_pytorch($optimizer, recorded::$recorded);
         }
     )+ };
 }
@@ -97,12 +103,12 @@ pytorch! {
             max_value: 0.3,
         }, CLIP_BOTH;
     scheduled:
-        Scheduled { optimizer: Adam::default(), schedule: StepDecay { lr: 0.05, every: 3, factor: 0.5 } },
+        WithSchedule { optimizer: Adam::default(), schedule: StepDecay { lr: 0.05, step_size: 3, gamma: 0.5 } },
         SCHEDULED;
 }
 
-/// In f32, too, Adam's are PyTorch's: to a few roundings of parameters below 1, though a step here
-/// is a gradient divided by its own size and so says nothing of that of its error.
+/// In f32 too, Adam's parameters are PyTorch's, to a few roundings of parameters below 1. (A step divides the gradient
+/// by its size, so its error does not depend on the size of the gradient.)
 #[test]
 fn adam_in_f32() {
     const TOLERANCE: f64 = 1e-6;
@@ -120,35 +126,36 @@ fn adam_in_f32() {
 fn schedules() {
     let rates =
         |schedule: &dyn Schedule<f64>, steps| (0..steps).map(|step| schedule.lr(step)).collect::<Vec<_>>();
-    let step = StepDecay { lr: 0.3, every: 7, factor: 0.5 };
+    let step = StepDecay { lr: 0.3, step_size: 7, gamma: 0.5 };
     assert_close("StepLR", &rates(&step, 40), recorded::STEP_LR, TOLERANCE);
-    let cosine = Cosine { lr: 0.3, min: 0.01, steps: 30 };
+    let cosine = Cosine { lr: 0.3, eta_min: 0.01, t_max: 30 };
     assert_close("CosineAnnealingLR", &rates(&cosine, 31), recorded::COSINE, TOLERANCE);
-    assert_eq!([cosine.lr(31), cosine.lr(usize::MAX)], [0.01; 2], "after its end");
-    let warmup = Warmup { start: 0.25, steps: 8, then: Constant { lr: 0.3 } };
+    assert_eq!([cosine.lr(31), cosine.lr(usize::MAX)], [0.01; 2], "after the end");
+    let warmup = Warmup { start_factor: 0.25, total_iters: 8, then: Constant { lr: 0.3 } };
     assert_close("LinearLR", &rates(&warmup, 20), recorded::WARMUP, TOLERANCE);
-    let both = Warmup { start: 0.25, steps: 8, then: StepDecay { lr: 0.3, every: 5, factor: 0.5 } };
+    let then = StepDecay { lr: 0.3, step_size: 5, gamma: 0.5 };
+    let both = Warmup { start_factor: 0.25, total_iters: 8, then };
     assert_close("both", &rates(&both, 20), recorded::WARMUP_STEP, TOLERANCE);
-    // Nothing to divide by.
-    assert_eq!(Cosine { lr: 0.3, min: 0.01, steps: 0 }.lr(0), 0.01);
-    assert_eq!(Warmup { start: 0.25, steps: 0, then: Constant { lr: 0.3 } }.lr(0), 0.3);
+    // No division by zero.
+    assert_eq!(Cosine { lr: 0.3, eta_min: 0.01, t_max: 0 }.lr(0), 0.01);
+    assert_eq!(Warmup { start_factor: 0.25, total_iters: 0, then: Constant { lr: 0.3 } }.lr(0), 0.3);
 }
 
-/// A run may end at a rate of 0 and go on: the optimiser's own rate is as it was.
+/// A schedule may end at a rate of 0 and training continue. The optimiser's own rate stays as it was.
 #[test]
-fn a_schedule_leaves_the_optimizers_own_rate() {
+fn a_schedule_does_not_change_the_optimizers_own_rate() {
     let (net, x, y) = start();
-    let schedule = Cosine { lr: 0.1, min: 0.0, steps: 2 };
-    let mut trainer = Trainer::<_, _, 4>::new(net, Scheduled { optimizer: SGD, schedule });
+    let schedule = Cosine { lr: 0.1, eta_min: 0.0, t_max: 2 };
+    let mut trainer = Trainer::<_, _, 4>::new(net, WithSchedule { optimizer: SGD, schedule });
     (0..2).for_each(|_| _ = trainer.step(&x, &y));
     let before = flat(&trainer.net);
     assert_ne!(before, recorded::START);
-    assert_eq!(trainer.fit(&x, &y).epochs(3).run(&mut rng(0), |_, _| {}).map(|_| ()), Ok(()));
+    assert_eq!(trainer.fit(&x, &y).epochs(3).run(&mut rng(0)).map(|_| ()), Ok(()));
     assert_eq!(flat(&trainer.net), before, "a rate of 0");
     assert_eq!(trainer.optimizer.optimizer, SGD);
 }
 
-/// `y = g ⊙ x`: a layer of one's own.
+/// A custom layer: `y = g ⊙ x`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Scale([f64; 17]);
 
@@ -196,21 +203,21 @@ impl CustomLayer for Scale {
 
 static BODY: Linear<3, 17, f64> = Linear::new([[0.5, -0.25, 0.125]; 17], [0.0625; 17]);
 
-/// A fixed body of the layers below.
+/// The frozen body of a network below.
 struct Body;
 
-impl Fixed for Body {
+impl StaticNetwork for Body {
     type Net = Linear<3, 17, f64>;
 
-    fn net() -> &'static Linear<3, 17, f64> {
+    fn network() -> &'static Linear<3, 17, f64> {
         &BODY
     }
 }
 
-/// Three fused steps are three backward passes, each with its step after it.
-fn fused_is_whole<L, O, const D: usize>(optimizer: O)
+/// Checks three fused steps against three backward passes, each followed by an update.
+fn assert_fused_step_equals_two_step_update<L, O, const D: usize>(optimizer: O)
 where
-    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+    L: Layer<In: Shape<Elem = f64>, Out: Shape<Elem = f64, Row = [f64; D]>> + Copy + PartialEq,
     O: Optimizer<f64> + Copy,
 {
     let rng = &mut rng(7);
@@ -219,11 +226,11 @@ where
     let y = rows::<L::Out, 3>(rng);
     let before = net;
     let mut trainer = Trainer::<_, _, 3>::new(net, optimizer);
-    let (mut tape, mut state, mut optimizer) = (Tape::ZERO, Zeroed::ZERO, optimizer);
+    let (mut cache, mut state) = (Cache::ZERO, OptimizerState::ZERO);
     for _ in 0..3 {
         trainer.step(&x, &y);
         let mut gradient = Sequential::ZERO;
-        let pass = net.forward(&x, &mut tape);
+        let pass = net.forward(&x, &mut cache);
         let dy = Mse.backward(pass.output(), &y);
         pass.backward(&dy, &mut gradient);
         optimizer.step(&mut net, &gradient, &mut state);
@@ -232,24 +239,27 @@ where
     assert!(net != before, "nothing was learned");
 }
 
-/// Each optimiser on a chain.
+/// Checks each optimiser on a chain.
 fn each_optimizer<L, const D: usize>()
 where
-    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + Copy + PartialEq,
+    L: Layer<In: Shape<Elem = f64>, Out: Shape<Elem = f64, Row = [f64; D]>> + Copy + PartialEq,
 {
     let sgd = Sgd { lr: 0.01 };
-    fused_is_whole::<L, _, D>(sgd);
-    fused_is_whole::<L, _, D>(Momentum { nesterov: true, ..sgd.with_momentum(0.9) });
-    // An `eps` so large that no step's direction hangs on a rounding.
-    fused_is_whole::<L, _, D>(RmsProp { eps: 1e-2, ..RmsProp::default() });
-    fused_is_whole::<L, _, D>(Adam { eps: 1e-2, ..Adam::default() });
-    fused_is_whole::<L, _, D>(AdamW { eps: 1e-2, ..AdamW::default() });
+    assert_fused_step_equals_two_step_update::<L, _, D>(sgd);
+    assert_fused_step_equals_two_step_update::<L, _, D>(Momentum {
+        nesterov: true,
+        ..sgd.with_momentum(0.9)
+    });
+    // `eps` is so large that rounding does not decide the direction of a step.
+    assert_fused_step_equals_two_step_update::<L, _, D>(RmsProp { eps: 1e-2, ..RmsProp::default() });
+    assert_fused_step_equals_two_step_update::<L, _, D>(Adam { eps: 1e-2, ..Adam::default() });
+    assert_fused_step_equals_two_step_update::<L, _, D>(AdamW { eps: 1e-2, ..AdamW::default() });
     let clipped = ClipValue { optimizer: sgd, max_value: 0.1 };
-    fused_is_whole::<L, _, D>(clipped);
-    fused_is_whole::<L, _, D>(ClipNorm { optimizer: sgd, max_norm: 0.1 });
-    fused_is_whole::<L, _, D>(ClipNorm { optimizer: clipped, max_norm: 0.1 });
-    let schedule = Cosine { lr: 0.01, min: 0.0, steps: 5 };
-    fused_is_whole::<L, _, D>(Scheduled { optimizer: sgd, schedule });
+    assert_fused_step_equals_two_step_update::<L, _, D>(clipped);
+    assert_fused_step_equals_two_step_update::<L, _, D>(ClipNorm { optimizer: sgd, max_norm: 0.1 });
+    assert_fused_step_equals_two_step_update::<L, _, D>(ClipNorm { optimizer: clipped, max_norm: 0.1 });
+    let schedule = Cosine { lr: 0.01, eta_min: 0.0, t_max: 5 };
+    assert_fused_step_equals_two_step_update::<L, _, D>(WithSchedule { optimizer: sgd, schedule });
 }
 
 macro_rules! each_layer {
@@ -262,47 +272,48 @@ macro_rules! each_layer {
 }
 
 each_layer! {
-    fused_on_a_wide_layer: Linear<3, 17, f64>, 17;
-    fused_on_a_narrow_layer: Linear<17, 2, f64>, 2;
-    fused_on_layers_around_relu: (Linear<3, 9, f64>, (Relu<9, f64>, Linear<9, 2, f64>)), 2;
-    fused_on_a_layer_of_ones_own: (Linear<3, 17, f64>, (Custom<Scale>, Linear<17, 2, f64>)), 2;
-    fused_on_a_frozen_body: (Frozen<Body>, Linear<17, 2, f64>), 2;
-    fused_on_a_normalised_layer: (Linear<3, 9, f64>, (LayerNorm<9, f64>, Linear<9, 2, f64>)), 2;
-    fused_on_a_residual_block: (Linear<3, 9, f64>, (Residual<(Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>))>, Linear<9, 2, f64>)), 2;
-    fused_on_a_network_in_a_network: (Sequential<(Linear<3, 9, f64>, Relu<9, f64>)>, Linear<9, 2, f64>), 2;
+    fused_step_equals_two_step_update_on_a_wide_layer: Linear<3, 17, f64>, 17;
+    fused_step_equals_two_step_update_on_a_narrow_layer: Linear<17, 2, f64>, 2;
+    fused_step_equals_two_step_update_around_relu: (Linear<3, 9, f64>, (Relu<9, f64>, Linear<9, 2, f64>)), 2;
+    fused_step_equals_two_step_update_on_a_custom_layer: (Linear<3, 17, f64>, (Custom<Scale>, Linear<17, 2, f64>)), 2;
+    fused_step_equals_two_step_update_on_a_frozen_body: (Frozen<Body>, Linear<17, 2, f64>), 2;
+    fused_step_equals_two_step_update_on_layer_norm: (Linear<3, 9, f64>, (LayerNorm<9, f64>, Linear<9, 2, f64>)), 2;
+    fused_step_equals_two_step_update_on_a_residual_block: (Linear<3, 9, f64>, (Residual<(Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>))>, Linear<9, 2, f64>)), 2;
+    fused_step_equals_two_step_update_on_a_network_in_a_network: (Sequential<(Linear<3, 9, f64>, Relu<9, f64>)>, Linear<9, 2, f64>), 2;
+    fused_step_equals_two_step_update_around_activations_in_a_row: (Linear<3, 9, f64>, (Tanh<9, f64>, (Elu<9, f64>, (Linear<9, 2, f64>, (Tanh<2, f64>, Sigmoid<2, f64>))))), 2;
 }
 
-/// The state goes on where it was: ten steps are five and five, bit for bit.
+/// Training resumes from a copy of the optimiser's state: ten steps equal five and five, bit for bit.
 #[test]
-fn a_copied_state_goes_on() {
+fn cloned_optimizer_state_resumes() {
     let (net, ..) = start::<f32>();
     let mut gradient = net;
-    let (mut straight, mut state, mut adam) = (net, Zeroed::ZERO, Adam::new(0.01));
-    let mut broken = net;
-    let mut saved = Zeroed::ZERO;
+    let (mut straight, mut state, adam) = (net, OptimizerState::ZERO, Adam::new(0.01));
+    let mut resumed = net;
+    let mut saved = OptimizerState::ZERO;
     for step in 0..10 {
         set_flat(&mut gradient, &flat(&straight));
         adam.step(&mut straight, &gradient, &mut state);
         if step == 4 {
-            (broken, saved) = (straight, state);
+            (resumed, saved) = (straight, state);
         }
     }
     for _ in 5..10 {
-        set_flat(&mut gradient, &flat(&broken));
-        Adam::new(0.01).step(&mut broken, &gradient, &mut saved);
+        set_flat(&mut gradient, &flat(&resumed));
+        Adam::new(0.01).step(&mut resumed, &gradient, &mut saved);
     }
-    assert_eq!(broken, straight);
+    assert_eq!(resumed, straight);
     assert_eq!(saved, state);
 }
 
-/// Trains, and checks that it is refused so, with the network untouched.
+/// Trains, and checks that the run is refused with this message, and that the network is unchanged.
 #[track_caller]
 fn assert_refused<O: Optimizer<f64> + Debug>(optimizer: O, text: &str) {
     let (net, x, y) = start();
     let mut trainer = Trainer::<_, _, 4>::new(net, optimizer);
-    let error = trainer.fit(&x, &y).run(&mut rng(0), |_, _| -> () { panic!("an epoch was trained") });
+    let error = trainer.fit(&x, &y).run_with(&mut rng(0), |_, _| panic!("an epoch was trained"));
     let Err(error @ (Error::Hyperparameter { .. } | Error::LearningRate(_))) = error else {
-        panic!("{:?} gives {error:?}", trainer.optimizer)
+        panic!("{:?} returns {error:?}", trainer.optimizer)
     };
     assert_eq!(error.to_string(), text);
     assert_eq!(flat(&trainer.net), recorded::START, "the network changed");
@@ -318,19 +329,17 @@ fn learning_rates_out_of_range() {
     assert_refused(AdamW::new(-1.0), text);
     assert_refused(ClipNorm { optimizer: Adam::new(-1.0), max_norm: 1.0 }, text);
     assert_refused(ClipValue { optimizer: Adam::new(-1.0), max_value: 1.0 }, text);
-    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule: Constant { lr: -1.0 } }, text);
-    let schedule = Cosine { lr: -1.0, min: 0.0, steps: 9 };
-    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule }, text);
-    let schedule = StepDecay { lr: -1.0, every: 1, factor: 0.5 };
-    assert_refused(Scheduled { optimizer: Adam::new(0.1), schedule }, text);
-    assert_refused(
-        Scheduled { optimizer: Adam::new(0.1), schedule: Warmup { start: 0.0, steps: 1, then: schedule } },
-        text,
-    );
+    assert_refused(WithSchedule { optimizer: Adam::new(0.1), schedule: Constant { lr: -1.0 } }, text);
+    let schedule = Cosine { lr: -1.0, eta_min: 0.0, t_max: 9 };
+    assert_refused(WithSchedule { optimizer: Adam::new(0.1), schedule }, text);
+    let schedule = StepDecay { lr: -1.0, step_size: 1, gamma: 0.5 };
+    assert_refused(WithSchedule { optimizer: Adam::new(0.1), schedule }, text);
+    let schedule = Warmup { start_factor: 0.0, total_iters: 1, then: schedule };
+    assert_refused(WithSchedule { optimizer: Adam::new(0.1), schedule }, text);
 }
 
 #[test]
-fn other_numbers_out_of_range() {
+fn other_hyperparameters_out_of_range() {
     let sgd = Sgd { lr: 0.1 };
     let at_least_0 = "expected a finite number of at least 0";
     let positive = "expected a positive, finite number";
@@ -367,41 +376,35 @@ fn other_numbers_out_of_range() {
 #[test]
 fn schedules_out_of_range() {
     fn refused(schedule: impl Schedule<f64> + Debug, text: &str) {
-        assert_refused(Scheduled { optimizer: Sgd { lr: 0.1 }, schedule }, text);
+        assert_refused(WithSchedule { optimizer: Sgd { lr: 0.1 }, schedule }, text);
     }
+    refused(StepDecay { lr: 0.1, step_size: 0, gamma: 0.5 }, "the step_size is 0: expected at least 1");
     refused(
-        StepDecay { lr: 0.1, every: 0, factor: 0.5 },
-        "the number of steps of one learning rate is 0: expected at least 1",
+        StepDecay { lr: 0.1, step_size: 5, gamma: 0.0 },
+        "the gamma is 0: expected a positive, finite number",
     );
     refused(
-        StepDecay { lr: 0.1, every: 5, factor: 0.0 },
-        "the factor is 0: expected a positive, finite number",
+        Cosine { lr: 0.1, eta_min: -0.1, t_max: 5 },
+        "the eta_min is -0.1: expected a finite number of at least 0",
     );
+    refused(Cosine { lr: 0.1, eta_min: 0.0, t_max: 0 }, "the t_max is 0: expected at least 1");
     refused(
-        Cosine { lr: 0.1, min: -0.1, steps: 5 },
-        "the minimal learning rate is -0.1: expected a finite number of at least 0",
+        Warmup { start_factor: 1.5, total_iters: 5, then: Constant { lr: 0.1 } },
+        "the start_factor is 1.5: expected from 0 to 1",
     );
-    refused(
-        Cosine { lr: 0.1, min: 0.0, steps: 0 },
-        "the number of steps of the cosine is 0: expected at least 1",
-    );
-    refused(
-        Warmup { start: 1.5, steps: 5, then: Constant { lr: 0.1 } },
-        "the first factor of the warm-up is 1.5: expected from 0 to 1",
-    );
-    let by_function = Scheduled { optimizer: Sgd { lr: 0.1 }, schedule: |_: usize| f64::NAN };
+    let by_function = WithSchedule { optimizer: Sgd { lr: 0.1 }, schedule: |_: usize| f64::NAN };
     assert!(matches!(by_function.check(), Err(Error::Hyperparameter { value, .. }) if value.is_nan()));
 }
 
-/// A gradient that is not a number clips to one that is not, as in PyTorch: it is not hidden.
+/// A gradient that is NaN stays NaN when it is clipped, as in PyTorch.
 #[test]
 fn clipping_does_not_hide_nan() {
     let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
     let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipValue { optimizer: SGD, max_value: 0.1 }.step(&mut net, &gradient, &mut ());
+    ClipValue { optimizer: SGD, max_value: 0.1 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
     assert!(net.0.weight_at(0, 0).is_nan());
     assert_eq!(net.0.bias(), &[1.0 - 0.05 * 0.1]);
     let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipNorm { optimizer: SGD, max_norm: 0.1 }.step(&mut net, &gradient, &mut { Zeroed::ZERO });
+    ClipNorm { optimizer: SGD, max_norm: 0.1 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
     assert!(net.0.weight_at(0, 0).is_nan() && net.0.bias()[0].is_nan());
 }

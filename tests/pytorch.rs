@@ -1,5 +1,5 @@
-//! Whole networks against PyTorch in f64: output, `nn.MSELoss()`, every gradient, and all
-//! parameters after 1 and 10 steps of `optim.SGD`. `data/generate.py` recorded the numbers.
+//! Whole networks against PyTorch in f64: output, `nn.MSELoss()`, every gradient, and all parameters after 1 and 10
+//! steps of `optim.SGD`. `data/generate.py` recorded the numbers.
 
 mod common;
 #[rustfmt::skip]
@@ -8,11 +8,13 @@ mod networks;
 
 use common::{flat, rows_of, set_flat};
 use constnet::{
-    Feeds, Gelu, Layer, LayerNorm, LeakyRelu, Linear, Mse, Relu, Residual, Row, Sequential, Sgd, Shape,
-    Sigmoid, Silu, Softplus, Tanh, Tape, Trainer, Zeroed, mlp,
+    Cache, Elu, Gelu, LayerNorm, LeakyRelu, Linear, Loss, Mse, Relu, Residual, Sequential, Sgd, Sigmoid,
+    Silu, Softplus, Tanh, Trainer, Zeroed,
+    layers::{HasGradient, Layer, Row, Shape},
+    mlp,
 };
 
-/// What was recorded, each tensor row by row and the parameters in PyTorch's order.
+/// The recorded numbers: each tensor row by row, and the parameters in PyTorch's order.
 struct Case {
     x: &'static [f64],
     y: &'static [f64],
@@ -25,17 +27,17 @@ struct Case {
     after_10: &'static [f64],
 }
 
-/// The rate that `generate.py` trained with.
+/// The learning rate in `generate.py`.
 const LR: f64 = 0.05;
 
-/// Both programs round every sum of at most some hundred numbers of size 1, each in its own
-/// order: a few times 1e-16 each, several times over in ten steps.
+/// Both programs add up a hundred numbers of size 1 at most, in different orders: the sums differ by a few times 1e-16,
+/// and several times that after ten steps.
 const TOLERANCE: f64 = 1e-12;
 
 #[track_caller]
 fn assert_close(what: &str, ours: &[f64], recorded: &[f64]) {
     assert_eq!(ours.len(), recorded.len(), "{what}");
-    let scale = recorded.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    let scale = recorded.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
     for (index, (ours, recorded)) in ours.iter().zip(recorded).enumerate() {
         let off = (ours - recorded).abs() / scale;
         assert!(off < TOLERANCE, "{what}, number {index}: {ours} instead of {recorded}, off by {off:e}");
@@ -45,18 +47,18 @@ fn assert_close(what: &str, ours: &[f64], recorded: &[f64]) {
 fn check<L, const B: usize>(case: &Case)
 where
     L: Layer<In: Shape<Elem = f64>, Out: Shape<Elem = f64>>,
-    Mse: constnet::Loss<L::Out, Target = Row<L::Out>>,
-    L::In: Feeds<L::In, Sequential<L>, Sequential<L>>,
+    Mse: Loss<L::Out, Target = Row<L::Out>>,
+    L::In: HasGradient,
 {
     let x = rows_of::<L::In, B>(case.x);
     let y = rows_of::<L::Out, B>(case.y);
     let mut net = Sequential::<L>::ZERO;
     set_flat(&mut net, case.start);
 
-    // Step by step. The gradient of a sample is that of the mean, times the size of the batch.
-    let mut tape = Tape::ZERO;
+    // The two passes. The gradient of a sample is that of the mean, times the batch size.
+    let mut cache = Cache::ZERO;
     let mut gradient = Sequential::ZERO;
-    let pass = net.forward(&x, &mut tape);
+    let pass = net.forward(&x, &mut cache);
     let mut dy = *pass.output();
     for (dy, y) in L::Out::flatten_mut(&mut dy).iter_mut().zip(L::Out::flatten(&y)) {
         *dy = (*dy - y) * 2.0 / L::Out::LEN as f64;
@@ -100,7 +102,7 @@ cases! {
         Linear<6, 3, f64>, Sigmoid<3, f64>,
     ], batch 7, ACTIVATIONS;
     layer_norm: constnet::Sequential![
-        LayerNorm<5, f64>, Linear<5, 9, f64>, LayerNorm<9, f64>, LeakyRelu<9, f64>, Linear<9, 3, f64>,
+        LayerNorm<5, f64>, Linear<5, 9, f64>, LayerNorm<9, f64>, LeakyRelu<9, 1, f64>, Linear<9, 3, f64>,
     ], batch 4, LAYER_NORM;
     residual: constnet::Sequential![
         Linear<5, 7, f64>, Silu<7, f64>, Residual<constnet::Sequential![
@@ -108,4 +110,8 @@ cases! {
         ]>,
         Residual<constnet::Sequential![Linear<7, 7, f64>, Tanh<7, f64>]>, Linear<7, 3, f64>,
     ], batch 3, RESIDUAL;
+    activations_in_a_row: constnet::Sequential![
+        Linear<5, 7, f64>, Tanh<7, f64>, Sigmoid<7, f64>, Linear<7, 6, f64>, Elu<6, f64>, Gelu<6, f64>,
+        Softplus<6, f64>, Linear<6, 3, f64>, LeakyRelu<3, 1, f64>, Sigmoid<3, f64>,
+    ], batch 4, IN_A_ROW;
 }

@@ -1,24 +1,26 @@
-//! A seed gives the same network bit for bit, however it is drawn, and the same training run; and
-//! in every version it gives what it gave before.
+//! A seed gives the same network bit for bit, sampled or initialised in place, and the same training run; and the same
+//! values in every version of this crate.
 
 mod common;
 
 use approx::assert_relative_eq;
 use common::{Numbered, Recorder, bits, flat, rng};
 use constnet::{
-    Elem, Error, He, Layer, Sgd, Trainer, Zeroed, mlp,
+    Error, He, Sgd, Trainer, Zeroed,
+    layers::{Elem, Layer},
+    mlp,
     synthetic::{self, Task},
 };
 use rand::RngExt;
 
-/// Two runs of one seed on one machine. Between instruction sets sums are made in other orders.
+/// Two runs of one seed on one machine. (Another instruction set adds sums in another order.)
 #[test]
 fn training_runs_of_one_seed_agree() {
     let run = |seed| {
         let rng = &mut rng(seed);
         let task = Task::new(rng);
         let mut trainer = Trainer::<mlp![5, 64, 3], _, 8>::new(rng.sample(He), Sgd { lr: 0.03 });
-        assert!(trainer.fit(&task.x, &task.y).epochs(20).run(rng, |_, _| {}).is_ok());
+        assert!(trainer.fit(&task.x, &task.y).epochs(20).run(rng).is_ok());
         bits(&trainer.net)
     };
     assert_eq!(run(0), run(0));
@@ -26,15 +28,15 @@ fn training_runs_of_one_seed_agree() {
 }
 
 #[test]
-fn initialisation_in_place_is_the_sample() {
+fn initialisation_in_place_equals_the_sample() {
     let sampled: mlp![5, 64, 3] = rng(0).sample(He);
     let mut in_place = common::network::<mlp![5, 64, 3]>(&mut rng(1));
     in_place.init(&mut rng(0));
     assert_eq!(bits(&in_place), bits(&sampled));
 }
 
-/// The first weights of seed 0. They and the other values below are the same on every machine and
-/// are to stay so: with them would change every result that names a seed.
+/// The first weights of seed 0. These and the other values below are the same on every machine, and must not change:
+/// every result that names a seed would change with them.
 #[test]
 fn first_weights_in_f32() {
     let net: mlp![5, 64, 3] = rng(0).sample(He);
@@ -55,8 +57,8 @@ fn first<N: Layer, const COUNT: usize>(net: &N) -> [Elem<N>; COUNT] {
     *flat(net).first_chunk().expect("as many parameters")
 }
 
-/// From the first numbers drawn, of `X`, to the last, of `true_W`; and targets, which are summed in
-/// one order on every machine.
+/// The first numbers drawn, of `X`, the last, of `true_W`, and targets, which are summed in the same order on every
+/// machine.
 #[test]
 fn task() {
     let Task { x, true_weight, y } = Task::new(&mut rng(0));
@@ -67,13 +69,13 @@ fn task() {
     assert_eq!(last_y.map(f32::to_bits), [0xbec0_1f2e, 0xbea2_4c78, 0x3ea4_a860]);
 }
 
-/// The samples of the first epoch, in the order in which the loss sees them.
+/// The samples of the first epoch, in the order in which the loss records them.
 fn order<const SAMPLES: usize>() -> Result<Vec<usize>, Error<f64>> {
     let net: mlp![f64; 5, 3] = Zeroed::ZERO;
-    let mut trainer = Trainer::<_, _, 8, _>::with_criterion(net, Sgd { lr: 0.03 }, Recorder::default());
+    let mut trainer = Trainer::<_, _, 8, _>::with_loss(net, Sgd { lr: 0.03 }, Recorder::default());
     let targets: [Numbered; SAMPLES] = std::array::from_fn(|index| (index, [0.0; 3]));
-    trainer.fit(&[[0.0; 5]; SAMPLES], &targets).run(&mut rng(0), |_, _| {})?;
-    Ok(trainer.criterion.batches.take().concat())
+    trainer.fit(&[[0.0; 5]; SAMPLES], &targets).run(&mut rng(0))?;
+    Ok(trainer.loss.batches.take().concat())
 }
 
 #[test]
@@ -83,18 +85,18 @@ fn order_of_few_samples() -> Result<(), Error<f64>> {
     Ok(())
 }
 
-/// More than are kept in a table, so that the order is computed.
+/// So many samples that their order is computed, not kept in a table.
 #[test]
 fn order_of_many_samples() -> Result<(), Error<f64>> {
     assert_eq!(order::<100>()?[..12], [90, 83, 27, 1, 24, 81, 77, 74, 58, 36, 68, 45]);
     Ok(())
 }
 
-/// The mean squared error after the default run of seed 0, in plain scalar code.
+/// The mean squared error after the default run of seed 0, in scalar code.
 const FINAL_MSE: f32 = 8.545_782e-5;
 
-/// What another instruction set may make of it, relative: vectors sum in another order, and 1,500
-/// steps carry that on. With AVX-512 it was 1e-5.
+/// The largest relative difference on another instruction set: vectors add sums in another order, and the difference
+/// grows in 1,500 steps. With AVX-512 it was 1e-5.
 const OTHER_ORDER: f32 = 1e-3;
 
 #[test]

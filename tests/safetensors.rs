@@ -1,4 +1,4 @@
-//! Weights in safetensors files: PyTorch's, our own, bad ones, and files with anything changed.
+//! Weights in safetensors files: those of PyTorch, of this crate, invalid ones, and files with random changes.
 
 mod common;
 #[path = "data/pytorch.rs"]
@@ -8,7 +8,10 @@ use std::{fs, path::PathBuf};
 
 use common::{bits, flat, network, rng};
 use constnet::{
-    Custom, CustomLayer, Elem, Features, Layer, Safetensors, Sequential, WeightsError, Zeroed, mlp,
+    Custom, CustomLayer, Safetensors, Sequential, Zeroed,
+    formats::WeightsError,
+    layers::{Elem, Features, Layer},
+    mlp,
 };
 use rand::{Rng, RngExt, distr::Distribution};
 use rand_distr::StandardNormal;
@@ -19,11 +22,11 @@ const FILE_F64: &[u8] = include_bytes!("data/pytorch_f64.safetensors");
 type Net = mlp![5, 16, 12, 3];
 type Precise = mlp![f64; 5, 16, 12, 3];
 
-/// Outputs of `f32` are to agree with PyTorch's in `f64` to this: some dozen roundings of 6e-8 each, of
+/// The largest difference between outputs in `f32` and PyTorch's in `f64`: some dozen roundings of 6e-8 each, of
 /// numbers up to 4.
 const TOLERANCE: f64 = 1e-6;
 
-/// Outputs of `f64`, likewise.
+/// The same for outputs in `f64`.
 const PRECISE: f64 = 1e-14;
 
 #[test]
@@ -42,15 +45,15 @@ fn pytorchs_weights_give_pytorchs_outputs() {
     }
 }
 
-/// PyTorch writes the same file, but for the spaces after its header.
+/// Loaded and saved, PyTorch's file is the same, byte for byte.
 #[test]
-fn a_file_of_pytorchs_is_saved_as_it_was() {
+fn a_file_of_pytorch_is_saved_unchanged() {
     let mut net = Net::ZERO;
     net.load_safetensors(FILE).expect("PyTorch's file");
     assert_eq!(net.to_safetensors().expect("names differ"), FILE);
 }
 
-/// Saved, loaded and compared, each number by its bits.
+/// Saves and loads a network, and compares the bits of each number.
 fn round_trip<L: Layer>(seed: u64)
 where
     StandardNormal: Distribution<Elem<L>>,
@@ -74,9 +77,9 @@ fn every_depth_and_both_element_types_come_back() {
     round_trip::<Chain<mlp![f64; 7, 9, 33, 2, 1, 4]>>(7);
 }
 
-/// A weight that is a vector in PyTorch, `nn.LayerNorm`'s say, stays one.
+/// A weight that is a vector in PyTorch, such as that of `nn.LayerNorm`, is saved as a vector.
 #[test]
-fn a_vector_called_weight_is_a_vector() {
+fn a_vector_named_weight_is_a_vector() {
     struct Scale([f32; 3]);
     impl Zeroed for Scale {
         const ZERO: Self = Self([0.0; 3]);
@@ -114,18 +117,18 @@ fn a_vector_called_weight_is_a_vector() {
 }
 
 #[test]
-fn types_are_converted_where_that_is_asked_for() {
+fn types_are_converted_on_request() {
     let convert = Safetensors::new().convert();
     let (mut net, mut precise) = (Net::ZERO, Precise::ZERO);
     convert.load(&mut net, FILE_F64).expect("to `f32`");
     convert.load(&mut precise, FILE).expect("to `f64`");
-    // The script widened one model: nothing is lost on the way.
+    // The script converted one model to `f64`, so the conversion is exact.
     assert!(flat(&net).iter().map(|x| f64::from(*x)).eq(flat(&precise)));
     assert_eq!(net.to_safetensors().expect("names differ"), FILE);
 }
 
 #[test]
-fn not_finite_weights_keep_their_bits_where_they_are_allowed() {
+fn allowed_weights_that_are_not_finite_keep_their_bits() {
     let mut net = <mlp![2, 1]>::ZERO;
     let values = [f32::from_bits(0x7fa0_1234), f32::NEG_INFINITY];
     net.get_parameter_mut("0.weight").expect("a weight").copy_from_slice(&values);
@@ -135,7 +138,7 @@ fn not_finite_weights_keep_their_bits_where_they_are_allowed() {
     assert_eq!(bits(&loaded), bits(&net));
 }
 
-/// A file of these tensors: name, type, shape; all bytes of the data are this one.
+/// A file of these tensors: name, type, shape. All bytes of the data are `byte`.
 fn file(tensors: &[(&str, &str, &[usize])], byte: u8) -> Vec<u8> {
     let mut at = 0;
     let entries: Vec<_> = tensors
@@ -158,7 +161,7 @@ fn with_header(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
 
-/// The error of loading into a network of 2 inputs and 3 outputs, which it must leave as it was.
+/// The error of loading into a network of 2 inputs and 3 outputs, which must stay as it was.
 #[track_caller]
 fn refused(bytes: &[u8]) -> (WeightsError, String) {
     refused_by(&Safetensors::new(), bytes)
@@ -175,14 +178,14 @@ fn refused_by(how: &Safetensors<'_>, bytes: &[u8]) -> (WeightsError, String) {
 }
 
 #[test]
-fn every_bad_file_is_refused_in_words() {
+fn every_invalid_file_has_an_error_message() {
     use WeightsError as E;
     const W: (&str, &str, &[usize]) = ("0.weight", "F32", &[3, 2]);
     const B: (&str, &str, &[usize]) = ("0.bias", "F32", &[3]);
     let good = file(&[W, B], 1);
     Safetensors::new()
         .load(&mut { <mlp![2, 3]>::ZERO }, &good)
-        .expect("the file that the others are made from");
+        .expect("the file from which the others are made");
 
     let (error, text) = refused(&[]);
     assert!(matches!(error, E::Length { expected: 8, found: 0 }), "{text}");
@@ -201,7 +204,7 @@ fn every_bad_file_is_refused_in_words() {
     let (error, text) = refused(&[&good[..], &[0]].concat());
     assert!(matches!(error, E::Length { .. }) && text.ends_with("something was added to it"), "{text}");
 
-    let (error, text) = refused(b"PK\x03\x04 what torch.save writes is a zip archive");
+    let (error, text) = refused(b"PK\x03\x04 torch.save writes a zip archive");
     assert!(matches!(error, E::Header(_)), "{text}");
     assert_eq!(text, "this is not a safetensors file: there is no `{` after the first eight bytes");
     let (error, text) = refused(&with_header("{\"0.weight\":", &[]));
@@ -243,15 +246,14 @@ fn every_bad_file_is_refused_in_words() {
     let (error, text) = refused(&bytes);
     assert!(matches!(error, E::NotFinite { .. }));
     assert_eq!(text, "tensor `0.weight` has NaN at (2, 0), expected a finite number");
-    // Finite in the file, not in the network.
+    // Finite in the file, but not in the network.
     let large = file(&[("0.weight", "F64", &[3, 2]), B], 0x7e);
     let (error, text) = refused_by(&Safetensors::new().convert(), &large);
     assert!(matches!(error, E::NotFinite { .. }));
     assert!(text.ends_with(" at (0, 0), expected a finite number of type f32"), "{text}");
 }
 
-/// Eight tensors of 2⁶¹ bytes each wrap around what can be counted: with the sum as `safetensors` itself
-/// makes it, this panics.
+/// Eight tensors of 2⁶¹ bytes each: the sum of their sizes overflows, with which `safetensors` itself panics.
 #[test]
 fn offsets_that_overflow_are_refused() {
     const SIZE: u64 = (1 << 61) - 1;
@@ -269,7 +271,7 @@ fn offsets_that_overflow_are_refused() {
 }
 
 #[test]
-fn two_parameters_of_one_name_are_not_saved() {
+fn two_parameters_of_one_name_are_refused() {
     for name in ["same", "__metadata__"] {
         let names = |_: usize, _: &str| name.to_owned();
         let error = Safetensors::new().names(&names).save(&<mlp![2, 3]>::ZERO).expect_err("one name");
@@ -277,7 +279,7 @@ fn two_parameters_of_one_name_are_not_saved() {
     }
 }
 
-/// Else both layers would have the weights of one.
+/// Otherwise both layers would get the same weights.
 #[test]
 fn one_tensor_is_not_loaded_into_two_layers() {
     let names = |_: usize, name: &str| format!("fc.{name}");
@@ -289,7 +291,7 @@ fn one_tensor_is_not_loaded_into_two_layers() {
 }
 
 #[test]
-fn a_prefix_picks_one_network_of_several() {
+fn a_prefix_selects_one_network_of_several() {
     let two = file(
         &[
             ("a.0.weight", "F32", &[3, 2]),
@@ -306,7 +308,7 @@ fn a_prefix_picks_one_network_of_several() {
     assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));
 }
 
-/// A folder of its own, gone at the end.
+/// A new folder, which is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -341,7 +343,7 @@ fn files_are_written_whole_or_not_at_all() {
     files.load_file(&mut loaded, &path).expect("the file");
     assert_eq!(bits(&loaded), bits(&second));
 
-    // A folder cannot be replaced by a file: what was written for that is gone again.
+    // A folder cannot be replaced by a file: the temporary file is removed.
     let taken = folder.0.join("taken");
     fs::create_dir_all(taken.join("inside")).expect("a folder");
     let error = files.save_file(&first, &taken).expect_err("no file");
@@ -352,13 +354,13 @@ fn files_are_written_whole_or_not_at_all() {
     assert_eq!(bits(&loaded), bits(&second));
 }
 
-/// In a container each process has the same number: what one left behind when it crashed, or is about to
-/// rename, has the name that the next one would take.
+/// In containers, processes have the same id. So a temporary file of another process, which crashed or is about to
+/// rename it, can have the name that this process would use next.
 #[test]
 #[cfg(feature = "std")]
 fn files_of_another_process_are_left_alone() {
     let folder = Folder::new("left-behind");
-    // More than this whole program saves, so that the next name is among them.
+    // More names than this whole program uses, so that the next one is among them.
     let theirs = 100;
     for count in 0..theirs {
         let name = format!(".net.safetensors.{}-{count}.tmp", std::process::id());
@@ -366,10 +368,10 @@ fn files_of_another_process_are_left_alone() {
     }
     let net: Net = network(&mut rng(1));
     Safetensors::new().save_file(&net, folder.0.join("net.safetensors")).expect("under the next free name");
-    assert_eq!(folder.files(), theirs + 1, "theirs and the new one");
+    assert_eq!(folder.files(), theirs + 1, "those of the other process, and the new one");
 }
 
-/// PyTorch writes files that only their owner may read.
+/// PyTorch writes files that only the owner may read.
 #[test]
 #[cfg(all(feature = "std", unix))]
 fn a_replaced_file_keeps_its_permissions() {
@@ -383,18 +385,18 @@ fn a_replaced_file_keeps_its_permissions() {
     assert_ne!(fs::read(&path).expect("the file"), FILE);
 }
 
-/// What loading may allocate for each byte of a file: the densest header, of values of two characters
-/// each, takes 32.
+/// The largest number of bytes that loading may allocate for each byte of a file: the densest header, of values of two
+/// characters each, takes 32.
 const MEMORY_PER_BYTE: u64 = 64;
 
-/// Loads, and counts what is allocated at the most at one time.
+/// Loads, and returns the largest number of bytes that were allocated at one time.
 fn load_measured(net: &mut Net, bytes: &[u8]) -> (Result<(), WeightsError>, u64) {
     let mut result = Ok(());
     let memory = allocation_counter::measure(|| result = net.load_safetensors(bytes));
     (result, memory.bytes_max)
 }
 
-/// A header can be made of nothing but small values; its memory stays in proportion all the same.
+/// Even for a header of small values only, the memory stays in proportion to the file.
 #[test]
 fn a_dense_header_takes_memory_in_proportion() {
     for (open, value, close) in [
@@ -410,7 +412,7 @@ fn a_dense_header_takes_memory_in_proportion() {
         assert!(result.is_err(), "{open}{value}");
         assert!(memory < MEMORY_PER_BYTE * bytes.len() as u64, "{open}{value}: {memory} bytes");
     }
-    // What the file only says that it has is not taken.
+    // A size that the file only claims is not allocated.
     for size in [1 << 20, 99_999_999, 1 << 40, u64::MAX] {
         let bytes = [&size.to_le_bytes(), &FILE[8..]].concat();
         let (result, memory) = load_measured(&mut { Net::ZERO }, &bytes);
@@ -418,8 +420,8 @@ fn a_dense_header_takes_memory_in_proportion() {
     }
 }
 
-/// Files with anything changed: nothing panics, a network is loaded whole or not at all, and what is
-/// allocated stays in proportion to the file.
+/// Files with random changes: nothing panics, a network is loaded whole or not at all, and the memory stays in
+/// proportion to the file.
 #[test]
 fn changed_files_are_loaded_whole_or_not_at_all() {
     let rng = &mut rng(1);
@@ -430,7 +432,7 @@ fn changed_files_are_loaded_whole_or_not_at_all() {
         let bytes = changed(FILE, rng);
         let mut net = start;
         let (result, memory) = load_measured(&mut net, &bytes);
-        // Some hundred bytes are for the error and the first of each list.
+        // The error and the first element of each list take some hundred bytes more.
         assert!(memory < MEMORY_PER_BYTE * bytes.len() as u64 + 4096, "round {round}: {memory} bytes");
         match result {
             Ok(()) => {
@@ -449,7 +451,7 @@ fn changed_files_are_loaded_whole_or_not_at_all() {
     assert!(loaded > rounds / 100 && loaded < rounds / 2, "{loaded} of {rounds} files were still good");
 }
 
-/// The file with one to three changes: bits, bytes of the header, its length, cuts, things put in.
+/// The file with one to three changes: bits, bytes of the header, its length, cuts, insertions.
 fn changed(bytes: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..rng.random_range(1..=3) {

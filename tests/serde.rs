@@ -1,20 +1,25 @@
-//! Networks, optimisers and trainers through serde: JSON and postcard, whole and cut short; training
-//! that is stopped, saved, loaded and continued.
+//! Networks, optimisers and trainers through serde: JSON and postcard, whole and cut short; training that is stopped,
+//! saved, loaded and continued.
 
 mod common;
 
 use common::{Chain, flat, network, rng};
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elem, Error, Frozen, Layer, LayerNorm, Linear, Momentum,
-    Optimizer, Relu, Residual, RmsProp, Scheduled, Sequential, Sgd, Trainer, Zeroed, mlp,
-    schedule::{Cosine, StepDecay, Warmup},
+    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elu, Error, Frozen, LayerNorm, Linear, Momentum, Optimizer,
+    Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh, Trainer, Zeroed,
+    layers::{Elem, Layer},
+    mlp,
+    optim::{
+        OptimizerState, WithSchedule,
+        schedule::{Cosine, StepDecay, Warmup},
+    },
     sequential,
 };
 use rand::{distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Through JSON and through postcard, each number by its bits.
+/// Saves and loads a network by JSON and by postcard, and compares the bits of each number.
 fn round_trip<L: Layer + Serialize + DeserializeOwned>(seed: u64)
 where
     StandardNormal: Distribution<Elem<L>>,
@@ -29,7 +34,7 @@ where
     let read: Sequential<L> = postcard::from_bytes(&bytes).expect("our own bytes");
     assert!(flat(&read) == flat(&net), "{net} by postcard");
 
-    // Cut short anywhere, neither is a network.
+    // Both are refused if they are cut short anywhere.
     for length in (0..bytes.len()).step_by(bytes.len() / 50 + 1) {
         assert!(postcard::from_bytes::<Sequential<L>>(&bytes[..length]).is_err(), "{length} bytes");
     }
@@ -38,7 +43,7 @@ where
     }
 }
 
-/// Sizes beyond the 32 that serde itself knows, in each place.
+/// Sizes above 32, for which serde itself has no arrays, in each place.
 #[test]
 fn every_depth_and_both_element_types_come_back() {
     round_trip::<Chain<mlp![1, 1]>>(1);
@@ -50,6 +55,7 @@ fn every_depth_and_both_element_types_come_back() {
     round_trip::<Chain<mlp![f64; 7, 9, 33, 2, 1, 100]>>(7);
     round_trip::<(Sequential<Chain<mlp![2, 3]>>, (Relu<3>, Linear<3, 1>))>(8);
     round_trip::<Chain<Sequential![LayerNorm<40>, Linear<40, 3>, Residual<Linear<3, 3>>, Dropout<3>]>>(9);
+    round_trip::<Chain<Sequential![Linear<3, 4>, Tanh<4>, Elu<4>, Sigmoid<4>, Linear<4, 1>]>>(10);
 }
 
 #[test]
@@ -57,13 +63,13 @@ fn json_reads_as_the_layers_do() {
     let net = sequential![Linear::new([[1.0_f32, 2.0]], [0.5]), Relu::new()];
     let json = r#"[{"weight":[[1.0,2.0]],"bias":[0.5]},null]"#;
     assert_eq!(serde_json::to_string(&net).expect("JSON"), json);
-    // The order of fields is of no meaning, and others are allowed.
+    // The fields may have any order, and other fields are ignored.
     let other = r#"[{"bias":[0.5],"note":"by hand","weight":[[1.0,2.0]]},null]"#;
     assert_eq!(serde_json::from_str::<Sequential<(Linear<2, 1>, Relu<1>)>>(other).expect("JSON"), net);
 }
 
 #[test]
-fn wrong_lengths_are_refused_in_words() {
+fn wrong_lengths_are_refused() {
     let refused = |json: &str| serde_json::from_str::<Linear<2, 1>>(json).expect_err(json).to_string();
     for (json, reason) in [
         (r#"{"weight":[[1.0]],"bias":[0.5]}"#, "invalid length 1, expected 2 numbers"),
@@ -82,19 +88,19 @@ fn wrong_lengths_are_refused_in_words() {
     }
 }
 
-/// Postcard has no shapes: numbers that are too many are left over, for the caller to see.
+/// Postcard stores no shapes: for a smaller network, bytes are left over, which the caller can check.
 #[test]
-fn postcard_leaves_over_what_a_smaller_network_does_not_take() {
+fn postcard_leaves_bytes_over_for_a_smaller_network() {
     let net: mlp![5, 9, 3] = network(&mut rng(1));
     let bytes = postcard::to_allocvec(&net).expect("postcard");
     let (_, left): (mlp![5, 8, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("as many numbers");
-    assert_eq!(left.len(), (5 + 1 + 3) * size_of::<f32>(), "what a hidden unit has");
+    assert_eq!(left.len(), (5 + 1 + 3) * size_of::<f32>(), "the numbers of a hidden unit");
     let (_, left): (mlp![5, 9, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("our own bytes");
     assert!(left.is_empty());
 }
 
 #[test]
-fn a_layer_is_read_where_it_lies() {
+fn a_layer_is_read_in_place() {
     let mut layer = Linear::<2, 1>::ZERO;
     let mut json = serde_json::Deserializer::from_str(r#"{"weight":[[1.0,2.0]],"bias":[0.5]}"#);
     Deserialize::deserialize_in_place(&mut json, &mut layer).expect("JSON");
@@ -104,9 +110,9 @@ fn a_layer_is_read_where_it_lies() {
 #[test]
 fn a_frozen_network_takes_nothing() {
     struct Body;
-    impl constnet::Fixed for Body {
+    impl StaticNetwork for Body {
         type Net = Linear<2, 2>;
-        fn net() -> &'static Linear<2, 2> {
+        fn network() -> &'static Linear<2, 2> {
             static BODY: Linear<2, 2> = Zeroed::ZERO;
             &BODY
         }
@@ -117,7 +123,7 @@ fn a_frozen_network_takes_nothing() {
     assert!(postcard::from_bytes::<Sequential<(Frozen<Body>, Linear<2, 1>)>>(&bytes).expect("ours") == net);
 }
 
-/// A training run as it is kept on a disk.
+/// A training run as it is saved.
 #[derive(Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: DeserializeOwned"))]
 struct Checkpoint<T> {
@@ -125,25 +131,39 @@ struct Checkpoint<T> {
     rng: Xoshiro128PlusPlus,
 }
 
-/// With dropout, whose draws go on too.
+/// A network with dropout, the masks of which continue too.
 type Learner = Sequential![Linear<3, 9>, Relu<9>, Dropout<9, 30>, Linear<9, 2>];
 
-/// Trains on, by the same data each time: 21 samples in batches of 4, so that the last one is partial.
+/// Trains on the same data each time: 21 samples in batches of 4, so that the last batch is partial.
 fn train<Opt: Optimizer<f32>>(
     trainer: &mut Trainer<Learner, Opt, 4>,
     epochs: usize,
     rng: &mut Xoshiro128PlusPlus,
 ) -> Result<(), Error<f32>> {
-    let x: [[f32; 3]; 21] = core::array::from_fn(|i| [(i as f32).sin(), (i as f32).cos(), i as f32 / 21.0]);
-    let y = x.map(|[a, b, c]| [a * b, b - c]);
-    trainer.fit(&x, &y).epochs(epochs).run(rng, |_, _| {}).map(|_| ())
+    let (x, y) = data();
+    trainer.fit(&x, &y).epochs(epochs).run(rng).map(|_| ())
 }
 
-/// Stopped after some epochs, saved, loaded and continued, training gives the bits of training that never
-/// stopped: of the network, and of all that will come.
+fn data() -> ([[f32; 3]; 21], [[f32; 2]; 21]) {
+    let x: [[f32; 3]; 21] = core::array::from_fn(|i| [(i as f32).sin(), (i as f32).cos(), i as f32 / 21.0]);
+    (x, x.map(|[a, b, c]| [a * b, b - c]))
+}
+
+/// Training that is stopped after some epochs, saved, loaded and continued gives the bits of training that never
+/// stopped: the same network, and the same state for later steps.
 fn resume<Opt: Optimizer<f32> + Serialize + DeserializeOwned + Copy>(name: &str, optimizer: Opt)
 where
-    Opt::State<Learner>: Serialize + DeserializeOwned,
+    OptimizerState<Learner, Opt>: Serialize + DeserializeOwned,
+{
+    resume_by(name, optimizer, train);
+}
+
+fn resume_by<Opt: Optimizer<f32> + Serialize + DeserializeOwned + Copy>(
+    name: &str,
+    optimizer: Opt,
+    train: fn(&mut Trainer<Learner, Opt, 4>, usize, &mut Xoshiro128PlusPlus) -> Result<(), Error<f32>>,
+) where
+    OptimizerState<Learner, Opt>: Serialize + DeserializeOwned,
 {
     let start = || (Trainer::new(network(&mut rng(1)), optimizer), rng(2));
     let (mut whole, mut whole_rng) = start();
@@ -151,7 +171,7 @@ where
 
     let (mut trainer, mut rng) = start();
     train(&mut trainer, 3, &mut rng).expect("training");
-    assert_ne!(whole.net, trainer.net, "{name}: nothing left to learn");
+    assert_ne!(whole.net, trainer.net, "{name}: nothing is left to learn");
     let checkpoint = Checkpoint { trainer, rng };
     let json = serde_json::to_string(&checkpoint).expect("JSON");
     let bytes = postcard::to_allocvec(&checkpoint).expect("postcard");
@@ -167,7 +187,7 @@ where
 }
 
 #[test]
-fn training_that_was_stopped_goes_on_as_if_it_had_not() {
+fn stopped_training_resumes_bit_for_bit() {
     resume("SGD", Sgd { lr: 0.05 });
     let momentum = Momentum { lr: 0.05, momentum: 0.9, nesterov: true, weight_decay: 0.0 };
     resume("momentum", momentum);
@@ -176,9 +196,45 @@ fn training_that_was_stopped_goes_on_as_if_it_had_not() {
     resume("AdamW", AdamW::new(0.01));
     resume("clipped values", ClipValue { optimizer: Adam::new(0.01), max_value: 0.1 });
     resume("a clipped norm", ClipNorm { optimizer: momentum, max_norm: 0.5 });
-    // With 6 steps to an epoch, the rate falls before the stop and after it.
-    let decay = StepDecay { lr: 0.05, every: 12, factor: 0.5 };
-    resume("scheduled steps", Scheduled { optimizer: Adam::new(0.01), schedule: decay });
-    let warmup = Warmup { start: 0.1, steps: 20, then: Cosine { lr: 0.05, steps: 40, min: 0.001 } };
-    resume("a warm-up and a cosine", Scheduled { optimizer: Sgd { lr: 0.05 }, schedule: warmup });
+    // An epoch has 6 steps, so the rate falls before the stop and after it.
+    let decay = StepDecay { lr: 0.05, step_size: 12, gamma: 0.5 };
+    resume("scheduled steps", WithSchedule { optimizer: Adam::new(0.01), schedule: decay });
+    let then = Cosine { lr: 0.05, t_max: 40, eta_min: 0.001 };
+    let warmup = Warmup { start_factor: 0.1, total_iters: 20, then };
+    resume("a warm-up and a cosine", WithSchedule { optimizer: Sgd { lr: 0.05 }, schedule: warmup });
+}
+
+/// The same on all cores, in batches of 10, 10 and 1.
+#[test]
+#[cfg(feature = "rayon")]
+fn stopped_parallel_training_resumes_bit_for_bit() {
+    fn train<Opt: Optimizer<f32>>(
+        trainer: &mut Trainer<Learner, Opt, 4>,
+        epochs: usize,
+        rng: &mut Xoshiro128PlusPlus,
+    ) -> Result<(), Error<f32>> {
+        let (x, y) = data();
+        trainer.fit(&x, &y).epochs(epochs).parallel(10).run(rng).map(|_| ())
+    }
+    resume_by("SGD", Sgd { lr: 0.05 }, train);
+    resume_by("Adam", Adam::new(0.01), train);
+    resume_by("a clipped norm", ClipNorm { optimizer: Adam::new(0.01), max_norm: 0.5 }, train);
+    let decay = StepDecay { lr: 0.05, step_size: 7, gamma: 0.5 };
+    resume_by("scheduled steps", WithSchedule { optimizer: Adam::new(0.01), schedule: decay }, train);
+}
+
+/// Training may continue in another way after it was loaded: on all cores after it was not, or the other way round.
+#[test]
+#[cfg(feature = "rayon")]
+fn training_is_loaded_to_be_continued_in_parallel() {
+    let (x, y) = data();
+    let mut trainer: Trainer<Learner, _, 4> = Trainer::new(network(&mut rng(1)), Adam::new(0.01));
+    train(&mut trainer, 3, &mut rng(2)).expect("training");
+    let json = serde_json::to_string(&trainer).expect("JSON");
+    let mut loaded: Trainer<Learner, Adam, 4> = serde_json::from_str(&json).expect("our own JSON");
+    for trainer in [&mut trainer, &mut loaded] {
+        trainer.fit(&x, &y).epochs(2).parallel(10).run(&mut rng(3)).expect("training");
+        train(trainer, 2, &mut rng(4)).expect("training");
+    }
+    assert_eq!(common::bits(&loaded.net), common::bits(&trainer.net));
 }

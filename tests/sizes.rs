@@ -1,24 +1,24 @@
-//! Every size of a layer and of a batch, around the widths of all vectors and tiles, in each of
-//! its places: the kernels against the readable passes of `Linear`.
+//! Every size around the widths of all vectors and tiles, as the number of inputs, of outputs and of samples: the
+//! kernels against the textbook passes of `Linear`.
 
-use constnet::{Linear, Sequential, Tape, Zeroed};
+use constnet::{Cache, Linear, Sequential, Zeroed, simd::Element};
 use rand::{Rng, SeedableRng, rngs::Xoshiro128PlusPlus};
 
-/// Sums of up to 129 products of standard normal numbers, made in another order: a few dozen
-/// roundings of numbers below 100.
+/// Sums of up to 129 products of standard normal numbers, added in different orders: a few dozen roundings of numbers
+/// below 100.
 const TOLERANCE: f32 = 1e-4;
 
 fn normal<const N: usize, const M: usize>(rng: &mut impl Rng) -> [[f32; N]; M] {
-    [(); M].map(|()| [(); N].map(|()| constnet::Element::standard_normal(rng)))
+    [(); M].map(|()| [(); N].map(|()| Element::standard_normal(rng)))
 }
 
 fn assert_close(found: &[f32], expected: &[f32], what: &str, shape: [usize; 3]) {
     for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() <= TOLERANCE, "{what} of {shape:?}: {found}, not {expected}");
+        assert!((found - expected).abs() <= TOLERANCE, "{what} of {shape:?}: {found} instead of {expected}");
     }
 }
 
-/// Forwards and backwards through the tape and by the readable passes.
+/// The forward and the backward pass, by the kernels and by the textbook passes.
 fn check<const IN: usize, const OUT: usize, const B: usize>() {
     let shape = [IN, OUT, B];
     let rng = &mut Xoshiro128PlusPlus::seed_from_u64((IN * 10_000 + OUT * 100 + B) as u64);
@@ -27,8 +27,8 @@ fn check<const IN: usize, const OUT: usize, const B: usize>() {
     let (x, dz) = (normal::<IN, B>(rng), normal::<OUT, B>(rng));
 
     let net = Sequential(layer);
-    let (mut tape, mut gradient) = (Tape::ZERO, Sequential::ZERO);
-    let pass = net.forward(&x, &mut tape);
+    let (mut cache, mut gradient) = (Cache::ZERO, Sequential::ZERO);
+    let pass = net.forward(&x, &mut cache);
     assert_close(pass.output().as_flattened(), layer.forward(&x).as_flattened(), "z", shape);
     let dx = pass.backward_to_input(&dz, &mut gradient);
 
@@ -38,7 +38,7 @@ fn check<const IN: usize, const OUT: usize, const B: usize>() {
     assert_close(gradient.0.weight().as_flattened(), expected.weight().as_flattened(), "dW", shape);
 }
 
-/// Each size as inputs, as outputs and as a batch, with two others that change from row to row.
+/// Each size `n` as the number of inputs, of outputs and of samples, with two other sizes.
 macro_rules! each_size {
     ($($name:ident: $n:literal $m:literal $l:literal;)+) => { $(
         #[test]

@@ -1,5 +1,5 @@
-//! Writes the network that the programs have in flash as Rust source, and puts the memory map where the linker
-//! looks for it.
+//! Writes the Rust source of the network that is stored in flash, and copies the memory map to a folder that the
+//! linker searches.
 
 use std::{env, error::Error, fs, path::Path};
 
@@ -20,29 +20,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Ok(()),
     };
     fs::copy(map, out.join("memory.x"))?;
-    // A device's own crate would give the vectors of its interrupts; `start.rs` does.
+    // The crate of a device would define its interrupt vectors in this file; here `start.rs` defines them.
     fs::write(out.join("device.x"), "")?;
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rerun-if-changed={map}");
     Ok(())
 }
 
-/// What the programs have of the host, as Rust source.
+/// The Rust source of the constants that the host computes for the programs.
 fn trained() -> Result<String, Box<dyn Error>> {
     const SEED: u64 = 0;
-    // In flash: what `train.py` trained in PyTorch.
+    // The network for flash, which `train.py` trained in PyTorch.
     let mut net = <mlp![5, 64, 64, 3]>::ZERO;
     Safetensors::new().load_file(&mut net, "trained.safetensors")?;
-    // What `synthetic` is to come to.
+    // The result that the program `synthetic` must reach.
     let host = synthetic::train::<64, 8, _>(
         &synthetic::Config::default(),
         &mut Xoshiro128PlusPlus::seed_from_u64(SEED),
     )?;
     Ok(format!(
         "/// The whole network.\n{}\n\
-         /// The mean squared error that the host comes to in the program `synthetic`.\n\
+         /// The mean squared error of the program `synthetic`, computed on the host.\n\
          pub const HOST_MSE: f32 = {:?};\n",
-        net.source("NET"),
+        net.to_rust_source("NET"),
         host.final_mse
     ))
 }

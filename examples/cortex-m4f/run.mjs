@@ -1,5 +1,6 @@
-// Runs the programs as WebAssembly in Node: they import nothing, allocate nothing, and come to
-// what the host came to. First `cargo build --release --target wasm32-unknown-unknown`.
+// Runs the programs as WebAssembly in Node, and checks that they import nothing, allocate nothing, and that
+// `synthetic` reaches the result of the host. Build them before:
+// `cargo build --release --target wasm32-unknown-unknown`.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 
@@ -8,12 +9,12 @@ const RUNS = 3;
 for (const name of ["step", "inference", "adapt", "synthetic"]) {
   const file = new URL(`target/wasm32-unknown-unknown/release/${name}.wasm`, import.meta.url);
   const module = await WebAssembly.compile(await readFile(file));
-  // An allocator would be either of these: a function of the host's, or memory that grows.
+  // An allocator would need one of these: a function of the host, or memory that grows.
   assert.deepEqual(WebAssembly.Module.imports(module), [], `${name} imports something`);
   const { run, memory } = (await WebAssembly.instantiate(module)).exports;
   const bytes = memory.buffer.byteLength;
   const results = Array.from({ length: RUNS }, () => run());
-  // NaN is how a program says that it failed: `synthetic`, also if the host came to another error.
+  // A program that fails returns NaN, also `synthetic` if its result differs from that of the host.
   results.forEach((result) => assert.ok(Number.isFinite(result), `${name} failed`));
   assert.equal(memory.buffer.byteLength, bytes, `${name} took memory`);
   console.log(`${name}: ${results[0]}`);

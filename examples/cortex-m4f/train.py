@@ -1,9 +1,9 @@
-"""Trains the network that the programs have in flash, in PyTorch.
+"""Trains the network that the programs store in flash, in PyTorch.
 
     pip install safetensors torch
     python train.py
 
-writes `trained.safetensors`, what `save_file(model.state_dict())` gives, and `src/task.rs`, the data.
+It writes the weights to `trained.safetensors`, by `save_file(model.state_dict())`, and the data to `src/task.rs`.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ save_file(model.state_dict(), HERE / "trained.safetensors")
 
 
 def rows(tensor):
-    # As f64, each number has digits enough to be the same f32 again.
+    # Printed as f64, each number has enough digits to be parsed to the same f32.
     return "".join(f"    {row},\n" for row in tensor.double().tolist())
 
 

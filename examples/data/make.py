@@ -1,4 +1,4 @@
-"""Writes digits.txt and diabetes.csv beside itself, from scikit-learn's copies. See README.md."""
+"""Writes digits.txt and diabetes.csv next to this file, from the copies in scikit-learn. See README.md."""
 
 from pathlib import Path
 

@@ -1,11 +1,13 @@
-"""Weights both ways between PyTorch and Rust, compared.
+"""Moves weights between PyTorch and Rust, in both directions, and compares the results.
 
     pip install numpy safetensors torch
     python examples/pytorch/two_way.py
 
-Rust trains and saves: every bit that Python's `safetensors` reads is one that Rust had. With torch,
-PyTorch then gives the same outputs; and a model that PyTorch trains and saves gives them in Rust.
-Without torch the first comparison is made alone.
+1. Rust trains a network and saves it. Python's `safetensors` must read the same bits.
+2. PyTorch loads the file. Its outputs must be those of Rust.
+3. PyTorch trains a model and saves it. The outputs in Rust must be those of PyTorch.
+
+Without torch only the first comparison is made.
 """
 
 import subprocess
@@ -23,12 +25,12 @@ except ImportError:
     torch = None
 
 HERE = Path(__file__).parent
-# Sums of 64 products of `f32`, each rounded to 6e-8 of numbers up to 4, in another order.
+# Sums of 64 products in `f32`, added in different orders: each rounding is up to 6e-8 of a number up to 4.
 TOLERANCE = 1e-5
 
 
 def rust(command, file, inputs):
-    """The lines that examples/pytorch/main.rs prints."""
+    """Runs examples/pytorch/main.rs and returns the lines that it prints."""
     text = "\n".join(" ".join(repr(float(x)) for x in row) for row in inputs)
     cargo = ["cargo", "run", "--quiet", "--features", "safetensors", "--example", "pytorch", "--"]
     run = subprocess.run([*cargo, command, file], input=text, capture_output=True, text=True, cwd=HERE)
@@ -42,7 +44,7 @@ def rows(lines):
 
 
 def same_bits(lines, tensors):
-    """Compares `0.weight (64, 5) 3f800000 …` with what Python has read."""
+    """Compares lines such as `0.weight (64, 5) 3f800000 …` with the tensors that Python has read."""
     names = set()
     for line in lines:
         name, rest = line.split(" ", 1)
@@ -53,8 +55,8 @@ def same_bits(lines, tensors):
         assert tensor.shape == expected, f"{name}: {tensor.shape} instead of {expected}"
         assert tensor.dtype == np.float32, f"{name}: {tensor.dtype}"
         bits = np.array([int(word, 16) for word in bits.split()], dtype=np.uint32)
-        assert (tensor.reshape(-1).view(np.uint32) == bits).all(), f"{name}: other bits"
-    assert names == set(tensors), f"{names} instead of {set(tensors)}"
+        assert (tensor.reshape(-1).view(np.uint32) == bits).all(), f"{name}: the bits differ"
+    assert names == set(tensors), f"parameters {names} instead of {set(tensors)}"
     return sum(tensor.size for tensor in tensors.values())
 
 
@@ -63,10 +65,10 @@ def model():
     return nn.Sequential(nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
 
 
-def difference(what, ours, theirs):
-    most = np.abs(ours - theirs).max()
-    print(f"{what}: {len(ours)} samples, outputs up to {np.abs(theirs).max():.2f}, greatest difference {most:.1e}")
-    assert most < TOLERANCE
+def compare(title, ours, theirs):
+    largest = np.abs(ours - theirs).max()
+    print(f"{title}: {len(ours)} samples, outputs up to {np.abs(theirs).max():.2f}, largest difference {largest:.1e}")
+    assert largest < TOLERANCE
 
 
 def main():
@@ -75,7 +77,7 @@ def main():
         file = str(Path(folder) / "rust.safetensors")
         lines = rust("train", file, inputs)
         count = same_bits(lines[:6], load_file(file))
-        print(f"Rust saves, Python reads: {count} numbers, all bits equal")
+        print(f"Rust trains, Python reads: {count} numbers, all bits equal")
         if torch is None:
             return
 
@@ -84,7 +86,7 @@ def main():
         load_model(net, file)
         with torch.no_grad():
             outputs = net(torch.from_numpy(inputs)).numpy()
-        difference("Rust trains, PyTorch predicts", rows(lines[6:]), outputs)
+        compare("Rust trains, PyTorch predicts", rows(lines[6:]), outputs)
 
         torch.manual_seed(0)
         net = model()
@@ -96,12 +98,12 @@ def main():
             loss = torch.nn.functional.mse_loss(net(x), y)
             loss.backward()
             optimizer.step()
-        print(f"PyTorch trains to a loss of {loss.item():.1e}")
+        print(f"PyTorch trains its own model to a loss of {loss.item():.1e}")
         file = str(Path(folder) / "pytorch.safetensors")
         save_model(net, file)
         with torch.no_grad():
             outputs = net(torch.from_numpy(inputs)).numpy()
-        difference("PyTorch trains, Rust predicts", rows(rust("predict", file, inputs)), outputs)
+        compare("PyTorch trains, Rust predicts", rows(rust("predict", file, inputs)), outputs)
 
 
 main()

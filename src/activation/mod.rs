@@ -1,140 +1,337 @@
-//! Activations, and what they are to the layers around them.
+//! Elementwise activations, one file each.
+//!
+//! | activation | formula | PyTorch |
+//! |---|---|---|
+//! | [`Relu`] | `max(0, z)` | `nn.ReLU()` |
+//! | [`LeakyRelu`] | `z`, or a small part of it where `z < 0` | `nn.LeakyReLU()` |
+//! | [`Tanh`] | `tanh(z)` | `nn.Tanh()` |
+//! | [`Sigmoid`] | `1 / (1 + exp(−z))` | `nn.Sigmoid()` |
+//! | [`Softplus`] | `ln(1 + exp(z))` | `nn.Softplus()` |
+//! | [`Elu`] | `z`, or `exp(z) − 1` where `z < 0` | `nn.ELU()` |
+//! | [`Gelu`] | `z Φ(z)` | `nn.GELU()` |
+//! | [`GeluTanh`] | `z (1 + tanh(u)) / 2`, near `z Φ(z)` | `nn.GELU(approximate='tanh')` |
+//! | [`Silu`] | `z σ(z)` | `nn.SiLU()` |
+//!
+//! Each is a struct such as `Relu<64>` that implements [`Activation`]: two formulas. The macro
+//! [`activation_layer!`](crate::activation_layer) makes a layer of it.
 
-mod elementwise;
+mod elu;
 mod gelu;
 mod leaky_relu;
 mod relu;
 mod sigmoid;
 mod silu;
-mod softmax;
 mod softplus;
 mod tanh;
 
-use core::marker::PhantomData;
+pub use self::{
+    elu::Elu,
+    gelu::{Gelu, GeluTanh},
+    leaky_relu::LeakyRelu,
+    relu::Relu,
+    sigmoid::Sigmoid,
+    silu::Silu,
+    softplus::Softplus,
+    tanh::Tanh,
+};
+pub use crate::layers::fusion::Activation;
 
-use crate::{Element, kernel::Isa};
+/// The names that the crate root re-exports.
+pub(crate) mod root {
+    pub use super::{Elu, Gelu, GeluTanh, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
+}
 
-pub use elementwise::{Elementwise, FromInput, FromOutput, Function, Kept};
-pub use gelu::{Gelu, GeluFn, GeluTanh, GeluTanhFn};
-pub use leaky_relu::{LeakyRelu, LeakyReluFn};
-pub use relu::{Relu, ReluFn};
-pub use sigmoid::{Sigmoid, SigmoidFn};
-pub use silu::{Silu, SiluFn};
-pub use softmax::Softmax;
-pub use softplus::{Softplus, SoftplusFn};
-pub use tanh::{Tanh, TanhFn};
-
-/// An elementwise function `a = f(z)` whose derivative can be told from `a` alone.
+/// Declares an activation: a struct of size 0 that is a layer of `N` features, given its two formulas, an
+/// `impl` of [`Activation`](crate::activation::Activation).
 ///
-/// So `z` need not be kept: the layer before the activation writes `a` at once, the layer after
-/// it, which keeps `a` as its input, applies the derivative.
-pub trait Activation<T>: Copy + Default {
-    /// Whether the gradient with respect to `z` is wanted at all.
-    const WANTED: bool = true;
-    /// Whether this is the identity.
-    const IDENTITY: bool = false;
-
-    /// `a = f(z)`
-    fn forward<I: Isa<T>>(self, isa: I, z: I::V) -> I::V;
-    /// `dz = da · f′(z)`, where `a = f(z)`.
-    fn backward<I: Isa<T>>(self, isa: I, a: I::V, da: I::V) -> I::V;
-}
-
-/// No activation: `a = z`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Identity;
-
-impl<T: Element> Activation<T> for Identity {
-    const IDENTITY: bool = true;
-
-    #[inline(always)]
-    fn forward<I: Isa<T>>(self, _: I, z: I::V) -> I::V {
-        z
-    }
-
-    #[inline(always)]
-    fn backward<I: Isa<T>>(self, _: I, _: I::V, da: I::V) -> I::V {
-        da
-    }
-}
-
-/// Nothing before it is to be trained: the gradient is not wanted, and not computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Unwanted;
-
-impl<T: Element> Activation<T> for Unwanted {
-    const WANTED: bool = false;
-
-    #[inline(always)]
-    fn forward<I: Isa<T>>(self, _: I, z: I::V) -> I::V {
-        z
-    }
-
-    #[inline(always)]
-    fn backward<I: Isa<T>>(self, isa: I, _: I::V, _: I::V) -> I::V {
-        isa.splat(T::ZERO)
-    }
-}
-
-/// A [`Function`] whose derivative is told [`FromOutput`], at the seams between layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fused<F>(PhantomData<F>);
-
-impl<F> Default for Fused<F> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: Element, F: Function<T>> Activation<T> for Fused<F> {
-    #[inline(always)]
-    fn forward<I: Isa<T>>(self, isa: I, z: I::V) -> I::V {
-        F::forward(isa, z)
-    }
-
-    #[inline(always)]
-    fn backward<I: Isa<T>>(self, isa: I, a: I::V, da: I::V) -> I::V {
-        F::backward(isa, a, da)
-    }
-}
-
-/// The check of every chain that no two fused activations meet, implemented for the [`Lead`] of a
-/// layer that can follow a layer of this [`Trail`].
+/// The gradient is computed `from output` or `from input`. From the output costs no memory: the layer before
+/// applies the activation as it writes its output, and the layer after, which keeps that output as its input,
+/// applies the derivative. From the input, the layer keeps its own input.
 ///
-/// What stands between the layers is the second's output, and the first's derivative cannot be
-/// told from it. Two ReLUs are one, so they may meet.
+/// The struct has the parameters `N`, the number of features, and `T`, the element type (`f32` if left out). A
+/// number of type `usize` can stand between them, with its default: `pub struct Leaky<N, PERCENT = 1>: …`.
 ///
-/// [`Lead`]: crate::Layer::Lead
-/// [`Trail`]: crate::Layer::Trail
-#[diagnostic::on_unimplemented(
-    message = "two activations in a row: `{Previous}`, then `{Self}`",
-    label = "the output of the first would not be kept for its derivative",
-    note = "put a layer between the two, or write their composition as one `Function`"
-)]
-pub trait After<Previous> {}
+/// The text is the line that PyTorch would print. `"Leaky(percent={})" with PERCENT` formats a value into it. With
+/// `, gives Probabilities` at the end, the output shape is
+/// [`Probabilities`](crate::layers::Probabilities) instead of [`Features`](crate::layers::Features).
+///
+/// # Examples
+///
+/// `a = z²`, whose derivative `2z` cannot be computed from `a`:
+///
+/// ```
+/// use constnet::{
+///     Linear, Sequential, Zeroed,
+///     activation::Activation,
+///     activation_layer,
+///     simd::{Element, Real},
+/// };
+///
+/// activation_layer! {
+///     /// The square of each feature.
+///     pub struct Square<N>: "Square()", from input
+/// }
+///
+/// impl<const N: usize, T: Element> Activation for Square<N, T> {
+///     type Elem = T;
+///
+///     #[inline(always)]
+///     fn forward<V: Real<T>>(z: V) -> V {
+///         z * z
+///     }
+///
+///     #[inline(always)]
+///     fn backward<V: Real<T>>(z: V, da: V) -> V {
+///         da * (z + z)
+///     }
+/// }
+///
+/// let net: Sequential![Linear<2, 3>, Square<3>, Linear<3, 1>] = Zeroed::ZERO;
+/// assert_eq!(Square::new().forward(&[[2.0, -3.0]]), [[4.0, 9.0]]);
+/// assert_eq!(Square::new().backward(&[[2.0, -3.0]], &[[1.0, 1.0]]), [[4.0, -6.0]]);
+/// ```
+#[macro_export]
+macro_rules! activation_layer {
+    (
+        $(#[$doc:meta])*
+        $vis:vis struct $name:ident<N $(, $P:ident = $default:literal)?>:
+            $pytorch:literal $(with $argument:expr)?, from $from:ident $(, gives $out:ident)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq)]
+        $vis struct $name<const N: usize $(, const $P: usize = $default)?, T = f32>(
+            ::core::marker::PhantomData<T>,
+        );
 
-impl<Previous> After<Previous> for Identity {}
-impl<F> After<Identity> for Fused<F> {}
-impl<F> After<Unwanted> for Fused<F> {}
-impl After<Self> for Fused<ReluFn> {}
+        impl<const N: usize $(, const $P: usize)?, T> $name<N $(, $P)?, T> {
+            /// The layer. It has no parameters.
+            #[must_use]
+            pub const fn new() -> Self {
+                Self(::core::marker::PhantomData)
+            }
+        }
 
-/// Applies an activation to all elements of a slice.
-#[inline(always)]
-pub(crate) fn forward_all<I: Isa<T>, T, A: Activation<T>>(isa: I, activation: A, z: &mut [T]) {
-    if A::IDENTITY {
-        return;
-    }
-    for z in z.chunks_mut(I::LANES) {
-        let a = activation.forward(isa, isa.load(z));
-        isa.store(z, a);
-    }
+        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> $name<N $(, $P)?, T> {
+            /// The forward pass: `a = f(z)`.
+            #[must_use]
+            pub fn forward<const B: usize>(self, z: &[[T; N]; B]) -> [[T; N]; B] {
+                use $crate::{activation::Activation, simd::Vector};
+                z.map(|row| row.map(|z| <Self as Activation>::forward(Vector::number(z)).get()))
+            }
+
+            /// The backward pass: `dz = da · f′(z)`.
+            #[must_use]
+            pub fn backward<const B: usize>(self, z: &[[T; N]; B], da: &[[T; N]; B]) -> [[T; N]; B] {
+                use $crate::{activation::Activation, simd::Vector};
+                let mut dz = *da;
+                for (dz, z) in dz.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
+                    let saved = $crate::activation_layer!(@saved $from, Vector::number(*z));
+                    *dz = <Self as Activation>::backward(saved, Vector::number(*dz)).get();
+                }
+                dz
+            }
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T> $crate::Zeroed for $name<N $(, $P)?, T> {
+            const ZERO: Self = Self::new();
+        }
+
+        /// The name and the features: `Relu<64>`.
+        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> ::core::fmt::Debug
+            for $name<N $(, $P)?, T>
+        {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.write_fmt($crate::activation_layer!(@type $name $(, $P)?))
+            }
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> $crate::layers::Layer
+            for $name<N $(, $P)?, T>
+        {
+            type In = $crate::layers::Features<N, T>;
+            type Out = $crate::activation_layer!(@out $($out)?);
+            $crate::activation_layer!(@passes $from);
+
+            fn print(&self, printer: &mut $crate::layers::Printer<'_, '_>) -> ::core::fmt::Result {
+                printer.layer($crate::layers::LayerText {
+                    pytorch: ::core::format_args!($pytorch $(, $argument)?),
+                    path: $crate::private::source_path(module_path!()),
+                    rust_type: $crate::activation_layer!(@type $name $(, $P)?),
+                    rust_value: ::core::format_args!("{}::new()", ::core::stringify!($name)),
+                    parameters: 0,
+                })
+            }
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T> $crate::layers::ParamCount for $name<N $(, $P)?, T> {
+            type Count = $crate::private::typenum::U0;
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T> $crate::layers::CacheSize for $name<N $(, $P)?, T>
+        where
+            $crate::private::typenum::Const<N>:
+                $crate::private::typenum::ToUInt<Output: $crate::private::typenum::Unsigned>,
+        {
+            type Cached = $crate::activation_layer!(@cached $from);
+            type Output = $crate::private::typenum::U<N>;
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T> $crate::layers::Cost for $name<N $(, $P)?, T>
+        where
+            Self: $crate::layers::Layer,
+        {
+            const FORWARD: usize = 0;
+        }
+
+        $crate::layer_impls!(
+            $name<N $(, $P)?, T>, T, const N: usize, $(const $P: usize,)? T: $crate::simd::Element
+        );
+        $crate::private::serde_unit!($name, N $(, $P)?);
+    };
+
+    (@saved output, $z:expr) => { <Self as $crate::activation::Activation>::forward($z) };
+    (@saved input, $z:expr) => { $z };
+
+    (@out) => { $crate::layers::Features<N, T> };
+    (@out $out:ident) => { $crate::layers::$out<N, T> };
+
+    (@cached output) => { $crate::private::typenum::U0 };
+    (@cached input) => { $crate::private::typenum::U<N> };
+
+    (@type $name:ident) => {
+        ::core::format_args!(
+            "{}<{}{}>", ::core::stringify!($name), N, $crate::private::element_suffix::<T>()
+        )
+    };
+    (@type $name:ident, $P:ident) => {
+        ::core::format_args!(
+            "{}<{}, {}{}>", ::core::stringify!($name), N, $P, $crate::private::element_suffix::<T>()
+        )
+    };
+
+    // The neighbouring layers apply the activation and its derivative. Only the epilogue, which belongs to the
+    // layer after this one, is left to apply.
+    (@passes output) => {
+        type Cache<const B: usize> = ();
+        type Scratch = ();
+        type Ends = $crate::layers::Fused<Self>;
+
+        #[inline(always)]
+        fn input_buffer<'a, const B: usize>(
+            (): &'a mut (),
+            y: &'a mut [[T; N]; B],
+        ) -> &'a mut [[T; N]; B] {
+            y
+        }
+
+        #[inline(always)]
+        fn forward<S: $crate::simd::Simd<T>, const B: usize>(
+            &self,
+            ctx: $crate::layers::Context<S>,
+            (): &mut (),
+            a: &mut [[T; N]; B],
+            epilogue: impl $crate::layers::Epilogue<T>,
+        ) {
+            $crate::private::apply(ctx.token, epilogue, a.as_flattened_mut());
+        }
+
+        #[inline(always)]
+        fn backward<S: $crate::simd::Simd<T>, const B: usize>(
+            &self,
+            _: $crate::layers::Context<S>,
+            (): &mut (),
+            (): &mut (),
+            _: &mut [[T; N]; B],
+            _: impl $crate::layers::InputGrad<T>,
+            _: &mut Self,
+        ) {
+        }
+    };
+
+    // The layer keeps its input, and applies the activation and its derivative itself.
+    (@passes input) => {
+        type Cache<const B: usize> = [[T; N]; B];
+        type Scratch = ();
+        type Ends = $crate::layers::Unfused<Self>;
+
+        #[inline(always)]
+        fn input_buffer<'a, const B: usize>(
+            z: &'a mut [[T; N]; B],
+            _: &'a mut [[T; N]; B],
+        ) -> &'a mut [[T; N]; B] {
+            z
+        }
+
+        #[inline(always)]
+        fn forward<S: $crate::simd::Simd<T>, const B: usize>(
+            &self,
+            ctx: $crate::layers::Context<S>,
+            z: &mut [[T; N]; B],
+            a: &mut [[T; N]; B],
+            epilogue: impl $crate::layers::Epilogue<T>,
+        ) {
+            $crate::simd::transform(
+                ctx.token,
+                a.as_flattened_mut(),
+                z.as_flattened(),
+                #[inline(always)]
+                |_, z| epilogue.apply(<Self as $crate::activation::Activation>::forward(z)),
+            );
+        }
+
+        #[inline(always)]
+        fn backward<S: $crate::simd::Simd<T>, const B: usize>(
+            &self,
+            ctx: $crate::layers::Context<S>,
+            z: &mut [[T; N]; B],
+            (): &mut (),
+            da: &mut [[T; N]; B],
+            input_grad: impl $crate::layers::InputGrad<T>,
+            _: &mut Self,
+        ) {
+            $crate::simd::transform(
+                ctx.token,
+                z.as_flattened_mut(),
+                da.as_flattened(),
+                #[inline(always)]
+                |z, da| input_grad.apply(z, <Self as $crate::activation::Activation>::backward(z, da)),
+            );
+        }
+    };
 }
 
-/// Turns the outputs `a` of an activation into gradients with respect to its inputs.
-#[inline(always)]
-pub(crate) fn backward_all<I: Isa<T>, T, A: Activation<T>>(isa: I, activation: A, a: &mut [T], da: &[T]) {
-    for (a, da) in a.chunks_mut(I::LANES).zip(da.chunks(I::LANES)) {
-        let dz = activation.backward(isa, isa.load(a), isa.load(da));
-        isa.store(a, dz);
-    }
+/// Implements serde's traits for an activation. It has no data: in JSON it is `null`, in postcard it takes no
+/// bytes.
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! serde_unit {
+    ($name:ident, N $(, $P:ident)?) => {
+        impl<const N: usize $(, const $P: usize)?, T> $crate::private::serde::Serialize for $name<N $(, $P)?, T> {
+            fn serialize<S: $crate::private::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                $crate::private::serde::Serialize::serialize(&self.0, serializer)
+            }
+        }
+
+        impl<'de, const N: usize $(, const $P: usize)?, T> $crate::private::serde::Deserialize<'de>
+            for $name<N $(, $P)?, T>
+        {
+            fn deserialize<D: $crate::private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                $crate::private::serde::Deserialize::deserialize(deserializer).map(Self)
+            }
+        }
+    };
+}
+
+/// Without the feature `serde`: nothing.
+#[cfg(not(feature = "serde"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! serde_unit {
+    ($($name:tt)*) => {};
 }

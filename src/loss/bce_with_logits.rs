@@ -1,11 +1,13 @@
 //! The binary cross-entropy of logits.
 
-use num_traits::Float;
-
 use super::{Loss, check_probabilities};
-use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
+use crate::{
+    error::Error,
+    layers::Features,
+    simd::{Element, Simd},
+};
 
-/// The binary cross-entropy of each output on its own, as PyTorch's `nn.BCEWithLogitsLoss()`.
+/// The binary cross-entropy of logits, each output by itself: PyTorch's `nn.BCEWithLogitsLoss()`.
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
@@ -14,8 +16,8 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// | loss | scalar | the mean of `−y ln σ(ŷ) − (1 − y) ln(1 − σ(ŷ))` over all `B·D` elements |
 /// | gradient | `(B, D)` | `(σ(ŷ) − y) / D`, per sample |
 ///
-/// Computed as `max(ŷ, 0) − ŷ y + ln(1 + e^−|ŷ|)`, in which nothing overflows, however large a
-/// logit is.
+/// The loss is computed as `max(ŷ, 0) − ŷ y + ln(1 + e^−|ŷ|)`, in which nothing overflows, however large a logit
+/// is.
 ///
 /// # Examples
 ///
@@ -32,17 +34,17 @@ use crate::{Element, Error, Row, Shape, Zeroed, kernel::Isa};
 pub struct BceWithLogits;
 
 impl BceWithLogits {
-    /// The mean of `−y ln σ(ŷ) − (1 − y) ln(1 − σ(ŷ))` over all elements.
+    /// The forward pass: the mean of `−y ln σ(ŷ) − (1 − y) ln(1 − σ(ŷ))` over all elements.
     #[must_use]
     pub fn forward<T: Element, const D: usize, const B: usize>(
         self,
         y_hat: &[[T; D]; B],
         y: &[[T; D]; B],
     ) -> T {
-        mean(y_hat.as_flattened(), y.as_flattened())
+        mean_loss(y_hat.as_flattened(), y.as_flattened())
     }
 
-    /// `(σ(ŷ) − y) / D`
+    /// The backward pass: the gradient of each sample with respect to its logits, `(σ(ŷ) − y) / D`.
     #[must_use]
     pub fn backward<T: Element, const D: usize, const B: usize>(
         self,
@@ -51,55 +53,55 @@ impl BceWithLogits {
     ) -> [[T; D]; B] {
         let mut gradient = *y_hat;
         for (g, y) in gradient.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
-            let (_, slope) = element(*g, *y);
+            let [_, slope] = logit_loss_and_slope(*g, *y);
             *g = slope / T::from_count(D);
         }
         gradient
     }
 }
 
-impl<S: Shape> Loss<S> for BceWithLogits {
-    type Target = Row<S>;
+impl<const D: usize, T: Element> Loss<Features<D, T>> for BceWithLogits {
+    type Target = [T; D];
 
-    fn check(&self, y: &[Row<S>]) -> Result<(), Error<S::Elem>> {
-        check_probabilities::<S>(y)
+    fn check(&self, y: &[[T; D]]) -> Result<(), Error<T>> {
+        check_probabilities::<Features<D, T>>(y)
     }
 
     #[inline(always)]
-    fn value<I: Isa<S::Elem>>(&self, _: I, y_hat: &[Row<S>], y: &[Row<S>]) -> S::Elem {
-        mean(S::flatten(y_hat), S::flatten(y))
+    fn value<I: Simd<T>>(&self, _: I, y_hat: &[[T; D]], y: &[[T; D]]) -> T {
+        mean_loss(y_hat.as_flattened(), y.as_flattened())
     }
 
     #[inline(always)]
-    fn value_and_gradient<I: Isa<S::Elem>>(&self, _: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> S::Elem {
-        let (y_hat, y) = (S::flatten_mut(y_hat), S::flatten(y));
-        let scale = S::Elem::from_count(S::LEN).recip();
-        let mut sum = S::Elem::ZERO;
+    fn value_and_gradient<I: Simd<T>>(&self, _: I, y_hat: &mut [[T; D]], y: &[[T; D]]) -> T {
+        let (y_hat, y) = (y_hat.as_flattened_mut(), y.as_flattened());
+        let scale = T::ONE / T::from_count(D);
+        let mut sum = T::ZERO;
         for (y_hat, y) in y_hat.iter_mut().zip(y) {
-            let (value, slope) = element(*y_hat, *y);
-            sum = sum + value;
+            let [loss, slope] = logit_loss_and_slope(*y_hat, *y);
+            sum = sum + loss;
             *y_hat = slope * scale;
         }
-        sum / S::Elem::from_count(y.len())
+        sum / T::from_count(y.len())
     }
 }
 
-/// The loss of all elements.
+/// The mean of the loss over all elements.
 #[inline(always)]
-fn mean<T: Element>(y_hat: &[T], y: &[T]) -> T {
+fn mean_loss<T: Element>(y_hat: &[T], y: &[T]) -> T {
     let mut sum = T::ZERO;
     for (y_hat, y) in y_hat.iter().zip(y) {
-        let (value, _) = element(*y_hat, *y);
-        sum = sum + value;
+        let [loss, _] = logit_loss_and_slope(*y_hat, *y);
+        sum = sum + loss;
     }
     sum / T::from_count(y.len())
 }
 
-/// The loss of one element and its derivative, both from `e^−|ŷ|`, which is at most 1.
+/// The loss of one logit and its derivative, `σ(ŷ) − y`. Both are computed from `e^−|ŷ|`, which is at most 1.
 #[inline(always)]
-fn element<T: Element>(y_hat: T, y: T) -> (T, T) {
+fn logit_loss_and_slope<T: Element>(y_hat: T, y: T) -> [T; 2] {
     let e = (-y_hat.abs()).exp();
-    let value = y_hat.max(T::ZERO) - y_hat * y + e.ln_1p();
+    let loss = y_hat.max(T::ZERO) - y_hat * y + e.ln_1p();
     let sigma = if y_hat < T::ZERO { e } else { T::ONE } / (T::ONE + e);
-    (value, sigma - y)
+    [loss, sigma - y]
 }

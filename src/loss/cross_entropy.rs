@@ -1,11 +1,13 @@
-//! The cross-entropy of logits, with classes or with probabilities as targets.
-
-use num_traits::{ConstOne, Float};
+//! The cross-entropy of logits. The targets are classes or probabilities.
 
 use super::{Loss, check_probabilities};
-use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
+use crate::{
+    error::{DataError, Error},
+    layers::Features,
+    simd::{Element, Simd},
+};
 
-/// The cross-entropy of logits and a class, as PyTorch's `nn.CrossEntropyLoss()`.
+/// The cross-entropy of logits and classes: PyTorch's `nn.CrossEntropyLoss()`.
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
@@ -14,8 +16,8 @@ use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// | loss | scalar | the mean of `−ln p[y]` over the `B` samples |
 /// | gradient | `(B, K)` | `p`, less 1 at the class, per sample |
 ///
-/// Each row is taken relative to its largest logit, so that nothing overflows, however large they
-/// are.
+/// The largest logit of a row is subtracted from the row first, so that nothing overflows, however large the
+/// logits are.
 ///
 /// # Examples
 ///
@@ -28,25 +30,25 @@ use crate::{DataError, Element, Error, Row, Shape, Zeroed, kernel::Isa};
 /// assert_eq!(CrossEntropy.backward(&y_hat, &y), [[0.25, 0.25, -0.75, 0.25], [0.0; 4]]);
 /// ```
 ///
-/// A network of ten classes in training, and what an impossible class gets:
+/// A network of three classes in training, and the error for a class that is out of range:
 ///
 /// ```
 /// use constnet::{CrossEntropy, DataError, Sgd, Trainer, Zeroed, mlp};
 /// use rand::{SeedableRng, rngs::StdRng};
 ///
 /// let mut trainer: Trainer<mlp![2, 8, 3], _, 2, _> =
-///     Trainer::with_criterion(Zeroed::ZERO, Sgd { lr: 0.1 }, CrossEntropy);
+///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, CrossEntropy);
 /// let (x, y) = ([[0.0, 1.0], [1.0, 0.5]], [2, 3]);
-/// let error = trainer.fit(&x, &y).run(&mut StdRng::seed_from_u64(0), |_, _| {});
-/// assert_eq!(error, Err(DataError::Class { sample: 1, class: 3, classes: 3 }.into()));
-/// assert_eq!(error.unwrap_err().to_string(), "sample 1 is of class 3: expected a class below 3");
+/// let error = trainer.fit(&x, &y).run(&mut StdRng::seed_from_u64(0)).unwrap_err();
+/// assert_eq!(error, DataError::Class { sample: 1, class: 3, classes: 3 }.into());
+/// assert_eq!(error.to_string(), "sample 1 is of class 3: expected a class below 3");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {
-    /// The mean of `−ln p[y]` over the samples; NaN if a class is out of range.
+    /// The forward pass: the mean of `−ln p[y]` over the samples; NaN if a class is out of range.
     #[must_use]
     pub fn forward<T: Element, const K: usize, const B: usize>(
         self,
@@ -54,13 +56,13 @@ impl CrossEntropy {
         y: &[usize; B],
     ) -> T {
         let mut sum = T::ZERO;
-        for (mut row, y) in (*y_hat).into_iter().zip(y) {
-            sum = sum + class_loss(&mut row, *y);
+        for (mut row, class) in (*y_hat).into_iter().zip(y) {
+            sum = sum + class_loss_and_gradient(&mut row, *class);
         }
         sum / T::from_count(B)
     }
 
-    /// `p`, less 1 at the class.
+    /// The backward pass: the gradient of each sample with respect to its logits, `p`, less 1 at the class.
     #[must_use]
     pub fn backward<T: Element, const K: usize, const B: usize>(
         self,
@@ -68,56 +70,70 @@ impl CrossEntropy {
         y: &[usize; B],
     ) -> [[T; K]; B] {
         let mut gradient = *y_hat;
-        for (g, y) in gradient.iter_mut().zip(y) {
-            class_loss(g, *y);
+        for (row, class) in gradient.iter_mut().zip(y) {
+            class_loss_and_gradient(row, *class);
         }
         gradient
     }
 }
 
-impl<S: Shape> Loss<S> for CrossEntropy {
+/// Overwrites a row of logits with its gradient, `p` less 1 at the class, and returns its loss, `−ln p[class]`.
+#[inline(always)]
+fn class_loss_and_gradient<T: Element>(row: &mut [T], class: usize) -> T {
+    subtract_largest(row);
+    let logit = row.get(class).copied().unwrap_or_else(T::nan);
+    let sum = exponentiate(row);
+    for p in row.iter_mut() {
+        *p = *p / sum;
+    }
+    if let Some(p) = row.get_mut(class) {
+        *p = *p - T::ONE;
+    }
+    sum.ln() - logit
+}
+
+impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
     type Target = usize;
 
-    fn check(&self, y: &[usize]) -> Result<(), Error<S::Elem>> {
-        let classes = S::LEN;
-        match y.iter().copied().enumerate().find(|(_, class)| *class >= classes) {
+    fn check(&self, y: &[usize]) -> Result<(), Error<T>> {
+        match y.iter().copied().enumerate().find(|(_, class)| *class >= K) {
             None => Ok(()),
-            Some((sample, class)) => Err(DataError::Class { sample, class, classes }.into()),
+            Some((sample, class)) => Err(DataError::Class { sample, class, classes: K }.into()),
         }
     }
 
     #[inline(always)]
-    fn value<I: Isa<S::Elem>>(&self, _: I, y_hat: &[Row<S>], y: &[usize]) -> S::Elem {
-        let mut sum = S::Elem::ZERO;
-        for (mut row, y) in y_hat.iter().copied().zip(y) {
-            sum = sum + class_loss(row.as_mut(), *y);
+    fn value<I: Simd<T>>(&self, _: I, y_hat: &[[T; K]], y: &[usize]) -> T {
+        let mut sum = T::ZERO;
+        for (mut row, class) in y_hat.iter().copied().zip(y) {
+            sum = sum + class_loss_and_gradient(&mut row, *class);
         }
-        sum / S::Elem::from_count(y.len())
+        sum / T::from_count(y.len())
     }
 
     #[inline(always)]
-    fn value_and_gradient<I: Isa<S::Elem>>(&self, _: I, y_hat: &mut [Row<S>], y: &[usize]) -> S::Elem {
-        let mut sum = S::Elem::ZERO;
-        for (row, y) in y_hat.iter_mut().zip(y) {
-            sum = sum + class_loss(row.as_mut(), *y);
+    fn value_and_gradient<I: Simd<T>>(&self, _: I, y_hat: &mut [[T; K]], y: &[usize]) -> T {
+        let mut sum = T::ZERO;
+        for (row, class) in y_hat.iter_mut().zip(y) {
+            sum = sum + class_loss_and_gradient(row, *class);
         }
-        sum / S::Elem::from_count(y.len())
+        sum / T::from_count(y.len())
     }
 }
 
-/// The cross-entropy of logits and probabilities, as PyTorch's `nn.CrossEntropyLoss()` with
-/// probabilities for targets.
+/// The cross-entropy of logits and probabilities: PyTorch's `nn.CrossEntropyLoss()` with probabilities as
+/// targets.
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
 /// | `ŷ` | `(B, K)` | logits, any numbers: the probabilities are `p = softmax(ŷ)` |
-/// | `y` | `(B, K)` | probabilities: each from 0 to 1, of each row the sum 1 |
+/// | `y` | `(B, K)` | probabilities: each from 0 to 1, the sum of each row 1 |
 /// | loss | scalar | the mean of `−Σ y ln p` over the `B` samples |
 /// | gradient | `(B, K)` | `p Σ y − y`, per sample |
 ///
-/// This is [`CrossEntropy`] for targets that are not certain: labels that several people gave,
-/// labels smoothed, or what a larger network said. Adding `ε / K` to `1 − ε` times the row that is
-/// 1 at the class is PyTorch's `label_smoothing=ε`.
+/// Use it where the classes are not certain: for labels on which several people disagree, for smoothed labels,
+/// or for the predictions of a larger network (distillation). PyTorch's `label_smoothing=ε` is the target
+/// `(1 − ε) · onehot + ε / K`.
 ///
 /// # Examples
 ///
@@ -134,10 +150,11 @@ impl<S: Shape> Loss<S> for CrossEntropy {
 pub struct SoftCrossEntropy;
 
 impl SoftCrossEntropy {
-    /// How far from 1 the sum of a row may be: what writing probabilities with few digits does.
+    /// The largest accepted difference between 1 and the sum of a row, so that probabilities may be written
+    /// with few digits.
     const SUM_TOLERANCE: f64 = 1e-3;
 
-    /// The mean of `−Σ y ln p` over the samples.
+    /// The forward pass: the mean of `−Σ y ln p` over the samples.
     #[must_use]
     pub fn forward<T: Element, const K: usize, const B: usize>(
         self,
@@ -146,12 +163,12 @@ impl SoftCrossEntropy {
     ) -> T {
         let mut sum = T::ZERO;
         for (mut row, y) in (*y_hat).into_iter().zip(y) {
-            sum = sum + soft_loss(&mut row, y);
+            sum = sum + soft_loss_and_gradient(&mut row, y);
         }
         sum / T::from_count(B)
     }
 
-    /// `p Σ y − y`
+    /// The backward pass: the gradient of each sample with respect to its logits, `p Σ y − y`.
     #[must_use]
     pub fn backward<T: Element, const K: usize, const B: usize>(
         self,
@@ -159,21 +176,37 @@ impl SoftCrossEntropy {
         y: &[[T; K]; B],
     ) -> [[T; K]; B] {
         let mut gradient = *y_hat;
-        for (g, y) in gradient.iter_mut().zip(y) {
-            soft_loss(g, y);
+        for (row, y) in gradient.iter_mut().zip(y) {
+            soft_loss_and_gradient(row, y);
         }
         gradient
     }
 }
 
-impl<S: Shape> Loss<S> for SoftCrossEntropy {
-    type Target = Row<S>;
+/// Overwrites a row of logits with its gradient, `p Σ y − y`, and returns its loss, `−Σ y ln p`.
+#[inline(always)]
+fn soft_loss_and_gradient<T: Element>(row: &mut [T], y: &[T]) -> T {
+    subtract_largest(row);
+    let (mut total, mut logit) = (T::ZERO, T::ZERO);
+    for (x, y) in row.iter().zip(y) {
+        total = total + *y;
+        logit = logit + *y * *x;
+    }
+    let sum = exponentiate(row);
+    for (p, y) in row.iter_mut().zip(y) {
+        *p = *p / sum * total - *y;
+    }
+    sum.ln() * total - logit
+}
 
-    fn check(&self, y: &[Row<S>]) -> Result<(), Error<S::Elem>> {
-        check_probabilities::<S>(y)?;
+impl<const K: usize, T: Element> Loss<Features<K, T>> for SoftCrossEntropy {
+    type Target = [T; K];
+
+    fn check(&self, y: &[[T; K]]) -> Result<(), Error<T>> {
+        check_probabilities::<Features<K, T>>(y)?;
         for (sample, y) in y.iter().enumerate() {
-            let sum = y.as_ref().iter().fold(S::Elem::ZERO, |sum, y| sum + *y);
-            if (sum - S::Elem::ONE).abs() > S::Elem::from_f64(Self::SUM_TOLERANCE) {
+            let sum = y.iter().fold(T::ZERO, |sum, y| sum + *y);
+            if (sum - T::ONE).abs() > T::from_f64(Self::SUM_TOLERANCE) {
                 return Err(DataError::ProbabilitySum { sample, sum }.into());
             }
         }
@@ -181,67 +214,37 @@ impl<S: Shape> Loss<S> for SoftCrossEntropy {
     }
 
     #[inline(always)]
-    fn value<I: Isa<S::Elem>>(&self, _: I, y_hat: &[Row<S>], y: &[Row<S>]) -> S::Elem {
-        let mut sum = S::Elem::ZERO;
+    fn value<I: Simd<T>>(&self, _: I, y_hat: &[[T; K]], y: &[[T; K]]) -> T {
+        let mut sum = T::ZERO;
         for (mut row, y) in y_hat.iter().copied().zip(y) {
-            sum = sum + soft_loss(row.as_mut(), y.as_ref());
+            sum = sum + soft_loss_and_gradient(&mut row, y);
         }
-        sum / S::Elem::from_count(y.len())
+        sum / T::from_count(y.len())
     }
 
     #[inline(always)]
-    fn value_and_gradient<I: Isa<S::Elem>>(&self, _: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> S::Elem {
-        let mut sum = S::Elem::ZERO;
+    fn value_and_gradient<I: Simd<T>>(&self, _: I, y_hat: &mut [[T; K]], y: &[[T; K]]) -> T {
+        let mut sum = T::ZERO;
         for (row, y) in y_hat.iter_mut().zip(y) {
-            sum = sum + soft_loss(row.as_mut(), y.as_ref());
+            sum = sum + soft_loss_and_gradient(row, y);
         }
-        sum / S::Elem::from_count(y.len())
+        sum / T::from_count(y.len())
     }
 }
 
-/// Turns a row of logits into its gradient, `p` less 1 at the class, and gives its loss, `−ln p[y]`.
+/// Subtracts the largest logit of a row from the row. Its softmax stays the same.
 #[inline(always)]
-fn class_loss<T: Element>(row: &mut [T], class: usize) -> T {
-    shift(row);
-    let logit = row.get(class).copied().unwrap_or_else(T::nan);
-    let sum = exponentials(row);
-    for p in row.iter_mut() {
-        *p = *p / sum;
-    }
-    if let Some(p) = row.get_mut(class) {
-        *p = *p - T::ONE;
-    }
-    sum.ln() - logit
-}
-
-/// Turns a row of logits into its gradient, `p Σ y − y`, and gives its loss, `−Σ y ln p`.
-#[inline(always)]
-fn soft_loss<T: Element>(row: &mut [T], y: &[T]) -> T {
-    shift(row);
-    let (mut total, mut logit) = (T::ZERO, T::ZERO);
-    for (x, y) in row.iter().zip(y) {
-        total = total + *y;
-        logit = logit + *y * *x;
-    }
-    let sum = exponentials(row);
-    for (p, y) in row.iter_mut().zip(y) {
-        *p = *p / sum * total - *y;
-    }
-    sum.ln() * total - logit
-}
-
-/// Moves a row of logits so that the largest is 0: their softmax is the same.
-#[inline(always)]
-fn shift<T: Element>(row: &mut [T]) {
+fn subtract_largest<T: Element>(row: &mut [T]) {
     let largest = row.iter().copied().fold(T::neg_infinity(), T::max);
     for x in row {
         *x = *x - largest;
     }
 }
 
-/// Takes the exponential of each, and gives their sum, which is at least 1 for a shifted row.
+/// Overwrites each number of a row with its exponential, and returns their sum. It is at least 1 if the largest
+/// number was 0.
 #[inline(always)]
-fn exponentials<T: Element>(row: &mut [T]) -> T {
+fn exponentiate<T: Element>(row: &mut [T]) -> T {
     let mut sum = T::ZERO;
     for x in row {
         *x = x.exp();

@@ -1,9 +1,15 @@
 //! The mean squared error.
 
-use super::{Loss, check_finite, elementwise, elementwise_and_gradient};
-use crate::{Element, Error, Row, Shape, kernel::Isa};
+use super::{
+    DifferenceLoss, Loss, check_finite, difference_loss, difference_value, difference_value_and_gradient,
+};
+use crate::{
+    error::Error,
+    layers::{Row, Shape},
+    simd::{Element, Real, Scalar, Simd},
+};
 
-/// The mean squared error, as PyTorch's `nn.MSELoss()`.
+/// The mean squared error: PyTorch's `nn.MSELoss()`, the notebook's `mse_forward(y_hat, y)` and `mse_backward(diff)`.
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
@@ -11,8 +17,11 @@ use crate::{Element, Error, Row, Shape, kernel::Isa};
 /// | loss | scalar | the mean of `(ŷ − y)²` over all `B·D` elements |
 /// | gradient | `(B, D)` | `2 (ŷ − y) / D`, per sample |
 ///
-/// The layers average over the batch, so that each `dW` and `db` is that of the loss, PyTorch's
-/// to the letter. For `B = D = 2` the gradient is `ŷ − y`.
+/// The layers average over the batch, so each `dW` and `db` is exactly PyTorch's for the mean over `B·D`.
+///
+/// **The notebook's `mse_backward` differs**: it returns `2 (ŷ − y) / B`. The two agree only where `B = D`, as in
+/// the notebook's check cell (`B = D = 2`, where both are `ŷ − y`). For `B = 8`, `D = 3` they differ by a factor
+/// of 8/3, and the notebook, whose `linear_backward` divides by `B` once more, does not get PyTorch's gradients.
 ///
 /// # Examples
 ///
@@ -30,66 +39,17 @@ use crate::{Element, Error, Row, Shape, kernel::Isa};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mse;
 
-impl Mse {
-    /// The mean of `(ŷ − y)²` over all elements.
-    #[must_use]
-    pub fn forward<T: Element, const D: usize, const B: usize>(
-        self,
-        y_hat: &[[T; D]; B],
-        y: &[[T; D]; B],
-    ) -> T {
-        let mut sum = T::ZERO;
-        for (y_hat, y) in y_hat.as_flattened().iter().zip(y.as_flattened()) {
-            let diff = *y_hat - *y;
-            sum = sum + diff * diff;
-        }
-        sum / T::from_count(B * D)
-    }
-
-    /// `2 (ŷ − y) / D`
-    #[must_use]
-    pub fn backward<T: Element, const D: usize, const B: usize>(
-        self,
-        y_hat: &[[T; D]; B],
-        y: &[[T; D]; B],
-    ) -> [[T; D]; B] {
-        let scale = T::from_f64(2.0) / T::from_count(D);
-        let mut gradient = *y_hat;
-        for (g, y) in gradient.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
-            *g = (*g - *y) * scale;
-        }
-        gradient
-    }
-}
-
-impl<S: Shape> Loss<S> for Mse {
-    type Target = Row<S>;
-
-    fn check(&self, y: &[Row<S>]) -> Result<(), Error<S::Elem>> {
-        check_finite::<S>(y)
+/// `d² = d · d`, with the derivative `2 d`.
+impl<T: Element> DifferenceLoss<T> for Mse {
+    #[inline(always)]
+    fn factors<V: Real<T>>(&self, d: V) -> [V; 2] {
+        [d, d]
     }
 
     #[inline(always)]
-    fn value<I: Isa<S::Elem>>(&self, isa: I, y_hat: &[Row<S>], y: &[Row<S>]) -> S::Elem {
-        elementwise::<S, I>(
-            isa,
-            y_hat,
-            y,
-            #[inline(always)]
-            |diff| [diff, diff],
-        )
-    }
-
-    #[inline(always)]
-    fn value_and_gradient<I: Isa<S::Elem>>(&self, isa: I, y_hat: &mut [Row<S>], y: &[Row<S>]) -> S::Elem {
-        let scale = S::Elem::from_f64(2.0) / S::Elem::from_count(S::LEN);
-        elementwise_and_gradient::<S, I>(
-            isa,
-            y_hat,
-            y,
-            scale,
-            #[inline(always)]
-            |diff| [diff, diff],
-        )
+    fn slope(&self) -> T {
+        T::from_f64(2.0)
     }
 }
+
+difference_loss!(Mse);

@@ -1,31 +1,39 @@
 //! Gradient descent with momentum.
 
-use super::{Optimizer, Rule, Step, check_lr, check_not_negative, check_positive, rule::flush};
-use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
+use typenum::{U1, U4};
 
-/// Stochastic gradient descent with momentum:
+use super::{
+    NotStored, Optimizer, OptimizerSize, check_lr, check_not_negative, check_positive, flush::flush,
+};
+use crate::{
+    error::Error,
+    layers::{Keeps, UpdateRule},
+    simd::{Element, Real},
+};
+
+/// Stochastic gradient descent with momentum: PyTorch's `optim.SGD(lr, momentum, weight_decay=…, nesterov=…)`,
+/// without dampening.
 ///
 /// - `g = dp + weight_decay · p`
 /// - `v ← momentum · v + g`
 /// - `p ← p − lr · v`, or `p ← p − lr · (g + momentum · v)` with `nesterov`
 ///
-/// As PyTorch's `optim.SGD(lr, momentum, weight_decay=…, nesterov=…)`, without dampening. Its state
-/// is the velocity `v`, a network of the same type that starts as zeros.
+/// Its state is the velocity `v`, a network of the same type that starts as zeros.
 ///
 /// # Examples
 ///
 /// ```
-/// use constnet::{Linear, Momentum, Optimizer, Sequential, Sgd, Zeroed};
+/// use constnet::{Linear, Momentum, Optimizer, Sequential, Sgd, Zeroed, optim::OptimizerState};
 ///
-/// let mut momentum = Sgd { lr: 0.5 }.with_momentum(0.5);
-/// assert_eq!(momentum, Momentum { lr: 0.5, momentum: 0.5, nesterov: false, weight_decay: 0.0 });
+/// let optimizer = Sgd { lr: 0.5 }.with_momentum(0.5);
+/// assert_eq!(optimizer, Momentum { lr: 0.5, momentum: 0.5, nesterov: false, weight_decay: 0.0 });
 ///
 /// let mut net = Sequential(Linear::new([[3.0]], [0.0]));
 /// let gradient = Sequential(Linear::new([[1.0]], [0.0]));
-/// let mut velocity = Sequential::ZERO;
-/// momentum.step(&mut net, &gradient, &mut velocity);
-/// momentum.step(&mut net, &gradient, &mut velocity);
-/// assert_eq!(velocity.0.weight(), [[1.5]]);
+/// let mut state = OptimizerState::ZERO;
+/// optimizer.step(&mut net, &gradient, &mut state);
+/// optimizer.step(&mut net, &gradient, &mut state);
+/// assert_eq!(state.slots[0].0.weight(), [[1.5]]);
 /// assert_eq!(net.0.weight(), [[3.0 - 0.5 * 1.0 - 0.5 * 1.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,35 +41,46 @@ use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
 pub struct Momentum<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
-    /// How much of the velocity stays from step to step: finite and not negative, 0.9 as a rule.
+    /// The part of the velocity that stays from step to step: finite and not negative, usually 0.9.
     pub momentum: T,
-    /// Whether the gradient is taken as where the velocity leads to, after Nesterov.
+    /// Whether to use Nesterov's momentum.
     pub nesterov: bool,
-    /// How strongly parameters are drawn to zero: finite and not negative.
+    /// The factor of the parameter in its gradient (L2 regularisation): finite and not negative.
     pub weight_decay: T,
 }
 
-/// `p ← p + of_gradient · g + of_velocity · v`
-#[derive(Clone, Copy)]
-struct Move<T> {
+/// The rule of [`Momentum`], with or without Nesterov's: `p ← p + gradient_factor · g + velocity_factor · v`.
+#[derive(Clone, Copy, Debug)]
+pub struct MomentumRule<T> {
     momentum: T,
     weight_decay: T,
-    of_gradient: T,
-    of_velocity: T,
+    gradient_factor: T,
+    velocity_factor: T,
 }
 
-impl<T: Element> Rule<T, 1> for Move<T> {
+impl<T: Element> UpdateRule<T> for MomentumRule<T> {
+    type Slots = Keeps<1>;
+
     #[inline(always)]
-    fn update<I: Isa<T>>(self, isa: I, p: I::V, dp: I::V, [v]: &mut [I::V; 1]) -> I::V {
-        let g = isa.mul_add(isa.splat(self.weight_decay), p, dp);
-        *v = flush(isa, isa.mul_add(isa.splat(self.momentum), *v, g));
-        let p = isa.mul_add(isa.splat(self.of_gradient), g, p);
-        isa.mul_add(isa.splat(self.of_velocity), *v, p)
+    fn update<V: Real<T>>(self, p: V, dp: V, [v]: &mut [V; 1]) -> V {
+        let g = p.scale_add(self.weight_decay, dp);
+        *v = flush(v.scale_add(self.momentum, g));
+        let p = g.scale_add(self.gradient_factor, p);
+        v.scale_add(self.velocity_factor, p)
     }
 }
 
 impl<T: Element> Optimizer<T> for Momentum<T> {
-    type State<L: Zeroed> = L;
+    type Rule = MomentumRule<T>;
+    type GradientStore = NotStored;
+
+    #[inline(always)]
+    fn rule(&self, _: usize, _: T) -> MomentumRule<T> {
+        let Self { lr, momentum, nesterov, weight_decay } = *self;
+        let (gradient_factor, velocity_factor) =
+            if nesterov { (-lr, -lr * momentum) } else { (T::ZERO, -lr) };
+        MomentumRule { momentum, weight_decay, gradient_factor, velocity_factor }
+    }
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)?;
@@ -75,11 +94,10 @@ impl<T: Element> Optimizer<T> for Momentum<T> {
     fn lr_mut(&mut self) -> &mut T {
         &mut self.lr
     }
+}
 
-    #[inline(always)]
-    fn apply<L: Layer<In: Shape<Elem = T>>>(&mut self, step: impl Step<L>, velocity: &mut L) {
-        let Self { lr, momentum, nesterov, weight_decay } = *self;
-        let (of_gradient, of_velocity) = if nesterov { (-lr, -lr * momentum) } else { (T::ZERO, -lr) };
-        step.by(Move { momentum, weight_decay, of_gradient, of_velocity }, [velocity]);
-    }
+/// All fields. (`nesterov` is counted as a number.)
+impl<T> OptimizerSize for Momentum<T> {
+    type PerParameter = U1;
+    type Own = U4;
 }

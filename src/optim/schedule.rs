@@ -1,36 +1,42 @@
 //! Learning rates that change from step to step.
 //!
-//! A step is one of the optimiser's: a batch, not an epoch. Steps are counted from 0.
+//! A step is a step of the optimiser: a batch, not an epoch. Schedules count steps from 0.
 //!
-//! | schedule | PyTorch's |
-//! |---|---|
-//! | [`Constant`] | `ConstantLR` with `factor=1` |
-//! | [`StepDecay`] | `StepLR` |
-//! | [`Cosine`] | `CosineAnnealingLR` |
-//! | [`Warmup`] before another | `LinearLR` in a `ChainedScheduler` with the other |
-//! | any `Fn(usize) -> T` | `LambdaLR`, but with the rate itself, not a factor |
+//! | schedule | PyTorch | differences |
+//! |---|---|---|
+//! | [`Constant`] | `ConstantLR` with `factor=1` | |
+//! | [`StepDecay`] | `StepLR` | |
+//! | [`Cosine`] | `CosineAnnealingLR` | after `t_max` steps the rate stays at `eta_min`; PyTorch's rises again |
+//! | [`Warmup`] before another | `LinearLR` in a `ChainedScheduler` with the other | `start_factor` may be 0 |
+//! | any `Fn(usize) -> T` | `LambdaLR` | the function returns the rate itself, not a factor |
+//!
+//! PyTorch's schedules count calls of `scheduler.step()`, usually one for each epoch: for the same rates, multiply
+//! `step_size`, `t_max` and `total_iters` by the number of batches in an epoch.
 
 use num_traits::Float;
 
-use super::{Optimizer, Step, check_lr, check_not_negative, check_positive};
-use crate::{Element, Error, Layer, Shape, Zeroed};
+use super::{Optimizer, check_lr, check_not_negative, check_positive};
+use crate::{
+    error::Error,
+    simd::{Element, Real},
+};
 
 /// A learning rate for each step.
 ///
 /// Implemented for functions from the number of the step to the rate: `|step| …`.
 pub trait Schedule<T> {
-    /// The learning rate of the step of this number, counted from 0.
+    /// The learning rate of the step with this number, counted from 0.
     fn lr(&self, step: usize) -> T;
 
-    /// Whether its numbers make sense.
+    /// Checks that the parameters of the schedule are valid.
     ///
     /// # Errors
     ///
-    /// Names the number that does not.
+    /// Names the parameter that is not.
     fn check(&self) -> Result<(), Error<T>>;
 }
 
-/// The rate of the first step is checked: that of a later one that is no number shows as divergence.
+/// Only the rate of the first step is checked. If a later one is not finite, training stops as diverged.
 impl<T: Element, F: Fn(usize) -> T> Schedule<T> for F {
     fn lr(&self, step: usize) -> T {
         self(step)
@@ -59,95 +65,93 @@ impl<T: Element> Schedule<T> for Constant<T> {
     }
 }
 
-/// A rate that falls by a factor every so many steps: `lr · factor^⌊step / every⌋`.
+/// A rate that is multiplied by `gamma` every `step_size` steps: `lr · gamma^⌊step / step_size⌋`. PyTorch's
+/// `StepLR`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct StepDecay<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
-    /// How many steps keep the same rate: at least 1.
-    pub every: usize,
-    /// What the rate is multiplied with, PyTorch's `gamma`: positive and finite.
-    pub factor: T,
+    /// The number of steps with the same rate: at least 1.
+    pub step_size: usize,
+    /// The factor between one rate and the next: positive and finite.
+    pub gamma: T,
 }
 
 impl<T: Element> Schedule<T> for StepDecay<T> {
     fn lr(&self, step: usize) -> T {
-        let times = step.checked_div(self.every).unwrap_or(0);
-        self.lr * num_traits::pow(self.factor, times)
+        let decays = step.checked_div(self.step_size).unwrap_or(0);
+        self.lr * num_traits::pow(self.gamma, decays)
     }
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)?;
-        if self.every == 0 {
-            let (name, expected) = ("number of steps of one learning rate", "at least 1");
-            return Err(Error::Hyperparameter { name, value: T::ZERO, expected });
-        }
-        check_positive("factor", self.factor)
+        check_count("step_size", self.step_size)?;
+        check_positive("gamma", self.gamma)
     }
 }
 
-/// A rate that falls along half a cosine: `min + (lr − min) (1 + cos(π · step / steps)) / 2`.
+/// A rate that falls along half a cosine, `eta_min + (lr − eta_min) (1 + cos(π · step / t_max)) / 2`: PyTorch's
+/// `CosineAnnealingLR` for the first `t_max` steps.
 ///
-/// From `steps` on it is `min`, where PyTorch's goes up again.
+/// From step `t_max` on the rate is `eta_min`. PyTorch's rises again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cosine<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
-    /// The learning rate at the end, PyTorch's `eta_min`: finite and not negative.
-    pub min: T,
-    /// How many steps there are from start to end, PyTorch's `T_max`: at least 1.
-    pub steps: usize,
+    /// The learning rate at the end: finite and not negative.
+    pub eta_min: T,
+    /// The number of steps from the start to the end, PyTorch's `T_max`: at least 1.
+    pub t_max: usize,
 }
 
 impl<T: Element> Schedule<T> for Cosine<T> {
     fn lr(&self, step: usize) -> T {
-        if step >= self.steps {
-            return self.min;
+        if step >= self.t_max {
+            return self.eta_min;
         }
         let pi = T::from_f64(core::f64::consts::PI);
-        let wave = Float::cos(pi * T::from_count(step) / T::from_count(self.steps));
-        self.min + (self.lr - self.min) * (T::ONE + wave) * T::from_f64(0.5)
+        let wave = Float::cos(pi * T::from_count(step) / T::from_count(self.t_max));
+        self.eta_min + (self.lr - self.eta_min) * (T::ONE + wave) * T::from_f64(0.5)
     }
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)?;
-        check_not_negative("minimal learning rate", self.min)?;
-        if self.steps == 0 {
-            let (name, expected) = ("number of steps of the cosine", "at least 1");
-            return Err(Error::Hyperparameter { name, value: T::ZERO, expected });
-        }
-        Ok(())
+        check_not_negative("eta_min", self.eta_min)?;
+        check_count("t_max", self.t_max)
     }
 }
 
-/// Another schedule whose first rates are multiplied with a factor that rises from `start` to 1:
-/// `(start + (1 − start) · step / steps) · then(step)`, from `steps` on `then(step)`.
+/// Another schedule, whose first `total_iters` rates are multiplied by a factor that rises linearly from
+/// `start_factor` to 1: PyTorch's `LinearLR` in a `ChainedScheduler` with the other schedule.
+///
+/// `(start_factor + (1 − start_factor) · step / total_iters) · then(step)`, and `then(step)` from step
+/// `total_iters` on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Warmup<S, T = f32> {
     /// The factor of the first step: from 0 to 1.
-    pub start: T,
-    /// How many steps have a factor below 1.
-    pub steps: usize,
-    /// The schedule, which counts the steps of the warm-up too.
+    pub start_factor: T,
+    /// The number of steps with a factor below 1.
+    pub total_iters: usize,
+    /// The other schedule. Its steps are counted from the start of the warm-up.
     pub then: S,
 }
 
 impl<T: Element, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
     fn lr(&self, step: usize) -> T {
         let lr = self.then.lr(step);
-        if step >= self.steps {
+        if step >= self.total_iters {
             return lr;
         }
-        let risen = T::from_count(step) / T::from_count(self.steps);
-        lr * (self.start + (T::ONE - self.start) * risen)
+        let progress = T::from_count(step) / T::from_count(self.total_iters);
+        lr * (self.start_factor + (T::ONE - self.start_factor) * progress)
     }
 
     fn check(&self) -> Result<(), Error<T>> {
         self.then.check()?;
-        let (name, value, expected) = ("first factor of the warm-up", self.start, "from 0 to 1");
+        let (name, value, expected) = ("start_factor", self.start_factor, "from 0 to 1");
         if value >= T::ZERO && value <= T::ONE {
             Ok(())
         } else {
@@ -156,62 +160,79 @@ impl<T: Element, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
     }
 }
 
-/// An optimiser whose learning rate is set anew in each step.
+/// Checks that a number of steps is not 0.
+fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error<T>> {
+    let expected = "at least 1";
+    if count > 0 { Ok(()) } else { Err(Error::Hyperparameter { name, value: T::ZERO, expected }) }
+}
+
+/// An optimiser with a schedule for its learning rate.
 ///
-/// The optimiser's own `lr` is not used, though [`check`](Optimizer::check) wants it positive and finite
-/// as ever. The steps are counted in the state: see [`Counted`].
+/// The optimiser's own `lr` is not used, but [`check`](Optimizer::check) still requires it to be valid. The number
+/// of the step is part of the [`OptimizerState`](super::OptimizerState).
 ///
 /// # Examples
 ///
 /// ```
-/// use constnet::{Adam, Scheduled, Trainer, Zeroed, mlp, schedule::{Cosine, Warmup}};
+/// use constnet::{
+///     Adam, Trainer, Zeroed, mlp,
+///     optim::{
+///         WithSchedule,
+///         schedule::{Cosine, Warmup},
+///     },
+/// };
 ///
-/// let schedule = Warmup { start: 0.1, steps: 10, then: Cosine { lr: 1e-2, min: 0.0, steps: 100 } };
-/// let optimizer = Scheduled { optimizer: Adam::default(), schedule };
+/// let cosine = Cosine { lr: 1e-2, eta_min: 0.0, t_max: 100 };
+/// let schedule = Warmup { start_factor: 0.1, total_iters: 10, then: cosine };
+/// let optimizer = WithSchedule { optimizer: Adam::default(), schedule };
 /// let mut trainer: Trainer<mlp![1, 8, 1], _, 1> = Trainer::new(Zeroed::ZERO, optimizer);
 /// trainer.step(&[[1.0]], &[[1.0]]);
 /// ```
 ///
-/// By a function:
+/// With a function as the schedule:
 ///
 /// ```
-/// use constnet::{Optimizer, Scheduled, Linear, Sequential, Sgd, Zeroed};
+/// use constnet::{
+///     Linear, Optimizer, Sequential, Sgd, Zeroed,
+///     optim::{OptimizerState, WithSchedule},
+/// };
 ///
 /// let schedule = |step: usize| 1.0 / (1 + step) as f32;
-/// let mut sgd = Scheduled { optimizer: Sgd { lr: 1.0 }, schedule };
+/// let optimizer = WithSchedule { optimizer: Sgd { lr: 1.0 }, schedule };
 ///
 /// let mut net = Sequential(Linear::new([[3.0]], [0.0]));
 /// let gradient = Sequential(Linear::new([[1.0]], [0.0]));
-/// let mut state = Zeroed::ZERO;
-/// sgd.step(&mut net, &gradient, &mut state);
-/// sgd.step(&mut net, &gradient, &mut state);
+/// let mut state = OptimizerState::ZERO;
+/// optimizer.step(&mut net, &gradient, &mut state);
+/// optimizer.step(&mut net, &gradient, &mut state);
 /// assert_eq!(net.0.weight(), [[3.0 - 1.0 - 0.5]]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Scheduled<O, S> {
-    /// What makes the step.
+pub struct WithSchedule<O, S> {
+    /// The optimiser that makes the step.
     pub optimizer: O,
-    /// Its learning rates.
+    /// The learning rate of each step.
     pub schedule: S,
 }
 
-/// What [`Scheduled`] keeps: the number of the step, and the optimiser's state.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Counted<S> {
-    /// How many steps were made.
-    pub steps: usize,
-    /// The state of the optimiser inside.
-    pub state: S,
-}
+impl<T: Element, O: Optimizer<T> + Clone, S: Schedule<T>> Optimizer<T> for WithSchedule<O, S> {
+    type Rule = O::Rule;
+    type GradientStore = O::GradientStore;
 
-impl<S: Zeroed> Zeroed for Counted<S> {
-    const ZERO: Self = Self { steps: 0, state: S::ZERO };
-}
+    /// The rule of the optimiser with the learning rate of this step. (The steps of an optimiser are counted from
+    /// 1, those of a schedule from 0.)
+    #[inline(always)]
+    fn rule(&self, step: usize, gradient_norm: T) -> O::Rule {
+        let mut optimizer = self.optimizer.clone();
+        *optimizer.lr_mut() = self.schedule.lr(step.saturating_sub(1));
+        optimizer.rule(step, gradient_norm)
+    }
 
-impl<T: Element, O: Optimizer<T>, S: Schedule<T>> Optimizer<T> for Scheduled<O, S> {
-    type State<L: Zeroed> = Counted<O::State<L>>;
+    #[inline(always)]
+    fn limit<V: Real<T>>(&self, dp: V) -> V {
+        self.optimizer.limit(dp)
+    }
 
     fn check(&self) -> Result<(), Error<T>> {
         self.schedule.check()?;
@@ -220,14 +241,5 @@ impl<T: Element, O: Optimizer<T>, S: Schedule<T>> Optimizer<T> for Scheduled<O, 
 
     fn lr_mut(&mut self) -> &mut T {
         self.optimizer.lr_mut()
-    }
-
-    #[inline(always)]
-    fn apply<L: Layer<In: Shape<Elem = T>>>(&mut self, step: impl Step<L>, counted: &mut Self::State<L>) {
-        let Counted { steps, state } = counted;
-        let own = core::mem::replace(self.optimizer.lr_mut(), self.schedule.lr(*steps));
-        *steps = steps.saturating_add(1);
-        self.optimizer.apply(step, state);
-        *self.optimizer.lr_mut() = own;
     }
 }

@@ -1,14 +1,19 @@
 //! Plain gradient descent.
 
-use super::{Momentum, Optimizer, Rule, Step, check_lr};
-use crate::{Element, Error, Layer, Shape, Zeroed, kernel::Isa};
+use typenum::{U0, U1};
+
+use super::{Momentum, NotStored, Optimizer, OptimizerSize, OptimizerState, check_lr};
+use crate::{
+    error::Error,
+    layers::{Keeps, Layer, Shape, UpdateRule},
+    simd::{Element, Real, Zeroed},
+};
 
 /// Stochastic gradient descent: `p ← p − lr · dp` for every parameter.
 ///
-/// As PyTorch's `optim.SGD` without momentum and the notebook's `sgd_step`. It has no state, and
-/// a [`Trainer`](crate::Trainer) with it needs no gradient either: each weight is updated as its
-/// gradient is computed. For momentum, Nesterov's too, and weight decay see
-/// [`with_momentum`](Self::with_momentum).
+/// PyTorch's `optim.SGD` without momentum, and the notebook's `sgd_step`. It keeps no values, and a
+/// [`Trainer`](crate::Trainer) with it stores no gradient either: each weight is updated as soon as its gradient
+/// is computed. For momentum, Nesterov momentum and weight decay see [`with_momentum`](Self::with_momentum).
 ///
 /// # Examples
 ///
@@ -27,28 +32,23 @@ pub struct Sgd<T = f32> {
     pub lr: T,
 }
 
-impl<T: Element> Sgd<T> {
-    /// `p ← p − lr · dp`
-    pub fn step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, gradient: &N) {
-        Optimizer::step(&mut { *self }, net, gradient, &mut ());
-    }
+impl<T: Element> UpdateRule<T> for Sgd<T> {
+    type Slots = Keeps<0>;
 
-    /// The same with [`Momentum`], as PyTorch's `SGD(lr=…, momentum=…)`.
-    #[must_use]
-    pub const fn with_momentum(self, momentum: T) -> Momentum<T> {
-        Momentum { lr: self.lr, momentum, nesterov: false, weight_decay: T::ZERO }
-    }
-}
-
-impl<T: Element> Rule<T, 0> for Sgd<T> {
     #[inline(always)]
-    fn update<I: Isa<T>>(self, isa: I, parameters: I::V, gradient: I::V, _: &mut [I::V; 0]) -> I::V {
-        isa.mul_add(isa.splat(-self.lr), gradient, parameters)
+    fn update<V: Real<T>>(self, p: V, dp: V, _: &mut [V; 0]) -> V {
+        dp.scale_add(-self.lr, p)
     }
 }
 
 impl<T: Element> Optimizer<T> for Sgd<T> {
-    type State<L: Zeroed> = ();
+    type Rule = Self;
+    type GradientStore = NotStored;
+
+    #[inline(always)]
+    fn rule(&self, _: usize, _: T) -> Self {
+        *self
+    }
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)
@@ -57,9 +57,23 @@ impl<T: Element> Optimizer<T> for Sgd<T> {
     fn lr_mut(&mut self) -> &mut T {
         &mut self.lr
     }
+}
 
-    #[inline(always)]
-    fn apply<L: Layer<In: Shape<Elem = T>>>(&mut self, step: impl Step<L>, (): &mut ()) {
-        step.by(*self, []);
+impl<T: Element> Sgd<T> {
+    /// Updates a network, given its gradient: `p ← p − lr · dp`. The notebook's `sgd_step`.
+    pub fn step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, gradient: &N) {
+        Optimizer::step(self, net, gradient, &mut { OptimizerState::ZERO });
     }
+
+    /// The same with [`Momentum`]: PyTorch's `SGD(lr=…, momentum=…)`.
+    #[must_use]
+    pub const fn with_momentum(self, momentum: T) -> Momentum<T> {
+        Momentum { lr: self.lr, momentum, nesterov: false, weight_decay: T::ZERO }
+    }
+}
+
+/// The learning rate.
+impl<T> OptimizerSize for Sgd<T> {
+    type PerParameter = U0;
+    type Own = U1;
 }

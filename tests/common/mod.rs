@@ -1,13 +1,14 @@
-//! What several tests share: seeded numbers, parameters as flat lists, finite differences, and a
-//! loss that tells in what order the samples came.
-#![allow(dead_code, reason = "each test takes what it needs")]
+//! Shared by several tests: seeded random numbers, parameters as flat lists, finite differences, and losses that
+//! record their samples or predictions.
+#![allow(dead_code, reason = "no test uses everything")]
 
 use std::cell::RefCell;
 
 use approx::assert_relative_eq;
 use constnet::{
-    Elem, Features, Feeds, Layer, Loss, Mse, Row, Sequential, Shape, Tape, Zeroed, gradient_check,
-    kernel::Isa,
+    Cache, Loss, Mse, Sequential, Zeroed, gradient_check,
+    layers::{Elem, Features, HasGradient, Layer, Row, Shape},
+    simd::Simd,
 };
 use rand::{Rng, SeedableRng, distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
@@ -17,7 +18,7 @@ pub(crate) fn rng(seed: u64) -> Xoshiro128PlusPlus {
     Xoshiro128PlusPlus::seed_from_u64(seed)
 }
 
-/// A batch of normal numbers.
+/// A batch of standard normal numbers.
 pub(crate) fn rows<S: Shape, const B: usize>(rng: &mut impl Rng) -> [Row<S>; B]
 where
     StandardNormal: Distribution<S::Elem>,
@@ -34,7 +35,7 @@ pub(crate) fn rows_of<S: Shape, const B: usize>(flat: &[S::Elem]) -> [Row<S>; B]
     rows
 }
 
-/// A network with normal parameters, the biases too, so that no gradient is 0 by accident.
+/// A network with standard normal parameters, including the biases, so that no gradient is 0 by accident.
 pub(crate) fn network<N: Layer>(rng: &mut impl Rng) -> N
 where
     StandardNormal: Distribution<Elem<N>>,
@@ -65,32 +66,31 @@ pub(crate) fn set_flat<N: Layer>(net: &mut N, values: &[Elem<N>]) {
     assert!(values.next().is_none(), "more values than parameters");
 }
 
-/// The bits of all parameters, to be compared exactly.
+/// The bits of all parameters, for exact comparison.
 pub(crate) fn bits<N: Layer<In: Shape<Elem = f32>>>(net: &N) -> Vec<u32> {
     flat(net).into_iter().map(f32::to_bits).collect()
 }
 
-/// How far a number is moved for a difference. For a loss quadratic in it (see
-/// [`assert_derivatives`]) a central difference is exact for every step, so a step is chosen that
-/// is large beside the rounding and small beside the distance of most kinks.
+/// The step of a difference. If the loss is quadratic in the number (see [`assert_derivatives`]), a central
+/// difference is exact for every step; this one is large compared with the rounding errors and small compared with
+/// the distance of most kinks.
 const STEP: f64 = 1e-5;
 
-/// What a derivative may be off, relative to the largest: the rounding of the loss, about 1e-16
-/// for each of some dozen operations, divided by the step.
+/// The largest accepted error of a derivative, relative to the largest derivative: the rounding error of the loss,
+/// about 1e-16 for each of some dozen operations, divided by the step.
 const TOLERANCE: f64 = 1e-9;
 
-/// Checks derivatives against central differences of `loss`, which is told to move the number of
-/// an index by so much.
+/// Checks derivatives against central differences. `loss(index, by)` computes the loss with the number at `index`
+/// changed by `by`.
 ///
-/// A ReLU network is piecewise linear in each single parameter and input, and its mean squared
-/// error piecewise quadratic, for which a central difference of any step is exact. Where one
-/// step and half of it disagree, there is a kink between; such a number is left out, but of 50 no
-/// more than one may be.
+/// A ReLU network is piecewise linear in each single parameter and input, and its mean squared error piecewise
+/// quadratic, so a central difference of any step is exact. If the differences of the whole and of half the step
+/// disagree, there is a kink in between; such a number is skipped, but at most one in 50.
 ///
-/// For a smooth layer a central difference is off by `STEP² / 6`, about 2e-11, of the third
-/// derivative: nothing beside the tolerance.
+/// For a smooth layer the error of a central difference is `STEP² / 6`, about 2e-11, of the third derivative, which
+/// is small compared with the tolerance.
 pub(crate) fn assert_derivatives(what: &str, derivatives: &[f64], mut loss: impl FnMut(usize, f64) -> f64) {
-    let scale = derivatives.iter().fold(loss(0, 0.0).abs(), |most, d| most.max(d.abs()));
+    let scale = derivatives.iter().fold(loss(0, 0.0).abs(), |largest, d| largest.max(d.abs()));
     assert!(scale > 0.0, "{what}: nothing to compare");
     let mut kinks = 0;
     for (index, derivative) in derivatives.iter().enumerate() {
@@ -106,22 +106,21 @@ pub(crate) fn assert_derivatives(what: &str, derivatives: &[f64], mut loss: impl
     assert!(kinks <= 1 + derivatives.len() / 50, "{what}: {kinks} kinks of {}", derivatives.len());
 }
 
-/// What two orders of the same sums may be apart, relative to the largest.
+/// The largest difference between two orders of the same sum in `f64`, relative to the largest number.
 pub(crate) const ROUNDING: f64 = 1e-12;
 
-/// The values, one of them moved.
+/// The values, with the one at `index` changed by `by`.
 pub(crate) fn moved(values: &[f64], index: usize, by: f64) -> Vec<f64> {
     let mut values = values.to_vec();
     values[index] += by;
     values
 }
 
-/// Checks the derivatives of a network with respect to all parameters and all inputs, under the
-/// mean squared error.
+/// Checks the derivatives of a network under the mean squared error, with respect to all parameters and all inputs.
 pub(crate) fn check_network<L, const D: usize, const B: usize>(seed: u64)
 where
-    L: Layer<In: Shape<Elem = f64>, Out = Features<D, f64>> + PartialEq,
-    L::In: Feeds<L::In, Sequential<L>, Sequential<L>>,
+    L: Layer<In: Shape<Elem = f64>, Out: Shape<Elem = f64, Row = [f64; D]>> + PartialEq,
+    L::In: HasGradient,
 {
     let rng = &mut rng(seed);
     let mut net: Sequential<L> = network(rng);
@@ -134,16 +133,16 @@ where
     assert_eq!(flat(&net), before, "the network changed");
 
     // Without the gradient with respect to the input, all others are the same.
-    let mut tape = Tape::ZERO;
+    let mut cache = Cache::ZERO;
     let [mut gradient, mut other] = [Sequential::ZERO, Sequential::ZERO];
-    let pass = net.forward(&x, &mut tape);
+    let pass = net.forward(&x, &mut cache);
     let dy = Mse.backward(pass.output(), &y);
     pass.backward_to_input(&dy, &mut gradient);
-    net.forward(&x, &mut tape).backward(&dy, &mut other);
+    net.forward(&x, &mut cache).backward(&dy, &mut other);
     assert_relative_eq!(other, gradient, epsilon = ROUNDING, max_relative = ROUNDING);
 }
 
-/// The chain inside `mlp!`.
+/// The chain of layers in a `Sequential`.
 pub(crate) type Chain<N> = <N as Inside>::Chain;
 
 pub(crate) trait Inside {
@@ -154,26 +153,26 @@ impl<L> Inside for Sequential<L> {
     type Chain = L;
 }
 
-/// The mean squared error, writing down the samples of every batch.
+/// The mean squared error. Records the indices of the samples of every batch.
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) batches: RefCell<Vec<Vec<usize>>>,
 }
 
-/// A target with the number of its sample.
+/// A target with the index of its sample.
 pub(crate) type Numbered = (usize, [f64; 3]);
 
 impl Loss<Features<3, f64>> for Recorder {
     type Target = Numbered;
 
-    fn value<I: Isa<f64>>(&self, isa: I, y_hat: &[[f64; 3]], y: &[Numbered]) -> f64 {
+    fn value<I: Simd<f64>>(&self, token: I, y_hat: &[[f64; 3]], y: &[Numbered]) -> f64 {
         let y: Vec<[f64; 3]> = y.iter().map(|(_, y)| *y).collect();
-        Loss::<Features<3, f64>>::value(&Mse, isa, y_hat, &y)
+        Loss::<Features<3, f64>>::value(&Mse, token, y_hat, &y)
     }
 
-    fn value_and_gradient<I: Isa<f64>>(&self, isa: I, y_hat: &mut [[f64; 3]], y: &[Numbered]) -> f64 {
+    fn value_and_gradient<I: Simd<f64>>(&self, token: I, y_hat: &mut [[f64; 3]], y: &[Numbered]) -> f64 {
         self.batches.borrow_mut().push(y.iter().map(|(index, _)| *index).collect());
         let y: Vec<[f64; 3]> = y.iter().map(|(_, y)| *y).collect();
-        Loss::<Features<3, f64>>::value_and_gradient(&Mse, isa, y_hat, &y)
+        Loss::<Features<3, f64>>::value_and_gradient(&Mse, token, y_hat, &y)
     }
 }

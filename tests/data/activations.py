@@ -20,6 +20,7 @@ MODULES = [
     ("TANH", nn.Tanh()),
     ("SIGMOID", nn.Sigmoid()),
     ("SOFTPLUS", nn.Softplus()),
+    ("ELU", nn.ELU()),
     ("GELU", nn.GELU()),
     ("GELU_TANH", nn.GELU(approximate="tanh")),
     ("SILU", nn.SiLU()),

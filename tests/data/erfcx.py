@@ -1,11 +1,11 @@
-"""The coefficients of `Constants::TAIL` in src/kernel/math.rs.
+"""The coefficients of `Constants::ERFCX_POLY` in src/simd/math.rs.
 
-Interpolates P in the Chebyshev points of s, where
+Interpolates P at the Chebyshev points of s, where
 
-    erfcx(u / sqrt(2)) / 2 = d P(s),  d = 1 / (5 + u),  s = (5 - u) d,  0 <= u <= most,
+    erfcx(u / sqrt(2)) / 2 = d P(s),  d = 1 / (5 + u),  s = (5 - u) d,  0 <= u <= largest,
 
-and prints P's coefficients, that of the highest power first, with its greatest relative error.
-Wants mpmath:
+and prints the coefficients of P, from the highest power to the lowest, and its largest relative error.
+Needs mpmath:
 
     python erfcx.py
 """
@@ -21,8 +21,8 @@ def p(s):
     return mp.erfc(x) * mp.exp(x * x) / 2 * (5 + u)
 
 
-def fit(most, degree):
-    low, high = (5 - mp.mpf(most)) / (5 + most), mp.mpf(1)
+def fit(largest, degree):
+    low, high = (5 - mp.mpf(largest)) / (5 + largest), mp.mpf(1)
     middle, half = (low + high) / 2, (high - low) / 2
     nodes = [middle + half * mp.cos(mp.pi * (k + mp.mpf(1) / 2) / (degree + 1)) for k in range(degree + 1)]
     powers = mp.matrix(degree + 1, degree + 1)
@@ -34,8 +34,8 @@ def fit(most, degree):
     return coefficients, max(abs(mp.polyval(coefficients, s) / p(s) - 1) for s in between)
 
 
-for name, most, degree, digits in [("f32", 15, 10, 9), ("f64", 39, 21, 17)]:
-    coefficients, error = fit(most, degree)
+for name, largest, degree, digits in [("f32", 15, 10, 9), ("f64", 39, 21, 17)]:
+    coefficients, error = fit(largest, degree)
     print(f"// {name}: off by {mp.nstr(error, 2)} at most")
     for c in coefficients:
         print(f"    {mp.nstr(c, digits)},")

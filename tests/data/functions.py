@@ -1,6 +1,6 @@
-"""Writes functions.rs: exp and its kin at some arguments, to the last bit.
+"""Writes functions.rs: exp and related functions at some arguments, correctly rounded.
 
-Wants mpmath:
+Needs mpmath:
 
     python functions.py
 """

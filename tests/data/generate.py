@@ -1,4 +1,4 @@
-"""Records what PyTorch computes, in f64, as constants for the tests.
+"""Records results of PyTorch, in f64, as constants for the tests.
 
     pip install torch
     python tests/data/generate.py
@@ -76,7 +76,7 @@ def parameters(net):
 
 
 def away_from_kinks(net, x):
-    """Whether no ReLU's input is so near 0 that rounding could decide its sign."""
+    """Whether no input of a ReLU is so close to 0 that rounding could decide its sign."""
     for layer in net:
         if isinstance(layer, nn.ReLU) and ((x != 0) & (x.abs() < 1e-6)).any():
             return False
@@ -130,7 +130,7 @@ def mlp(*widths):
 
 
 class Residual(nn.Module):
-    """The crate's `Residual`, which PyTorch leaves to one's own `forward`."""
+    """The crate's `Residual`, which has no counterpart in PyTorch."""
 
     def __init__(self, *body):
         super().__init__()
@@ -150,18 +150,23 @@ def networks():
     text += network("ONE_SAMPLE", "9 -> 16 -> 5, batch 1.", 1, *mlp(9, 16, 5))
     text += network("RELU_ENDS", "ReLU, 5 -> 6, ReLU, batch 2.", 2, nn.ReLU(), *mlp(5, 6), nn.ReLU())
     text += network(
-        "ACTIVATIONS", "5 -> 9 -> 7 -> 6 -> 3, each activation another, batch 7.", 7,
+        "ACTIVATIONS", "5 -> 9 -> 7 -> 6 -> 3, with a different activation after each layer, batch 7.", 7,
         nn.Linear(5, 9), nn.Tanh(), nn.Linear(9, 7), nn.GELU(), nn.Linear(7, 6), nn.Softplus(), nn.Linear(6, 3),
         nn.Sigmoid(),
     )  # fmt: skip
     text += network(
-        "LAYER_NORM", "5 -> 9 -> 3, standardised before and after, batch 4.", 4,
+        "LAYER_NORM", "5 -> 9 -> 3, with normalisation before and after the first layer, batch 4.", 4,
         nn.LayerNorm(5), nn.Linear(5, 9), nn.LayerNorm(9), nn.LeakyReLU(), nn.Linear(9, 3),
     )  # fmt: skip
     text += network(
-        "RESIDUAL", "5 -> 7 -> 3, around two bodies with activations at their ends, batch 3.", 3,
+        "RESIDUAL", "5 -> 7 -> 3, with two residual blocks that start or end with activations, batch 3.", 3,
         nn.Linear(5, 7), nn.SiLU(), Residual(nn.Tanh(), nn.LayerNorm(7), nn.Linear(7, 9), nn.SiLU(), nn.Linear(9, 7)),
         Residual(nn.Linear(7, 7), nn.Tanh()), nn.Linear(7, 3),
+    )  # fmt: skip
+    text += network(
+        "IN_A_ROW", "5 -> 7 -> 6 -> 3, two or three activations in a row, at the end too, batch 4.", 4,
+        nn.Linear(5, 7), nn.Tanh(), nn.Sigmoid(), nn.Linear(7, 6), nn.ELU(), nn.GELU(), nn.Softplus(),
+        nn.Linear(6, 3), nn.LeakyReLU(), nn.Sigmoid(),
     )  # fmt: skip
     (HERE / "networks.rs").write_text(text.rstrip("\n") + "\n")
 

@@ -1,4 +1,4 @@
-"""Records what PyTorch's losses and their gradients are, in f64, as constants for the tests.
+"""Records PyTorch's losses and their gradients, in f64, as constants for the tests.
 
     pip install torch
     python tests/data/losses.py
@@ -82,7 +82,7 @@ for kind, y_hat in [("", exact(B, D)), ("_EXTREME", far)]:
     for name, (loss, y) in cases.items():
         text += case(name + kind, loss, y_hat.clone(), y)
 
-# Where prediction and target are equal, and where Huber's square becomes a line.
+# Predictions equal to their targets, and errors at which Huber's square becomes a line.
 y_hat, y = torch.tensor([[1.0, 2.0, 0.5], [-1.0, 0.0, -3.0]]), torch.tensor([[1.0, 1.0, 1.5], [-1.0, -0.0, 3.0]])
 text += case("L1_KINKS", nn.L1Loss(), y_hat.clone(), y)
 text += case("HUBER_KINKS", nn.HuberLoss(), y_hat.clone(), y)
@@ -113,7 +113,7 @@ def steps(name, loss, y):
     return f"pub(crate) const {name}_STEPS: [&[f64]; 2] = [\n    {after[0]},\n    {after[9]},\n];\n\n"
 
 
-text += "/// Of 3 -> 6 -> 5 with `nn.GELU(approximate='tanh')`, trained as said in losses.py.\n"
+text += "/// The start of 3 -> 6 -> 5 with `nn.GELU(approximate='tanh')`; losses.py says how it was trained.\n"
 text += f"pub(crate) const START: &[f64] = {flat(start)};\n\n"
 for name, inputs in {"X": x, "ROWS": rows, "SOME": some, "SOFT": soft}.items():
     text += f"pub(crate) const {name}: &[f64] = {values(inputs)};\n\n"

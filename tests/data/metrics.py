@@ -1,4 +1,4 @@
-"""Records what scikit-learn's metrics are, in f64, as constants for the tests.
+"""Records scikit-learn's metrics, in f64, as constants for the tests.
 
     pip install scikit-learn
     python tests/data/metrics.py

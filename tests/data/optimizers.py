@@ -1,4 +1,4 @@
-"""Records what PyTorch's optimisers do, in f64, as constants for the tests.
+"""Records the steps of PyTorch's optimisers, in f64, as constants for the tests.
 
     pip install torch
     python tests/data/optimizers.py

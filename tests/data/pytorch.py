@@ -1,10 +1,10 @@
-"""Trains a small model in PyTorch and keeps it with its outputs, for tests/safetensors.rs.
+"""Trains a small model in PyTorch and saves it with its outputs, for tests/safetensors.rs.
 
     pip install numpy safetensors torch
     python tests/data/pytorch.py
 
-writes `pytorch.safetensors`, what `save_file(model.state_dict())` gives, `pytorch_f64.safetensors`, the
-same model in f64, and `pytorch.rs`, inputs and outputs in f64.
+writes `pytorch.safetensors`, the file of `save_file(model.state_dict())`, `pytorch_f64.safetensors`, the same
+model in f64, and `pytorch.rs`, inputs and outputs in f64.
 """
 
 from pathlib import Path

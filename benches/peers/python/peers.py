@@ -1,7 +1,7 @@
-"""The Python peers on one problem: PyTorch, NumPy by hand and JAX, each on one thread.
+"""Times the Python peers on one problem: PyTorch, NumPy with passes written by hand, and JAX, each on one thread.
 
-`peers.py TASK:WIDTHS:BATCH RATE CHECKED_STEPS FILE`, as the Rust program beside it calls it.
-Prints `measured NAME NANOSECONDS RESULT…` for each peer, or why it is left out.
+The Rust program of this package calls `peers.py TASK:WIDTHS:BATCH RATE CHECKED_STEPS FILE`.
+Prints `measured NAME NANOSECONDS RESULT…` for each peer, or the reason why it is left out.
 """
 
 import sys
@@ -24,7 +24,7 @@ numbers = np.fromfile(sys.argv[4], dtype="<f4")
 
 
 def take(*shape):
-    """The next numbers of the file, as an array of this shape."""
+    """Returns the next numbers of the file as an array of this shape."""
     global numbers
     length = int(np.prod(shape))
     taken, numbers = numbers[:length], numbers[length:]
@@ -36,7 +36,7 @@ x, y = take(batch, widths[0]), take(batch, widths[-1])
 
 
 def measure(name, run, result):
-    """Checks come first: a forward pass, or as many steps as the others take."""
+    """Computes the result to be checked, after as many steps as in the other peers. Then measures the time."""
     for _ in range(checked_steps):
         last = run()
     outcome = np.asarray(result(last)).reshape(-1)
@@ -55,7 +55,7 @@ def measure(name, run, result):
 
 
 def numpy():
-    """The notebook's code: arrays and the rules of the gradient, by hand."""
+    """Passes written by hand on arrays, as in the notebook."""
     weights = [[w.copy(), b.copy()] for w, b in layers]
 
     def forward():
@@ -102,7 +102,7 @@ def pytorch():
     net = torch.nn.Sequential(*modules[:-1])
     inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
     criterion = torch.nn.MSELoss()
-    # The fused one is the fastest of the implementations that `SGD` offers.
+    # The fastest of the implementations that `SGD` offers is the fused one.
     sgd = torch.optim.SGD(net.parameters(), lr=rate, fused=True)
 
     def step():

@@ -1,7 +1,7 @@
-//! The same small networks in constnet and in its peers: time, and ratio to constnet.
+//! The same small networks in constnet and in its peers: the times, and their ratios to constnet's.
 //!
-//! `cargo run --release` in this folder prints one table. The Python peers run on the interpreter
-//! that the environment's `PYTHON` names, `python3` if none; those it lacks are left out.
+//! `cargo run --release` in this folder prints one table. The environment variable `PYTHON` names the interpreter of the
+//! Python peers, `python3` if it is not set; peers that are not installed there are left out.
 
 mod peers;
 mod problem;
@@ -10,17 +10,17 @@ use std::{collections::BTreeMap, env, fs, process::Command, time::Instant};
 
 use problem::{CHECKED_STEPS, Case, LEARNING_RATE, Problem, Task};
 
-/// How far a peer's result may be from the library's, relative where it is above 1. Sums of up
-/// to 256 products of order 1 in different orders of `f32` differ by some 1e-6.
+/// The largest difference between the results of a peer and of constnet, relative for results above 1. Sums of up to 256
+/// products of order 1 in `f32`, added in different orders, differ by about 1e-6.
 const TOLERANCE: f32 = 1e-4;
 
-/// Samples of each peer, taken in turns, of which the fastest counts.
+/// The number of samples of each peer, taken alternately. The fastest one counts.
 const ROUNDS: usize = 100;
 
-/// About how long a sample takes.
+/// The approximate length of a sample.
 const SAMPLE_NS: f64 = 500_000.0;
 
-/// Of each peer, by its name: nanoseconds, and the result to be checked.
+/// The nanoseconds of each peer, by its name, and the result to be checked.
 type Measured = BTreeMap<String, (f64, Vec<f32>)>;
 
 const PEERS: [&str; 8] = ["constnet", "nalgebra", "dfdx", "burn", "candle", "PyTorch", "NumPy", "JAX"];
@@ -29,9 +29,9 @@ fn main() {
     assert_eq!(
         env::var("RAYON_NUM_THREADS").as_deref(),
         Ok("1"),
-        "start it by `cargo run --release` in its own folder, whose .cargo/config.toml keeps all peers to one thread"
+        "run `cargo run --release` in the folder of this package: its .cargo/config.toml limits all peers to one thread"
     );
-    // One core for all; a process started from here stays on it too.
+    // All peers run on one core; a process started from here inherits it.
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
         core_affinity::set_for_current(core);
     }
@@ -54,7 +54,7 @@ fn main() {
     print(&table);
 }
 
-/// The Rust peers, in turns.
+/// Times the Rust peers alternately.
 fn rust(problem: &Problem) -> Measured {
     let mut peers: Vec<_> = peers::cases(problem)
         .into_iter()
@@ -76,7 +76,7 @@ fn rust(problem: &Problem) -> Measured {
     peers.into_iter().map(|(name, _, _, ns, result)| (name.into(), (ns, result))).collect()
 }
 
-/// Nanoseconds of one run, after a few to warm up.
+/// The nanoseconds of one run, after a few runs to warm up.
 fn time(case: &mut dyn Case, repeats: usize) -> f64 {
     for _ in 0..repeats / 8 + 1 {
         case.run();
@@ -88,11 +88,11 @@ fn time(case: &mut dyn Case, repeats: usize) -> f64 {
     start.elapsed().as_nanos() as f64 / repeats as f64
 }
 
-/// The Python peers: the script is given the numbers in a file, and says a line for each peer.
+/// Times the Python peers: a script reads the numbers from a file and prints a line for each peer.
 fn python(problem: &Problem) -> Measured {
     let folder = env!("CARGO_MANIFEST_DIR");
     let numbers = env::temp_dir().join(format!("constnet-peers-{}", std::process::id()));
-    problem.write(&numbers).expect("room for a temporary file");
+    problem.write(&numbers).expect("the temporary file can be written");
     let interpreter = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let output = Command::new(&interpreter)
         .arg(format!("{folder}/python/peers.py"))
@@ -104,12 +104,12 @@ fn python(problem: &Problem) -> Measured {
         eprintln!("the Python peers are left out: there is no `{interpreter}`");
         return Measured::new();
     };
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (lines, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if !output.status.success() {
         eprintln!("the Python peers failed on {}: {errors}", problem.name());
     }
     let mut measured = Measured::new();
-    for line in said.lines() {
+    for line in lines.lines() {
         let mut words = line.split(' ');
         match (words.next(), words.next(), words.next().and_then(|ns| ns.parse().ok())) {
             (Some("measured"), Some(name), Some(ns)) => {
@@ -122,11 +122,11 @@ fn python(problem: &Problem) -> Measured {
     measured
 }
 
-/// Every peer must have computed what the library has.
+/// Checks that every peer has computed the results of constnet.
 fn check(problem: &Problem, measured: &Measured) {
     let (_, ours) = &measured["constnet"];
     for (name, (_, theirs)) in measured {
-        assert_eq!(ours.len(), theirs.len(), "{name} on {} gives as many numbers", problem.name());
+        assert_eq!(ours.len(), theirs.len(), "{name} on {}: the number of results", problem.name());
         for (ours, theirs) in ours.iter().zip(theirs) {
             let close = (ours - theirs).abs() <= TOLERANCE * ours.abs().max(1.0);
             assert!(close, "{name} on {}: {theirs}, constnet: {ours}", problem.name());
@@ -135,7 +135,7 @@ fn check(problem: &Problem, measured: &Measured) {
 }
 
 fn print(table: &[(&Problem, Measured)]) {
-    println!("time, and ratio to constnet; f32, one thread, minimum of {ROUNDS} samples\n");
+    println!("time, and ratio to the time of constnet; f32, one thread, minimum of {ROUNDS} samples\n");
     print!("| {:<28} |", "workload");
     for peer in PEERS {
         print!(" {peer:>18} |");

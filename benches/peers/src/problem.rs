@@ -1,18 +1,18 @@
-//! What all peers have to do: the same networks on the same numbers.
+//! The work of all peers: the same networks on the same numbers.
 
 use std::{fs, io, path::Path};
 
 use rand::{SeedableRng, rngs::StdRng};
 
-/// The rate of every training step.
+/// The learning rate of every training step.
 pub const LEARNING_RATE: f32 = 0.01;
 
-/// How many training steps each peer takes before its loss is compared with the library's.
+/// The number of training steps before the loss of a peer is compared with that of constnet.
 pub const CHECKED_STEPS: usize = 5;
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Task {
-    /// `ŷ = net(x)`, nothing kept for a backward pass.
+    /// `ŷ = net(x)`, without a cache for a backward pass.
     Forward,
     /// Forward, mean squared error, backward, plain gradient descent.
     Step,
@@ -23,7 +23,7 @@ pub struct Problem {
     pub task: Task,
     pub widths: Vec<usize>,
     pub batch: usize,
-    /// Of each layer the weights, `(OUT, IN)` as in PyTorch, and the biases.
+    /// The weights of each layer, `(OUT, IN)` as in PyTorch, and its biases.
     pub layers: Vec<(Vec<f32>, Vec<f32>)>,
     /// `(batch, first width)`
     pub x: Vec<f32>,
@@ -35,7 +35,7 @@ impl Problem {
     pub fn new(task: Task, widths: &[usize], batch: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(0);
         let mut normal = |n: usize, deviation: f32| -> Vec<f32> {
-            let draw = |_| deviation * <f32 as constnet::Element>::standard_normal(&mut rng);
+            let draw = |_| deviation * <f32 as constnet::simd::Element>::standard_normal(&mut rng);
             (0..n).map(draw).collect()
         };
         let mut layers = Vec::new();
@@ -51,7 +51,7 @@ impl Problem {
         self.widths[self.widths.len() - 1]
     }
 
-    /// Without spaces: the Python script is told it on its command line.
+    /// The name, without spaces: it is an argument of the Python script.
     pub fn name(&self) -> String {
         let task = if self.task == Task::Forward { "forward" } else { "step" };
         let widths: Vec<_> = self.widths.iter().map(ToString::to_string).collect();
@@ -66,10 +66,10 @@ impl Problem {
     }
 }
 
-/// A peer at work on a problem.
+/// A problem as a peer computes it.
 pub trait Case {
-    /// Does it once.
+    /// Computes it once.
     fn run(&mut self);
-    /// What the last run gave: all outputs of a forward pass, or the loss of a step.
+    /// The result of the last run: all outputs of a forward pass, or the loss of a step.
     fn result(&self) -> Vec<f32>;
 }

@@ -1,44 +1,44 @@
-//! Why a program ends with status 1.
+//! The errors with which a program ends with status 1.
 
 use core::fmt;
 
 use constnet::{Error, synthetic::GOAL};
 
-/// What went wrong.
+/// The reason why a program failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Failure {
-    /// Training ended with an error: the same typed one as on a host.
+    /// Training returned an error, of the same type as on a host.
     Training(Error<f32>),
     /// The mean squared error is not below the goal.
     Goal(f32),
-    /// The host, on the same seed, came to another mean squared error.
+    /// The mean squared error differs from that of the host, which trained from the same seed.
     Host {
-        /// What the device came to.
+        /// The error on the device.
         here: f32,
-        /// What the host came to.
+        /// The error on the host.
         there: f32,
     },
 }
 
-/// The mean squared error, if it is below the goal of the task.
+/// Returns the mean squared error.
 ///
 /// # Errors
 ///
-/// If it is not.
+/// If it is not below the goal of the task.
 pub fn below_goal(mse: f32) -> Result<f32, Failure> {
     if mse < GOAL { Ok(mse) } else { Err(Failure::Goal(mse)) }
 }
 
-/// How far device and host may be apart, relatively. They run the same plain code, and on most
-/// hosts agree bit for bit; but the normal distribution takes `exp` and `ln` of the host's own
-/// library. (A host's vectors sum in another order, which is 10⁻⁵ for most seeds.)
+/// The largest relative difference between device and host. Both run the same scalar code, so most hosts agree bit for
+/// bit, but the normal distribution calls `exp` and `ln` of the host's own mathematics library. (SIMD code on a host
+/// adds in another order: for most seeds the result differs by 10⁻⁵.)
 const AGREEMENT: f32 = 1e-4;
 
-/// The value, if the host came to the same one.
+/// Returns the error of the device, `here`.
 ///
 /// # Errors
 ///
-/// If it did not.
+/// If it differs from the error of the host.
 pub fn as_on_host(here: f32, there: f32) -> Result<f32, Failure> {
     if (here - there).abs() <= AGREEMENT * there { Ok(here) } else { Err(Failure::Host { here, there }) }
 }
@@ -57,7 +57,7 @@ impl fmt::Display for Failure {
                 write!(f, "the mean squared error is {mse:.4e}: expected less than {GOAL:.0e}")
             }
             Self::Host { here, there } => {
-                write!(f, "the mean squared error is {here:e} here and {there:e} on the host")
+                write!(f, "the mean squared error is {here:e} on the device and {there:e} on the host")
             }
         }
     }

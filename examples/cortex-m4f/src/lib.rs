@@ -1,4 +1,4 @@
-//! What the programs share: their start, their end, and what they measure of themselves.
+//! Shared by all programs: start and end, errors, measurements, the trained network.
 #![no_std]
 
 mod failure;
@@ -7,7 +7,7 @@ mod start;
 mod task;
 pub mod trained;
 
-use constnet::budget::{RamBudget, TrainingRam};
+use constnet::sizes::budget::{self, RamBudget, TrainingRam};
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt;
 pub use failure::{Failure, as_on_host, below_goal};
@@ -15,14 +15,14 @@ pub use failure::{Failure, as_on_host, below_goal};
 pub use riscv_rt;
 pub use start::{Memory, exit};
 
-/// Prints a line over semihosting; without the feature `print`, nothing, and no text is linked.
+/// Prints a line over semihosting. Without the feature `print` it does nothing, and no text is linked.
 #[cfg(all(feature = "print", target_os = "none"))]
 #[macro_export]
 macro_rules! println {
     ($($arguments:tt)*) => { $crate::print(core::format_args!($($arguments)*)) };
 }
 
-/// Prints a line over semihosting; without the feature `print`, nothing, and no text is linked.
+/// Prints a line over semihosting. Without the feature `print` it does nothing, and no text is linked.
 #[cfg(not(all(feature = "print", target_os = "none")))]
 #[macro_export]
 macro_rules! println {
@@ -33,16 +33,17 @@ macro_rules! println {
     };
 }
 
-/// Prints a line over semihosting. Never inlined, so that a program's own stack stays as it would
-/// be without printing.
+/// Prints a line over semihosting. Never inlined, so that printing does not change the stack of the program's other
+/// functions.
 #[cfg(all(feature = "print", target_os = "none"))]
 #[inline(never)]
 pub fn print(line: core::fmt::Arguments<'_>) {
     semihosting::println!("{line}");
 }
 
-/// Refuses a trainer of more than so many KiB, when the program is checked. On a device the count
-/// that the budget compares is the very size of the trainer, of which this makes sure.
+/// Checks at compile time that a trainer takes at most `KIB` KiB of RAM, and that the library's budget counts its
+/// exact size.
 pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB> + TrainingRam>() {
+    budget::fits_ram::<KIB, T>();
     assert!(size_of::<T>() == <T::Bytes as typenum::Unsigned>::USIZE);
 }

@@ -1,10 +1,11 @@
-//! What a program measures of itself: instructions and stack.
+//! Measurements of a running program: instructions and stack.
 
-/// Runs the work and gives how many instructions it took, where they can be counted: on a
-/// Cortex-M, in QEMU, with `-icount shift=6`.
+/// Runs `work`. Returns its result and the number of its instructions, if they can be counted: on a Cortex-M in QEMU
+/// with `-icount shift=6`.
 ///
-/// QEMU then lets 64 ns pass for each instruction, and SysTick counts them 40 ns a tick. A loop of
-/// known length calibrates the count; on any other clock it is off, and nothing is counted.
+/// With this option each instruction takes 64 ns of virtual time, and SysTick counts a tick every 40 ns. A loop of
+/// known length calibrates the count. If the loop does not take the expected time, the clock is another one, and
+/// `None` is returned.
 #[inline]
 pub fn instructions<T>(work: impl FnOnce() -> T) -> (T, Option<u32>) {
     #[cfg(all(feature = "print", target_arch = "arm"))]
@@ -12,7 +13,7 @@ pub fn instructions<T>(work: impl FnOnce() -> T) -> (T, Option<u32>) {
         let nothing = systick::ticks(|| {}).1;
         let short = systick::ticks(|| systick::spin(1000)).1;
         let long = systick::ticks(|| systick::spin(11_000)).1;
-        // 10,000 rounds of two instructions, which ought to take 1.6 ticks each.
+        // 10,000 rounds of two instructions, each of which should take 1.6 ticks.
         let calibration = long.saturating_sub(short);
         let (value, ticks) = systick::ticks(work);
         let count = u64::from(ticks.saturating_sub(nothing)) * 20_000 / u64::from(calibration.max(1));
@@ -22,7 +23,7 @@ pub fn instructions<T>(work: impl FnOnce() -> T) -> (T, Option<u32>) {
     (work(), None)
 }
 
-/// Prints the instructions, if they were counted, and the stack so far.
+/// Prints the number of instructions, if it is known, and the largest size of the stack so far.
 #[inline(always)]
 pub fn report(instructions: Option<u32>) {
     let stack = stack();
@@ -41,7 +42,7 @@ mod systick {
     const VALUE: *mut u32 = 0xe000_e018 as *mut u32;
     const LONGEST: u32 = 0x00ff_ffff;
 
-    /// Runs the work and gives the ticks it took, at most 2²⁴.
+    /// Runs `work`. Returns its result and the number of ticks, at most 2²⁴.
     #[inline(always)]
     pub(super) fn ticks<T>(work: impl FnOnce() -> T) -> (T, u32) {
         // SAFETY: Every Cortex-M of QEMU has a SysTick timer at these addresses, and no other code
@@ -58,19 +59,20 @@ mod systick {
         }
     }
 
-    /// As many rounds of two instructions each.
+    /// Runs a loop of two instructions `rounds` times.
     #[inline(never)]
     pub(super) fn spin(rounds: u32) {
-        // SAFETY: It counts a register down.
+        // SAFETY: The code only counts a register down.
         unsafe {
             asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) rounds => _, options(nomem, nostack));
         }
     }
 }
 
-/// How many bytes of the stack were ever in use, by the paint that start-up put there.
+/// The largest size of the stack so far, in bytes. At start-up the stack is filled with a known value (painted); this
+/// function looks for the first overwritten word.
 ///
-/// Only a Cortex-M is painted; elsewhere this is 0.
+/// Only on a Cortex-M is the stack painted; elsewhere this is 0.
 #[inline(never)]
 #[must_use]
 pub fn stack() -> usize {
@@ -81,7 +83,7 @@ pub fn stack() -> usize {
             static _stack_end: u32;
         }
         let (top, mut at) = (&raw const _stack_start, &raw const _stack_end);
-        // SAFETY: All between the two symbols is RAM that start-up painted.
+        // SAFETY: All memory between the two symbols is RAM that start-up painted.
         while at < top && unsafe { at.read_volatile() } == cortex_m_rt::STACK_PAINT_VALUE {
             at = at.wrapping_add(1);
         }

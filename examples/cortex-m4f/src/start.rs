@@ -2,7 +2,7 @@
 
 use core::{cell::UnsafeCell, panic::PanicInfo};
 
-/// Memory that a program has as a `static`, and borrows once, when it starts.
+/// The memory of a program: a `static` that the program borrows once, when it starts.
 #[derive(Debug)]
 #[repr(transparent)]
 pub struct Memory<T>(UnsafeCell<T>);
@@ -11,7 +11,7 @@ pub struct Memory<T>(UnsafeCell<T>);
 unsafe impl<T> Sync for Memory<T> {}
 
 impl<T> Memory<T> {
-    /// All of it as it is when the program starts; all zeros cost no flash.
+    /// Memory with this initial value. If all its bytes are 0, it takes no flash.
     pub const fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))
     }
@@ -20,7 +20,7 @@ impl<T> Memory<T> {
     ///
     /// # Safety
     ///
-    /// There is no other borrow of it.
+    /// No other borrow of the memory may exist.
     #[expect(clippy::mut_from_ref, reason = "that is what the caller promises")]
     pub unsafe fn borrow(&self) -> &mut T {
         // SAFETY: The caller promises that this is the only borrow.
@@ -28,10 +28,10 @@ impl<T> Memory<T> {
     }
 }
 
-/// Makes `fn run(&mut T) -> Result<f32, E>` of a program its start, on memory of type `T`.
+/// Starts a program with `fn run(&mut T) -> Result<f32, E>`, on memory of type `T`.
 ///
-/// On WebAssembly the program becomes a function `run` that a host may call again and again, and
-/// which gives what the program gives, or NaN.
+/// On WebAssembly the program becomes a function `run`, which the host can call repeatedly. It returns the value of the
+/// program, or NaN in case of an error.
 #[macro_export]
 macro_rules! program {
     ($run:path, $memory:ty = $initial:expr) => {
@@ -56,13 +56,13 @@ macro_rules! program {
         #[cfg(target_family = "wasm")]
         #[unsafe(export_name = "run")]
         extern "C" fn start() -> f32 {
-            // SAFETY: There is one thread, and no call returns before it is done with the memory.
+            // SAFETY: There is one thread, and `run` gives the borrow back when it returns.
             $run(unsafe { MEMORY.borrow() }).unwrap_or(f32::NAN)
         }
     };
 }
 
-/// Ends the program: status 0 or, with the error printed, 1.
+/// Ends the program with status 0, or prints the error and ends with status 1.
 #[cfg(target_os = "none")]
 pub fn exit<E: core::fmt::Display>(result: Result<f32, E>) -> ! {
     let status = match core::hint::black_box(result) {
@@ -78,18 +78,18 @@ pub fn exit<E: core::fmt::Display>(result: Result<f32, E>) -> ! {
     semihosting::process::exit(status)
 }
 
-/// Ends the program.
+/// Does nothing: without an operating system or an emulator no program ends.
 #[cfg(not(target_os = "none"))]
 pub fn exit<E>(_: Result<f32, E>) {}
 
-/// The vectors of a device's interrupts, which its own crate would give. These programs use none,
-/// and the linker script asks for one.
+/// The interrupt vectors, usually defined by the crate of the device. The programs use no interrupts, but the linker
+/// script needs at least one vector.
 #[cfg(target_arch = "arm")]
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 static __INTERRUPTS: [usize; 1] = [0];
 
-/// Nothing in these programs panics: this is never linked, as `check-panics` makes sure.
+/// No code in these programs panics, so this function is never linked: `check-panics` checks it.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}

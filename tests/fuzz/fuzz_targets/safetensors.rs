@@ -1,4 +1,4 @@
-//! Any bytes as a file of weights: no panic, and a network that is loaded whole or not at all.
+//! Any bytes as a file of weights: nothing panics, and a network is loaded whole or not at all.
 #![no_main]
 
 use constnet::{Safetensors, mlp};
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(net.parameters().all(|parameter| parameter.values.iter().all(|x| x.is_finite())));
                 let saved = net.to_safetensors().expect("PyTorch's names");
                 let mut again = start();
-                again.load_safetensors(&saved).expect("our own file");
+                again.load_safetensors(&saved).expect("the saved file");
                 assert_eq!(again, net);
             }
             Ok(()) => {}

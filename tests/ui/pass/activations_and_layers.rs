@@ -1,10 +1,13 @@
-//! Every activation and layer by its type alone and by value, in constants and in generic code.
+//! Every activation and layer by its type and by value, in constants and in generic code.
 
 use constnet::{
-    Dropout, Features, Gelu, GeluTanh, Layer, LayerNorm, LeakyRelu, Linear, Relu, Residual, Sequential, Sigmoid, Silu,
-    Softmax, Softplus, Tanh, Zeroed,
-    activation::{Elementwise, Function},
+    Dropout, Elu, Gelu, GeluTanh, LayerNorm, LeakyRelu, Linear, Relu, Residual, Sequential, Sigmoid, Silu, Softmax,
+    Softplus, Tanh, Zeroed,
+    activation::Activation,
+    activation_layer,
+    layers::{Features, Layer},
     sequential,
+    simd::{Element, Real},
 };
 
 type Net = Sequential![
@@ -16,21 +19,56 @@ type Net = Sequential![
     LeakyRelu<5>,
     Silu<5>,
     GeluTanh<5>,
+    Elu<5>,
     Softmax<5>,
 ];
 
 static NET: Net = Zeroed::ZERO;
 
-/// Any elementwise function between layers.
-fn hidden<F: Function<f32>>() -> impl Layer<Out = Features<3>> {
-    (Linear::<5, 8>::ZERO, (Elementwise::<F, 8>::new(), Linear::<8, 3>::ZERO))
+activation_layer! {
+    /// The square root of positive features, 0 for others.
+    pub struct Root<N>: "Root()", from output
+}
+
+impl<const N: usize, T: Element> Activation for Root<N, T> {
+    type Elem = T;
+
+    #[inline(always)]
+    fn forward<V: Real<T>>(z: V) -> V {
+        z.max(T::ZERO).sqrt()
+    }
+
+    #[inline(always)]
+    fn backward<V: Real<T>>(a: V, da: V) -> V {
+        a.select_le(T::ZERO, da.splat(T::ZERO), da / (a + a))
+    }
+}
+
+/// Any activation between layers.
+fn hidden<A: Activation<Elem = f32>>(activation: A) -> impl Layer<Out = Features<3>>
+where
+    (Linear<5, 8>, (A, Linear<8, 3>)): Layer<Out = Features<3>>,
+{
+    (Linear::<5, 8>::ZERO, (activation, Linear::<8, 3>::ZERO))
 }
 
 fn main() {
     let _: [f32; 5] = NET.predict(&[0.0; 4]);
-    // Two ReLUs are one, and a function that keeps its input may follow any.
-    let net = sequential![Linear::<4, 4>::ZERO, Relu::new(), Relu::new(), Silu::new(), Sigmoid::new(), Gelu::new()];
+    // Activations may follow each other in any order.
+    let net = sequential![
+        Linear::<4, 4>::ZERO,
+        Relu::new(),
+        Relu::new(),
+        Tanh::new(),
+        Silu::new(),
+        Sigmoid::new(),
+        Root::new(),
+        LeakyRelu::<_, 20, _>::new(),
+        Gelu::new(),
+        Elu::new(),
+    ];
     let _: [f32; 4] = net.predict(&[0.0; 4]);
-    let _ = hidden::<constnet::activation::TanhFn>();
-    let _ = hidden::<constnet::activation::LeakyReluFn<20>>();
+    let _ = hidden(Tanh::new());
+    let _ = hidden(Root::new());
+    let _ = hidden(LeakyRelu::<8, 20>::new());
 }

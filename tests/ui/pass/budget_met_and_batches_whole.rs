@@ -1,9 +1,8 @@
-//! The mistakes of the two bounds of typenum, put right.
+//! The bounds of two compile-fail tests, met.
 
 use constnet::{
-    Zeroed,
-    budget::{Batch, ParameterBudget, WholeBatches},
-    mlp,
+    Zeroed, mlp,
+    sizes::budget::{Batch, ParameterBudget, WholeBatches},
 };
 
 fn deploy<N: ParameterBudget<8192>>(_: &N) {}

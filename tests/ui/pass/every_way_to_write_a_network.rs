@@ -1,4 +1,4 @@
-//! One network, written in every way there is.
+//! The same network, written in all possible ways.
 
 use constnet::{Linear, Relu, Sequential, Zeroed, mlp, sequential};
 

@@ -1,4 +1,4 @@
-//! A network is a layer of another.
+//! A network as a layer of another network.
 
 use constnet::{Linear, Relu, Zeroed, mlp, sequential};
 

@@ -1,4 +1,4 @@
-//! Trained weights in flash, a network in training in a static: both without code at the start.
+//! Trained weights in flash, and a trainer in a `static`: both are constants.
 
 use std::sync::Mutex;
 

@@ -23,7 +23,7 @@ impl Mlp {
     fn new(p: &Problem, device: &Device) -> Self {
         let mut layers = Vec::new();
         for ((w, b), width) in p.layers.iter().zip(p.widths.windows(2)) {
-            // Its weights are `(IN, OUT)`, contiguous.
+            // burn's weights have the shape `(IN, OUT)` and are contiguous.
             let (rows, columns) = (width[0], width[1]);
             let by_input: Vec<f32> =
                 (0..rows * columns).map(|at| w[at % columns * rows + at / columns]).collect();
@@ -78,7 +78,7 @@ impl Case for Forward {
 }
 
 struct Step {
-    /// Always there: a step takes it and gives it back.
+    /// `None` only during a step, which moves the network out and back.
     net: Option<Mlp>,
     sgd: ModuleOptimizer,
     x: Tensor<2>,

@@ -1,15 +1,19 @@
-//! The library itself.
+//! constnet itself.
 
 use std::hint::black_box;
 
-use constnet::{Features, Layer, Linear, Sequential, Sgd, Tape, Trainer, Zeroed, mlp};
+use constnet::{
+    Cache, Linear, Sequential, Sgd, Trainer, Zeroed,
+    layers::{Features, Layer},
+    mlp,
+};
 
 use crate::problem::{Case, LEARNING_RATE, Problem, Task};
 
 pub fn two<const A: usize, const B: usize, const C: usize, const N: usize>(p: &Problem) -> Box<dyn Case> {
     let mut net = Box::new(<mlp![A, B, C]>::ZERO);
-    fill(&mut net.0.0, &p.layers[0]);
-    fill(&mut net.0.1.1, &p.layers[1]);
+    fill(net.layer_mut::<0>(), &p.layers[0]);
+    fill(net.layer_mut::<2>(), &p.layers[1]);
     case::<_, A, C, N>(net, p)
 }
 
@@ -17,9 +21,9 @@ pub fn three<const A: usize, const B: usize, const C: usize, const D: usize, con
     p: &Problem,
 ) -> Box<dyn Case> {
     let mut net = Box::new(<mlp![A, B, C, D]>::ZERO);
-    fill(&mut net.0.0, &p.layers[0]);
-    fill(&mut net.0.1.1.0, &p.layers[1]);
-    fill(&mut net.0.1.1.1.1, &p.layers[2]);
+    fill(net.layer_mut::<0>(), &p.layers[0]);
+    fill(net.layer_mut::<2>(), &p.layers[1]);
+    fill(net.layer_mut::<4>(), &p.layers[2]);
     case::<_, A, D, N>(net, p)
 }
 
@@ -41,7 +45,7 @@ where
 {
     let x = rows(&p.x);
     match p.task {
-        Task::Forward => Box::new(Forward::<L, I, N> { net, tape: Box::new(Tape::ZERO), x }),
+        Task::Forward => Box::new(Forward::<L, I, N> { net, cache: Box::new(Cache::ZERO), x }),
         Task::Step => {
             let trainer = Box::new(Trainer::new(*net, Sgd { lr: LEARNING_RATE }));
             Box::new(Step::<L, I, O, N> { trainer, x, y: rows(&p.y), loss: f32::NAN })
@@ -56,7 +60,7 @@ fn rows<const W: usize, const N: usize>(of: &[f32]) -> Box<[[f32; W]; N]> {
 
 struct Forward<L: Layer<In = Features<I>>, const I: usize, const N: usize> {
     net: Box<Sequential<L>>,
-    tape: Box<Tape<Sequential<L>, N>>,
+    cache: Box<Cache<Sequential<L>, N>>,
     x: Box<[[f32; I]; N]>,
 }
 
@@ -65,12 +69,12 @@ where
     L: Layer<In = Features<I>, Out = Features<O>>,
 {
     fn run(&mut self) {
-        black_box(self.net.forward(black_box(&self.x), &mut self.tape).output());
+        black_box(self.net.forward(black_box(&self.x), &mut self.cache).output());
     }
 
     fn result(&self) -> Vec<f32> {
-        let mut tape = Box::new(Tape::ZERO);
-        self.net.forward(&self.x, &mut tape).output().as_flattened().to_vec()
+        let mut cache = Box::new(Cache::ZERO);
+        self.net.forward(&self.x, &mut cache).output().as_flattened().to_vec()
     }
 }
 

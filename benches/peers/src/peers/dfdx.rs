@@ -80,7 +80,7 @@ where
 
 struct Step<M, const I: usize, const O: usize, const N: usize> {
     net: M,
-    /// Always there: a step takes them and gives them back.
+    /// `None` only during a step, which moves the gradients out and back.
     gradients: Option<Gradients<f32, Cpu>>,
     sgd: Sgd<M, f32, Cpu>,
     x: Rows<N, I>,

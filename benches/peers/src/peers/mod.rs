@@ -1,4 +1,4 @@
-//! The peers, each used as its own documentation advises.
+//! The peers, each used as its documentation recommends.
 
 pub mod burn;
 pub mod candle;
@@ -8,10 +8,10 @@ pub mod nalgebra;
 
 use crate::problem::{Case, Problem};
 
-/// A peer's name, and its work.
+/// The name of a peer, and its case.
 pub type Named = (&'static str, Box<dyn Case>);
 
-/// All Rust peers at work on a network of two linear layers.
+/// The cases of all Rust peers, for a network of two linear layers.
 fn two<const A: usize, const B: usize, const C: usize, const N: usize>(p: &Problem) -> Vec<Named> {
     vec![
         ("constnet", constnet::two::<A, B, C, N>(p)),
@@ -22,7 +22,7 @@ fn two<const A: usize, const B: usize, const C: usize, const N: usize>(p: &Probl
     ]
 }
 
-/// All Rust peers at work on a network of three linear layers.
+/// The cases of all Rust peers, for a network of three linear layers.
 fn three<const A: usize, const B: usize, const C: usize, const D: usize, const N: usize>(
     p: &Problem,
 ) -> Vec<Named> {
@@ -35,7 +35,7 @@ fn three<const A: usize, const B: usize, const C: usize, const D: usize, const N
     ]
 }
 
-/// All Rust peers at work on a problem, constnet first.
+/// The cases of all Rust peers for a problem, constnet first.
 pub fn cases(p: &Problem) -> Vec<Named> {
     match (p.widths.as_slice(), p.batch) {
         ([5, 64, 3], 1) => two::<5, 64, 3, 1>(p),
@@ -45,6 +45,6 @@ pub fn cases(p: &Problem) -> Vec<Named> {
         ([16, 128, 128, 8], 1) => three::<16, 128, 128, 8, 1>(p),
         ([32, 256, 256, 8], 64) => three::<32, 256, 256, 8, 64>(p),
         ([32, 256, 256, 8], 256) => three::<32, 256, 256, 8, 256>(p),
-        _ => unreachable!("no peer was compiled for these sizes"),
+        _ => unreachable!("the peers are compiled for the sizes above only"),
     }
 }

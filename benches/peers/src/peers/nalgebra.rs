@@ -1,6 +1,6 @@
-//! nalgebra: static matrices, everything else by hand, in place and in boxes.
+//! nalgebra: static matrices, everything else written by hand, in place and in boxes.
 //!
-//! A batch is a matrix with a sample in each column, which is how nalgebra's matrices lie.
+//! A batch is a matrix with a sample in each column, because nalgebra's matrices are stored by columns.
 
 use std::hint::black_box;
 
@@ -66,10 +66,10 @@ impl<const I: usize, const O: usize, const N: usize> Dense<I, O, N> {
         self.out.apply(|z| *z = if *z < 0.0 { 0.0 } else { *z });
     }
 
-    /// Turns the input into the gradient with respect to what its ReLU was applied to.
+    /// Overwrites the input `x`, the output of a ReLU, with the gradient with respect to the input of that ReLU.
     fn backward(&mut self, x: &mut SMatrix<f32, I, N>) {
         self.gradient.gemm(1.0 / N as f32, &self.out, &x.transpose(), 0.0);
-        // Faster than `gemm_tr`, which takes dot products.
+        // This is faster than `gemm_tr`, which computes dot products.
         self.w.transpose_to(&mut self.transposed);
         let mut dx = SMatrix::<f32, I, N>::zeros();
         dx.gemm(1.0, &self.transposed, &self.out, 0.0);
@@ -88,7 +88,7 @@ impl<const I: usize, const O: usize, const N: usize> Dense<I, O, N> {
         self.b.axpy(-LEARNING_RATE, &self.out.column_mean(), 1.0);
     }
 
-    /// The mean squared error, with the output replaced by the gradient of each sample.
+    /// The mean squared error. Overwrites the output with the gradient of each sample.
     fn loss(&mut self, y: &SMatrix<f32, O, N>) -> f32 {
         *self.out -= y;
         let loss = self.out.norm_squared() / (O * N) as f32;

@@ -1,19 +1,19 @@
-//! Adapting on the device: the trained body stays in flash, its head learns on in RAM.
+//! Adapting a trained network on the device: its body stays in flash, its last layer is trained in RAM.
 //!
-//! PyTorch trained the network on one map; here another one is to be learned, as if a sensor had
-//! been replaced by one of another gain and offset.
+//! PyTorch trained the network on one map. Here the targets have another gain and offset, as if a sensor had been
+//! replaced.
 #![no_std]
 #![no_main]
 
-use constnet::{Fixed, Frozen, Linear, Sequential, Sgd, Trainer, Zeroed};
+use constnet::{Frozen, Linear, Sequential, Sgd, StaticNetwork, Trainer, Zeroed};
 use device::{Failure, below_goal, fits_ram, measure, program, trained};
 
 struct Body;
 
-impl Fixed for Body {
+impl StaticNetwork for Body {
     type Net = trained::Body;
 
-    fn net() -> &'static Self::Net {
+    fn network() -> &'static Self::Net {
         &trained::BODY
     }
 }
@@ -26,8 +26,7 @@ program!(run, Training = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
 
 fn run(trainer: &mut Training) -> Result<f32, Failure> {
     trainer.optimizer.lr = 0.005;
-    let Sequential((_, head)) = &mut trainer.net;
-    *head = trained::HEAD;
+    *trainer.net.layer_mut::<1>() = trained::HEAD;
 
     let mut count = None;
     let mut mean = 0.0;

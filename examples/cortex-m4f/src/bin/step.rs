@@ -1,9 +1,8 @@
-//! One step of plain gradient descent on one sample, 5→64→64→3: what a device does with each new
-//! measurement.
+//! One step of plain gradient descent on one sample, 5→64→64→3: the work of a device for each new measurement.
 #![no_std]
 #![no_main]
 
-use constnet::{Error, Layer, Report, Sgd, Trainer, Zeroed, mlp};
+use constnet::{Error, Report, Sgd, Trainer, Zeroed, layers::Layer, mlp};
 use device::{Failure, fits_ram, measure, println, program};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
@@ -12,12 +11,12 @@ type Training = Trainer<Net, Sgd, 1>;
 
 const _: () = fits_ram::<20, Training>();
 
-// All zeros, so that it takes no flash; `run` sets the learning rate.
+// The trainer starts as zeros, so it takes no flash; `run` sets the learning rate.
 program!(run, Training = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
 
 fn run(trainer: &mut Training) -> Result<f32, Failure> {
     trainer.optimizer.lr = 0.01;
-    // A uniform start: the tables of a normal one are 4 KB of flash.
+    // Uniform initial weights: the tables of the normal distribution would take 4 KB of flash.
     let mut rng = Xoshiro128PlusPlus::seed_from_u64(0);
     let mut index = 0;
     while let Some(parameter) = trainer.net.parameter_mut(index) {
@@ -26,7 +25,7 @@ fn run(trainer: &mut Training) -> Result<f32, Failure> {
         }
         index += 1;
     }
-    // What sensors would give.
+    // These stand for measurements of sensors.
     let x = [(); 5].map(|()| rng.random());
     let y = [(); 3].map(|()| rng.random());
 

@@ -1,6 +1,8 @@
-//! The notebook's task trained on the device: data drawn, network trained, error below 10⁻³.
+//! The notebook's task on the device: draws the data, trains the network, and checks that the error is below 10⁻³.
 #![no_std]
 #![no_main]
+
+use core::ops::ControlFlow;
 
 use constnet::{Sgd, Trainer, Zeroed, synthetic};
 use device::{Failure, as_on_host, below_goal, fits_ram, measure, println, program, trained};
@@ -18,10 +20,11 @@ fn run(trainer: &mut Training) -> Result<f32, Failure> {
     let task = synthetic::Task::new(&mut rng);
     trainer.optimizer.lr = lr;
     trainer.net.init(&mut rng);
-    trainer.fit(&task.x, &task.y).epochs(epochs).run(&mut rng, |epoch, _| {
-        if epoch.number % 20 == 0 {
-            println!("{}", synthetic::Progress { epoch: epoch.number, loss: epoch.loss });
+    trainer.fit(&task.x, &task.y).epochs(epochs).run_with(&mut rng, |report, _| {
+        if report.epoch % 20 == 0 {
+            println!("{}", synthetic::Progress { epoch: report.epoch, loss: report.loss });
         }
+        ControlFlow::Continue(())
     })?;
     let final_mse = trainer.evaluate(&task.x, &task.y)?;
     println!("final MSE: {final_mse:.4e}");

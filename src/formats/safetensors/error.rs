@@ -1,0 +1,141 @@
+//! What can be wrong with a file of weights.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use crate::layers::parameter::Sizes;
+
+/// Why a file of weights was not loaded, or not written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file is longer than its header says, or was cut short.
+    Length {
+        /// The bytes that there should be, by as much of the header as there is.
+        expected: u64,
+        /// The bytes that there are.
+        found: u64,
+    },
+    /// This is no safetensors file, or its header contradicts itself.
+    Header(String),
+    /// The network has a tensor that the file has not.
+    Missing {
+        /// Its name in the file.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The nearest name of a tensor of this shape that the network has not.
+        nearest: Option<String>,
+    },
+    /// The file has a tensor that the network has not.
+    Extra {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// A tensor is of another type.
+    Dtype {
+        /// Its name.
+        name: String,
+        /// The network's element type, `F32` or `F64`.
+        expected: String,
+        /// That of the file.
+        found: String,
+        /// Whether [`Safetensors::convert`](crate::Safetensors::convert) would allow it.
+        convertible: bool,
+    },
+    /// A tensor has another shape.
+    Shape {
+        /// Its name.
+        name: String,
+        /// The shape that the network has.
+        expected: Vec<usize>,
+        /// The shape that the file has.
+        found: Vec<usize>,
+    },
+    /// A number is not finite in the network's element type.
+    NotFinite {
+        /// The name of its tensor.
+        name: String,
+        /// Its row and column, or place in a vector.
+        place: Vec<usize>,
+        /// The number in the file.
+        value: f64,
+    },
+    /// Two of the network's tensors would have the same name, or one the name that the format keeps for
+    /// itself.
+    SameName {
+        /// That name.
+        name: String,
+    },
+    /// The file could not be read, or not written.
+    #[cfg(feature = "std")]
+    Io {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+}
+
+impl fmt::Display for WeightsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { expected, found } if found < expected => {
+                write!(
+                    f,
+                    "the file has {found} bytes, expected {expected}: it was cut short, or is no safetensors file"
+                )
+            }
+            Self::Length { expected, found } => {
+                write!(f, "the file has {found} bytes, expected {expected}: something was added to it")
+            }
+            Self::Header(reason) => write!(f, "this is not a safetensors file: {reason}"),
+            Self::Missing { name, shape, nearest } => {
+                write!(f, "the file has no tensor `{name}` of shape {}", Sizes(shape))?;
+                match nearest {
+                    Some(nearest) => write!(f, "; is it `{nearest}`?"),
+                    None => Ok(()),
+                }
+            }
+            Self::Extra { name, shape } => {
+                write!(f, "the file has a tensor `{name}` of shape {}, the network has not", Sizes(shape))
+            }
+            Self::Dtype { name, expected, found, convertible } => {
+                write!(f, "tensor `{name}` is {found}, expected {expected}")?;
+                if *convertible { f.write_str("; `Safetensors::convert` allows that") } else { Ok(()) }
+            }
+            Self::Shape { name, expected, found } => {
+                write!(f, "tensor `{name}` has the shape {}, expected {}", Sizes(found), Sizes(expected))?;
+                if found.iter().rev().eq(expected) {
+                    f.write_str(": it is transposed, weights are (OUT, IN)")
+                } else {
+                    Ok(())
+                }
+            }
+            Self::NotFinite { name, place, value } => {
+                write!(f, "tensor `{name}` has {value} at {}, expected a finite number", Sizes(place))?;
+                if value.is_finite() { f.write_str(" of type f32") } else { Ok(()) }
+            }
+            Self::SameName { name } => {
+                write!(
+                    f,
+                    "a tensor cannot be called `{name}`: another one is, or the format itself needs that name"
+                )
+            }
+            #[cfg(feature = "std")]
+            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl core::error::Error for WeightsError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            #[cfg(feature = "std")]
+            Self::Io { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The trait of layers, and what is done with all layers of a network.
+
+use core::fmt;
+
+use rand::Rng;
+
+use super::{
+    Context, Ends, Epilogue, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row, Shape, SlotsOf,
+    UpdateRule, depth::Depth, update::update,
+};
+use crate::simd::{Dispatch, Element, Kernel, Simd, Vector, Zeroed};
+
+/// The element type of a layer: `f32` or `f64`.
+pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
+
+/// A layer, or a chain of layers: a pair `(A, R)` of a first layer and the rest is a layer too.
+///
+/// This trait is usually met as a bound; [`Sequential`](struct@crate::Sequential) has the methods of a network.
+/// To write a layer of your own, implement the smaller [`CustomLayer`](crate::CustomLayer), or this trait if the layer is to use
+/// SIMD.
+///
+/// # How rows flow
+///
+/// Each layer keeps its input for the backward pass in its [`Cache`](Self::Cache). So each layer writes its
+/// output directly to the place where the next layer keeps its input ([`input_buffer`](Self::input_buffer)).
+/// The backward pass runs in the opposite direction: each layer overwrites its cached input with the gradient
+/// with respect to it. A [`Linear`](crate::Linear) layer needs one array of rows, and no more.
+///
+/// An activation between two layers needs no rows at all: see [`Ends`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer, nor a chain of layers",
+    label = "not a layer",
+    note = "`sequential![Linear::new(…), Relu::new(), …]` and the type `Sequential![Linear<5, 64>, Relu<64>, …]` write a network as a flat list",
+    note = "without these macros a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`"
+)]
+pub trait Layer: Zeroed {
+    /// The shape of the input.
+    type In: Shape;
+    /// The shape of the output.
+    type Out: Shape<Elem = Elem<Self>>;
+    /// What the forward pass of a batch of `B` samples leaves for the backward pass.
+    type Cache<const B: usize>: Zeroed;
+    /// Scratch space for the backward pass, of the same size for every batch size.
+    type Scratch: Zeroed;
+    /// The activations that neighbouring layers apply: [`Unfused<Self>`](super::Unfused) if none.
+    type Ends: Ends<InputActivation: Epilogue<Elem<Self>>, OutputActivation: InputGrad<Elem<Self>>>;
+
+    /// The number of trainable parameters.
+    const PARAMS: usize = 0;
+    /// The number of layers in the chain.
+    const LAYERS: usize = 1;
+    /// Whether a training pass needs random numbers, as that of [`Dropout`](crate::Dropout).
+    const IS_RANDOM: bool = false;
+
+    /// The place where the layer reads its input; `y` is where it will write its output.
+    fn input_buffer<'a, const B: usize>(
+        cache: &'a mut Self::Cache<B>,
+        y: &'a mut [Row<Self::Out>; B],
+    ) -> &'a mut [Row<Self::In>; B];
+
+    /// Forward pass: reads the input from the input buffer and writes `epilogue(layer(x))` to `y`.
+    fn forward<S: Simd<Elem<Self>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        y: &mut [Row<Self::Out>; B],
+        epilogue: impl Epilogue<Elem<Self>>,
+    );
+
+    /// Backward pass: given `dy`, adds the gradient of the parameters, averaged over the batch, to `gradient`.
+    /// Overwrites the cached input with `dx`, the gradient with respect to it, to which `input_grad` is
+    /// applied.
+    fn backward<S: Simd<Elem<Self>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        scratch: &mut Self::Scratch,
+        dy: &mut [Row<Self::Out>; B],
+        input_grad: impl InputGrad<Elem<Self>>,
+        gradient: &mut Self,
+    );
+
+    /// The same, but updates each parameter by `rule` as soon as its gradient is known. `state` holds, for each
+    /// value that the rule keeps, a layer of the same type.
+    ///
+    /// The default keeps a gradient of this layer on the stack. [`Linear`](crate::Linear) and [`LayerNorm`](crate::LayerNorm) keep none.
+    #[inline(always)]
+    fn backward_update<S: Simd<Elem<Self>>, R: UpdateRule<Elem<Self>>, const B: usize>(
+        &mut self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        scratch: &mut Self::Scratch,
+        dy: &mut [Row<Self::Out>; B],
+        input_grad: impl InputGrad<Elem<Self>>,
+        rule: R,
+        state: SlotsOf<R, Elem<Self>, &mut Self>,
+    ) {
+        let mut gradient = Self::ZERO;
+        self.backward(ctx, cache, scratch, dy, input_grad, &mut gradient);
+        update(ctx.token, rule, self, &gradient, state);
+    }
+
+    /// Writes the layer as text: what PyTorch prints, or Rust source.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result;
+
+    // A layer without parameters leaves the rest as it is.
+
+    /// The number of parameter tensors: two for a [`Linear`](crate::Linear) layer.
+    fn tensors(&self) -> usize {
+        0
+    }
+
+    /// The parameter tensor with this index, counted from 0 in PyTorch's order.
+    fn parameter(&self, index: usize) -> Option<Parameter<'_, Elem<Self>>> {
+        let _ = index;
+        None
+    }
+
+    /// The parameter tensor with this index, to be changed.
+    fn parameter_mut(&mut self, index: usize) -> Option<ParameterMut<'_, Elem<Self>>> {
+        let _ = index;
+        None
+    }
+
+    /// Sets all parameters to their initial values, random ones by `initializer`.
+    fn init<I: Initializer, R: Rng + ?Sized>(&mut self, initializer: &I, rng: &mut R) {
+        let _ = (initializer, rng);
+    }
+}
+
+pub(crate) type FirstLayer<L> = <<L as Layer>::Ends as Ends>::First;
+pub(crate) type LastLayer<L> = <<L as Layer>::Ends as Ends>::Last;
+pub(crate) type InputActivation<L> = <<L as Layer>::Ends as Ends>::InputActivation;
+pub(crate) type OutputActivation<L> = <<L as Layer>::Ends as Ends>::OutputActivation;
+
+/// Runs a pass of the network `N` on the best instruction set of this machine.
+#[inline(always)]
+pub(crate) fn dispatch<N: Layer, K: Kernel<Elem<N>>>(kernel: K) -> K::Output {
+    Elem::<N>::dispatch_passes::<<<N::Ends as Ends>::Depth as Depth>::Passes, K>(kernel)
+}
+
+/// `y = epilogue(y)`, for all elements.
+#[inline(always)]
+pub fn apply<S: Simd<T>, T: Element, E: Epilogue<T>>(token: S, epilogue: E, y: &mut [T]) {
+    if E::IS_IDENTITY {
+        return;
+    }
+    crate::simd::map(
+        token,
+        y,
+        #[inline(always)]
+        |y: Vector<S, T>| epilogue.apply(y),
+    );
+}
+
+/// Overwrites the outputs `a` of an activation with the gradient with respect to its inputs, given `da`.
+#[inline(always)]
+pub fn apply_grad<S: Simd<T>, T: Element>(token: S, input_grad: impl InputGrad<T>, a: &mut [T], da: &[T]) {
+    crate::simd::transform(
+        token,
+        a,
+        da,
+        #[inline(always)]
+        |a, da| input_grad.apply(a, da),
+    );
+}
+
+/// Sets every parameter to zero.
+pub(crate) fn zero<L: Layer>(layer: &mut L) {
+    let mut index = 0;
+    while let Some(parameter) = layer.parameter_mut(index) {
+        parameter.values.fill(Zeroed::ZERO);
+        index += 1;
+    }
+}
+
+/// All parameter tensors, in PyTorch's order.
+pub(crate) fn parameters<L: Layer>(layer: &L) -> impl Iterator<Item = Parameter<'_, Elem<L>>> {
+    (0..layer.tensors()).filter_map(|index| layer.parameter(index))
+}

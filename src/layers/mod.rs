@@ -1,0 +1,57 @@
+//! Layers: the trait [`Layer`], what it is made of, and a file for each layer with parameters or a cache.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `layer.rs` | [`Layer`], and how rows flow |
+//! | `context.rs` | the [`Context`] that a pass hands from layer to layer |
+//! | `chain.rs` | the pair, by which layers are chained |
+//! | `linear.rs`, `layer_norm.rs`, `softmax.rs`, `dropout.rs`, `residual.rs`, `frozen.rs`, `custom.rs` | the layers |
+//! | `shape.rs` | the rows between layers, and the check that two layers fit |
+//! | `fusion.rs` | activations that the neighbouring layers apply |
+//! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
+//! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `impls.rs` | a layer as text; access by index; sizes and depth as types; what all layers implement in the same way |
+
+mod chain;
+mod context;
+mod custom;
+pub mod depth;
+mod dropout;
+mod frozen;
+pub(crate) mod fusion;
+pub(crate) mod impls;
+mod index;
+mod init;
+mod layer;
+mod layer_norm;
+mod linear;
+pub(crate) mod parameter;
+pub(crate) mod print;
+mod residual;
+mod shape;
+mod size;
+mod softmax;
+pub(crate) mod update;
+
+pub(crate) use self::layer::{
+    FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, parameters, zero,
+};
+pub use self::{
+    context::{Context, Mode},
+    custom::{Custom, CustomLayer},
+    dropout::Dropout,
+    frozen::{Frozen, InputOnly, StaticNetwork},
+    fusion::{CanFollow, Ends, Fused, Joined, Unfused},
+    index::LayerAt,
+    init::Initializer,
+    layer::{Elem, Layer, apply, apply_grad},
+    layer_norm::LayerNorm,
+    linear::{Aligned, Linear},
+    parameter::{Parameter, ParameterMut},
+    print::{LayerText, Printer},
+    residual::{AddsTo, Residual},
+    shape::{Accepts, Features, HasGradient, Probabilities, Row, Shape},
+    size::{CacheSize, Cost, ParamCount},
+    softmax::Softmax,
+    update::{Keeps, Slots, SlotsOf, UpdateRule},
+};
+pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

@@ -1,0 +1,159 @@
+//! A layer as text: as PyTorch prints it, or as Rust source.
+
+use core::fmt;
+
+use super::Parameter;
+use crate::simd::Element;
+
+/// Writes layers as text, in the style that the caller has chosen.
+pub struct Printer<'a, 'b> {
+    f: &'a mut fmt::Formatter<'b>,
+    style: Style,
+    /// The index of the next layer.
+    index: usize,
+}
+
+/// A style of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// One line per layer, as PyTorch's `print(model)`, with the Rust type as a comment.
+    PyTorch,
+    /// The type of the layer, `constnet::Linear<5, 64>`.
+    RustType,
+    /// A constant expression of that type, `constnet::Linear::new([…], […])`.
+    RustValue,
+}
+
+/// A layer as text, in all styles.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerText<'a> {
+    /// What PyTorch prints: `ReLU()`.
+    pub pytorch: fmt::Arguments<'a>,
+    /// The path of the type in Rust source: `constnet`, or the module of a layer outside this crate.
+    pub path: &'a str,
+    /// The type, without the path: `Relu<64>`.
+    pub rust_type: fmt::Arguments<'a>,
+    /// A constant expression with the value of the layer, without the path: `Relu::new()`.
+    pub rust_value: fmt::Arguments<'a>,
+    /// The number of parameters.
+    pub parameters: usize,
+}
+
+impl<'a, 'b> Printer<'a, 'b> {
+    pub(crate) const fn new(f: &'a mut fmt::Formatter<'b>, style: Style) -> Self {
+        Self { f, style, index: 0 }
+    }
+
+    pub(crate) const fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Writes one layer.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    pub fn layer(&mut self, text: LayerText<'_>) -> fmt::Result {
+        let LayerText { pytorch, path, rust_type, rust_value, parameters } = text;
+        match self.style {
+            Style::PyTorch => {
+                write!(self.f, "  ({}): {pytorch}  # {rust_type}", self.index)?;
+                self.index += 1;
+                if parameters > 0 {
+                    write!(self.f, ", {parameters} parameters")?;
+                }
+                writeln!(self.f)
+            }
+            Style::RustType => write!(self.f, "{path}::{rust_type}"),
+            Style::RustValue => write!(self.f, "{path}::{rust_value}"),
+        }
+    }
+
+    /// Writes the text of the chosen style.
+    ///
+    /// # Errors
+    ///
+    /// Those of the formatter.
+    pub fn text(&mut self, pytorch: &str, rust_type: &str, rust_value: &str) -> fmt::Result {
+        self.f.write_str(match self.style {
+            Style::PyTorch => pytorch,
+            Style::RustType => rust_type,
+            Style::RustValue => rust_value,
+        })
+    }
+}
+
+impl fmt::Debug for Printer<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Printer")
+            .field("style", &self.style)
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The path that names a layer declared in this module: `constnet` for this crate's own, which are all at its root.
+#[must_use]
+pub const fn source_path(module: &'static str) -> &'static str {
+    match module.as_bytes() {
+        [b'c', b'o', b'n', b's', b't', b'n', b'e', b't', b':', b':', ..] => "constnet",
+        _ => module,
+    }
+}
+
+/// The last generic argument of a layer's type: nothing for `f32`, which is the default.
+#[must_use]
+pub const fn element_suffix<T: Element>() -> &'static str {
+    if size_of::<T>() == size_of::<f32>() { "" } else { ", f64" }
+}
+
+/// A parameter as the source of an array: the numbers of a vector, or the rows of a matrix.
+pub(crate) struct Array<'a, T>(pub(crate) Option<Parameter<'a, T>>);
+
+impl<T: Element> fmt::Display for Array<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// The number of values on a line.
+        const PER_LINE: usize = 8;
+        let Some(parameter) = &self.0 else { return Ok(()) };
+        let [rows, columns] = parameter.shape;
+        let values = |first: usize, count: usize, f: &mut fmt::Formatter<'_>| {
+            for (index, value) in parameter.iter().skip(first).take(count).enumerate() {
+                match index % PER_LINE {
+                    0 if index > 0 => f.write_str(",\n        ")?,
+                    0 => {}
+                    _ => f.write_str(", ")?,
+                }
+                write!(f, "{}", Number(*value))?;
+            }
+            Ok(())
+        };
+        f.write_str("[\n")?;
+        if parameter.dims == 1 {
+            f.write_str("        ")?;
+            values(0, rows, f)?;
+            f.write_str(",\n")?;
+        } else {
+            for row in 0..rows {
+                f.write_str("        [")?;
+                values(row * columns, columns, f)?;
+                f.write_str("],\n")?;
+            }
+        }
+        f.write_str("    ]")
+    }
+}
+
+/// A number as a literal, or as its bits if there is no literal for it.
+struct Number<T>(T);
+
+impl<T: Element> fmt::Display for Number<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_finite() {
+            write!(f, "{:?}", self.0)
+        } else if size_of::<T>() == size_of::<f32>() {
+            write!(f, "f32::from_bits({:#010x})", self.0.to_f32().map_or(0, f32::to_bits))
+        } else {
+            write!(f, "f64::from_bits({:#018x})", self.0.to_f64().map_or(0, f64::to_bits))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Shapes: the rows of features that a layer takes and gives, and the check that two layers fit.
+
+use core::{fmt::Debug, marker::PhantomData};
+
+use crate::simd::{Element, Zeroed};
+
+/// The shape of a layer's input or output: a number of features of one element type.
+///
+/// A sample is a [`Row`], a batch of `B` samples an array `[Row<S>; B]`, a data set of any length a slice
+/// `&[Row<S>]`. For [`Features<N, T>`](Features) a row is the array `[T; N]`.
+pub trait Shape {
+    /// The type of one number.
+    type Elem: Element;
+    /// One sample.
+    type Row: 'static
+        + Zeroed
+        + Copy
+        + Debug
+        + PartialEq
+        + Send
+        + Sync
+        + AsRef<[Self::Elem]>
+        + AsMut<[Self::Elem]>;
+    /// The number of features of a sample.
+    const LEN: usize;
+
+    /// All numbers of some rows, one row after the other.
+    fn flatten(rows: &[Self::Row]) -> &[Self::Elem];
+    /// All numbers of some rows, one row after the other, to be changed.
+    fn flatten_mut(rows: &mut [Self::Row]) -> &mut [Self::Elem];
+}
+
+/// One sample of shape `S`: for [`Features<N, T>`](Features) the array `[T; N]`.
+pub type Row<S> = <S as Shape>::Row;
+
+/// `N` features of type `T`; a sample is a `[T; N]`.
+#[derive(Debug)]
+pub struct Features<const N: usize, T = f32>(PhantomData<T>);
+
+/// `N` probabilities of type `T`; a sample is a `[T; N]`. The output of [`Softmax`](crate::Softmax) and
+/// [`Sigmoid`](crate::Sigmoid).
+///
+/// Any layer that takes [`Features`] takes them too. But a loss that computes probabilities itself, such as
+/// [`CrossEntropy`](crate::CrossEntropy), does not: the softmax would be applied twice.
+#[derive(Debug)]
+pub struct Probabilities<const N: usize, T = f32>(PhantomData<T>);
+
+macro_rules! array_shape {
+    ($($shape:ident)+) => { $(
+        impl<const N: usize, T: Element> Shape for $shape<N, T> {
+            type Elem = T;
+            type Row = [T; N];
+            const LEN: usize = N;
+
+            #[inline(always)]
+            fn flatten(rows: &[[T; N]]) -> &[T] {
+                rows.as_flattened()
+            }
+
+            #[inline(always)]
+            fn flatten_mut(rows: &mut [[T; N]]) -> &mut [T] {
+                rows.as_flattened_mut()
+            }
+        }
+
+        impl<const N: usize, T: Element> HasGradient for $shape<N, T> {}
+
+        impl<const N: usize, T: Element, From, To> Accepts<$shape<N, T>, T, From, To> for Features<N, T> {
+            #[inline(always)]
+            fn same_rows<const B: usize>(rows: &mut [[T; N]; B]) -> &mut [[T; N]; B] {
+                rows
+            }
+        }
+    )+ };
+}
+
+array_shape!(Features Probabilities);
+
+/// The check of every chain: `Self`, which the layer `To` takes, is what the layer `From` before it gives.
+///
+/// Implemented for the same number of features of the same type only. Otherwise the compiler names the two
+/// layers and both shapes.
+#[diagnostic::on_unimplemented(
+    message = "layer shapes do not line up: `{From}` gives `{Given}`, but `{To}` takes `{Self}`",
+    label = "these two layers do not fit together",
+    note = "the output width of each layer must equal the input width of the next, and all layers must have the same element type"
+)]
+pub trait Accepts<Given: Shape, T, From, To>: Shape<Elem = T> {
+    /// The rows that `To` reads, seen as the rows that `From` writes.
+    fn same_rows<const B: usize>(rows: &mut [Self::Row; B]) -> &mut [Given::Row; B];
+}
+
+/// The inputs with respect to which a network has a gradient: all but those of a network that starts with a
+/// [`Frozen`](crate::Frozen) one.
+#[diagnostic::on_unimplemented(
+    message = "this network has no gradient with respect to its input",
+    label = "the network starts with a `Frozen` network, through which no gradient is computed"
+)]
+pub trait HasGradient: Shape {}

@@ -1,0 +1,372 @@
+//! The three matrix products of a linear layer: `z = x Wᵀ + b`, `dW = dzᵀ x` and `dx = dz W`.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the choice of a kernel for each product, by the sizes of the layer |
+//! | [`gemm`] | the general product, in tiles of registers |
+//! | [`scalar_kernels`] | the products for targets without SIMD |
+//! | [`transpose`] | the transpose of the weights that `dx` needs |
+//! | [`storage`] | the order in which the weights are stored |
+//! | [`epilogue`] | what is applied to each result as it is written |
+
+pub(crate) mod epilogue;
+mod gemm;
+mod scalar_kernels;
+pub(crate) mod storage;
+mod transpose;
+
+use self::{
+    epilogue::{Epilogue, InputGrad},
+    gemm::{RowCount, Rows, gemm},
+    storage::{is_output_major, output_rows},
+    transpose::transpose,
+};
+use crate::simd::{Element, Simd, Vector};
+
+/// `z = epilogue(x Wᵀ + b)`
+#[inline(always)]
+pub(crate) fn forward<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    simd: S,
+    w: &[[T; OUT]; IN],
+    bias: &[T; OUT],
+    x: &[[T; IN]; B],
+    z: &mut [[T; OUT]; B],
+    epilogue: impl Epilogue<T>,
+) {
+    if const { S::LANES == 1 } {
+        return scalar_kernels::forward(w, bias, x, z, epilogue);
+    }
+    if const { is_output_major::<IN, OUT>() } {
+        return forward_output_major(simd, output_rows(w), bias, x, z, epilogue);
+    }
+    gemm::<S, T, Rows<B>, OUT>(
+        simd,
+        OUT,
+        #[inline(always)]
+        |i, b| x[b][i],
+        w,
+        #[inline(always)]
+        |o| simd.load(&bias[o..]),
+        #[inline(always)]
+        |b, o, sum| simd.store(&mut z[b][o..], epilogue.apply(Vector::new(simd, sum)).register),
+    );
+}
+
+/// Dot products along the inputs, of a few samples at a time, which inv_batch each load of the weights.
+#[inline(always)]
+fn forward_output_major<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    simd: S,
+    w: &[[T; IN]],
+    bias: &[T; OUT],
+    x: &[[T; IN]; B],
+    z: &mut [[T; OUT]; B],
+    epilogue: impl Epilogue<T>,
+) {
+    macro_rules! groups_of {
+        ($($n:literal)+) => {
+            match const { samples(S::REGISTERS, OUT, B) } {
+                $( $n => {
+                    for n in 0..B / $n {
+                        let (x, z) = (&x.as_chunks().0[n], &mut z.as_chunks_mut().0[n]);
+                        dot_products::<S, T, IN, OUT, $n>(simd, w, bias, x, z, epilogue);
+                    }
+                    for b in B / $n * $n..B {
+                        let (x, z) = (&x.as_chunks().0[b], &mut z.as_chunks_mut().0[b]);
+                        dot_products::<S, T, IN, OUT, 1>(simd, w, bias, x, z, epilogue);
+                    }
+                } )+
+                _ => {}
+            }
+        };
+    }
+    groups_of!(1 2 3 4 5 8 16);
+}
+
+/// The number of samples whose outputs [`forward_output_major`] computes at a time: as many as there are
+/// registers for all their sums.
+const fn samples(registers: usize, outputs: usize, batch: usize) -> usize {
+    let sums = registers / 2;
+    let mut samples = 16;
+    while samples > batch || samples * outputs > sums {
+        samples = match samples {
+            16 => 8,
+            8 => 5,
+            _ => samples - 1,
+        };
+    }
+    samples
+}
+
+/// The outputs of `SAMPLES` samples: each lane adds up the products of every `LANES`-th input, then the lanes
+/// are added.
+#[inline(always)]
+fn dot_products<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const SAMPLES: usize>(
+    simd: S,
+    w: &[[T; IN]],
+    bias: &[T; OUT],
+    x: &[[T; IN]; SAMPLES],
+    z: &mut [[T; OUT]; SAMPLES],
+    epilogue: impl Epilogue<T>,
+) {
+    // With fewer than 8 accumulators the loop would be limited by the latency of the multiply-add, so each
+    // output gets two accumulators, used alternately and added at the end.
+    let accumulators = if SAMPLES * OUT < 8 { 2 } else { 1 };
+    let mut dots = [[[simd.splat(T::ZERO); OUT]; SAMPLES]; 2];
+    for (o, bias) in bias.iter().enumerate() {
+        for dots in &mut dots[0] {
+            dots[o] = first_lane(simd, *bias);
+        }
+    }
+    for (n, at) in (0..IN).step_by(S::LANES).enumerate() {
+        let mut samples = [simd.splat(T::ZERO); SAMPLES];
+        for (sample, x) in samples.iter_mut().zip(x) {
+            *sample = simd.load(&x[at..]);
+        }
+        for (o, w) in w.iter().enumerate().take(OUT) {
+            let w = simd.load(&w[at..]);
+            for (dots, sample) in dots[n % accumulators].iter_mut().zip(samples) {
+                dots[o] = simd.mul_add(sample, w, dots[o]);
+            }
+        }
+    }
+    let [dots, odd] = dots;
+    for ((z, dots), odd) in z.iter_mut().zip(dots).zip(odd) {
+        for ((z, dot), odd) in z.iter_mut().zip(dots).zip(odd) {
+            let lanes = if accumulators == 2 { simd.add(dot, odd) } else { dot };
+            *z = epilogue.apply(Vector::number(simd.sum(lanes))).get();
+        }
+    }
+}
+
+/// A vector with this value in the first lane and 0 in all others. (Loading a slice of length 1 would compile
+/// to a jump table.)
+#[inline(always)]
+fn first_lane<S: Simd<T>, T: Element>(simd: S, value: T) -> S::Register {
+    let mut lanes = [T::ZERO; MOST_LANES];
+    lanes[0] = value;
+    simd.load(&lanes)
+}
+
+/// The number of lanes of the widest vector.
+const MOST_LANES: usize = 16;
+
+/// Receives the gradient of a layer, one vector at a time: adds it to a gradient, or updates the weights with
+/// it at once.
+pub(crate) trait GradientSink<T, const IN: usize, const OUT: usize> {
+    /// The current weights, as they are stored.
+    fn weights(&self) -> &[[T; OUT]; IN];
+    /// Takes the gradient of the stored weights of a row from a column on, as many as there are lanes.
+    fn weight_grad<S: Simd<T>>(&mut self, row: usize, column: usize, gradient: Vector<S, T>);
+    /// Takes the gradient of the biases from output `from` on, as many as there are lanes.
+    fn bias_grad<S: Simd<T>>(&mut self, from: usize, gradient: Vector<S, T>);
+}
+
+/// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz` over the batch, to `sink`. Overwrites `x` with
+/// `dx = dz W`, computed from the weights before the update, to which `input_grad` is applied: it multiplies
+/// by the derivative of the activation before this layer.
+#[inline(always)]
+pub(crate) fn backward<
+    S: Simd<T>,
+    T: Element,
+    G: InputGrad<T>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    simd: S,
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    input_grad: G,
+    transposed: &mut Transposed<T, OUT>,
+    sink: &mut impl GradientSink<T, IN, OUT>,
+) {
+    let inv_batch = simd.splat(T::ONE / T::from_count(B));
+    for o in (0..OUT).step_by(S::LANES) {
+        let sum = dz.iter().fold(simd.splat(T::ZERO), |sum, dz| simd.add(sum, simd.load(&dz[o..])));
+        sink.bias_grad(o, Vector::new(simd, simd.mul(inv_batch, sum)));
+    }
+    if const { S::LANES == 1 } {
+        return scalar_kernels::backward(x, dz, input_grad, sink);
+    }
+    if const { is_output_major::<IN, OUT>() } {
+        return backward_output_major(simd, x, dz, input_grad, inv_batch, sink);
+    }
+    if const { B == 1 } {
+        return backward_row(simd, x, dz, input_grad, sink);
+    }
+    if const { IN >= PANEL } {
+        for panel in 0..IN / PANEL {
+            backward_panel::<_, _, _, Rows<PANEL>, IN, OUT, B>(
+                simd,
+                panel * PANEL,
+                x,
+                dz,
+                input_grad,
+                inv_batch,
+                transposed,
+                sink,
+            );
+        }
+    }
+    if const { !IN.is_multiple_of(PANEL) } {
+        let from = IN / PANEL * PANEL;
+        backward_panel::<_, _, _, RemainingRows<IN>, IN, OUT, B>(
+            simd, from, x, dz, input_grad, inv_batch, transposed, sink,
+        );
+    }
+}
+
+/// Whether the target can have SIMD.
+const VECTORS: bool = cfg!(all(
+    feature = "simd",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
+));
+
+/// The number of inputs whose weights are transposed at a time: a multiple of every number of lanes, and few
+/// enough to stay in the cache until `dx` is computed from them.
+const PANEL: usize = 64;
+
+/// The number of inputs that are left after all full panels of `IN` inputs.
+struct RemainingRows<const IN: usize>;
+
+impl<const IN: usize> RowCount for RemainingRows<IN> {
+    const N: usize = IN % PANEL;
+}
+
+/// Scratch space for one panel of weights, transposed to `(OUT, PANEL)` for computing `dx`. Empty on targets
+/// without SIMD, where the scalar kernel reads the weights in place.
+pub(crate) type Transposed<T, const OUT: usize> = [[T; TRANSPOSED_PANEL]; OUT];
+
+const TRANSPOSED_PANEL: usize = if VECTORS { PANEL } else { 0 };
+
+/// Transposes the weights of a panel, passes their gradient to `sink`, then overwrites the panel of `x` with
+/// `dx`.
+#[inline(always)]
+fn backward_panel<
+    S: Simd<T>,
+    T: Element,
+    G: InputGrad<T>,
+    Inputs: RowCount,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    simd: S,
+    from: usize,
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    input_grad: G,
+    inv_batch: S::Register,
+    transposed: &mut Transposed<T, OUT>,
+    sink: &mut impl GradientSink<T, IN, OUT>,
+) {
+    let zero = simd.splat(T::ZERO);
+    if G::NEEDED {
+        transpose(simd, &sink.weights()[from..from + Inputs::N], transposed);
+    }
+    gemm::<S, T, Inputs, OUT>(
+        simd,
+        OUT,
+        #[inline(always)]
+        |b, i| x[b][from + i],
+        dz,
+        #[inline(always)]
+        |_| zero,
+        #[inline(always)]
+        |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, simd.mul(inv_batch, sum))),
+    );
+    if G::NEEDED {
+        gemm::<S, T, Rows<B>, TRANSPOSED_PANEL>(
+            simd,
+            Inputs::N,
+            #[inline(always)]
+            |o, b| dz[b][o],
+            transposed,
+            #[inline(always)]
+            |_| zero,
+            #[inline(always)]
+            |b, i, dx| {
+                let x = &mut x[b][from + i..];
+                let a = simd.load(x);
+                simd.store(x, input_grad.apply(Vector::new(simd, a), Vector::new(simd, dx)).register);
+            },
+        );
+    }
+}
+
+/// Both products for a single sample, in one pass over the weights: memory traffic is the limit, so each row
+/// of weights is read and written once.
+#[inline(always)]
+fn backward_row<
+    S: Simd<T>,
+    T: Element,
+    G: InputGrad<T>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    simd: S,
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    input_grad: G,
+    sink: &mut impl GradientSink<T, IN, OUT>,
+) {
+    for (x, dz) in x.iter_mut().zip(dz) {
+        for (i, x) in x.iter_mut().enumerate() {
+            let mut dx = simd.splat(T::ZERO);
+            let spread = simd.splat(*x);
+            for o in (0..OUT).step_by(S::LANES) {
+                let dz = simd.load(&dz[o..]);
+                if G::NEEDED {
+                    dx = simd.mul_add(dz, simd.load(&sink.weights()[i][o..]), dx);
+                }
+                sink.weight_grad(i, o, Vector::new(simd, simd.mul(spread, dz)));
+            }
+            if G::NEEDED {
+                *x = input_grad.apply(Vector::number(*x), Vector::number(simd.sum(dx))).get();
+            }
+        }
+    }
+}
+
+/// Both products for output-major weights, in one pass over weights and inputs.
+#[inline(always)]
+fn backward_output_major<
+    S: Simd<T>,
+    T: Element,
+    G: InputGrad<T>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    simd: S,
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    input_grad: G,
+    inv_batch: S::Register,
+    sink: &mut impl GradientSink<T, IN, OUT>,
+) {
+    for at in (0..IN).step_by(S::LANES) {
+        let mut w = [simd.splat(T::ZERO); OUT];
+        for (w, row) in w.iter_mut().zip(output_rows(sink.weights())) {
+            *w = simd.load(&row[at..]);
+        }
+        let mut dw = [simd.splat(T::ZERO); OUT];
+        for (x, dz) in x.iter_mut().zip(dz) {
+            let x = &mut x[at..];
+            let a = simd.load(x);
+            let mut dx = simd.splat(T::ZERO);
+            for ((dw, w), dz) in dw.iter_mut().zip(w).zip(dz) {
+                let dz = simd.splat(*dz);
+                *dw = simd.mul_add(dz, a, *dw);
+                dx = simd.mul_add(dz, w, dx);
+            }
+            if G::NEEDED {
+                simd.store(x, input_grad.apply(Vector::new(simd, a), Vector::new(simd, dx)).register);
+            }
+        }
+        for (o, dw) in dw.into_iter().enumerate() {
+            sink.weight_grad(o, at, Vector::new(simd, simd.mul(inv_batch, dw)));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The matrix products for targets without SIMD: small code, few instructions, no panics.
+//!
+//! A microcontroller's compiler is asked for small code and unrolls nothing. So the inner loops are
+//! written out four wide here, which is what a load-multiply-add needs to pay for its loop, and
+//! every index is one that the compiler can see to be in bounds.
+
+use super::{
+    GradientSink,
+    epilogue::{Epilogue, InputGrad},
+    storage::{is_output_major, output_rows},
+};
+use crate::simd::{Element, Vector};
+
+/// The number of elements that one iteration of an inner loop processes.
+const WIDE: usize = 4;
+
+/// `Σ a b + c`, element by element.
+#[inline(always)]
+fn mul_add<T: Element>(a: T, [b0, b1, b2, b3]: [T; WIDE], [c0, c1, c2, c3]: [T; WIDE]) -> [T; WIDE] {
+    [a * b0 + c0, a * b1 + c1, a * b2 + c2, a * b3 + c3]
+}
+
+/// `a b`, element by element.
+#[inline(always)]
+fn mul<T: Element>(a: T, [b0, b1, b2, b3]: [T; WIDE]) -> [T; WIDE] {
+    [a * b0, a * b1, a * b2, a * b3]
+}
+
+/// `z = f(x Wᵀ + b)`, with the epilogue `f`.
+#[inline(always)]
+pub(super) fn forward<T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    w: &[[T; OUT]; IN],
+    bias: &[T; OUT],
+    x: &[[T; IN]; B],
+    z: &mut [[T; OUT]; B],
+    epilogue: impl Epilogue<T>,
+) {
+    for (x, z) in x.iter().zip(z) {
+        if const { is_output_major::<IN, OUT>() } {
+            for ((z, bias), w) in z.iter_mut().zip(bias).zip(output_rows(w)) {
+                let sum = x.iter().zip(w).fold(*bias, |sum, (x, w)| *x * *w + sum);
+                *z = epilogue.apply(Vector::number(sum)).get();
+            }
+            continue;
+        }
+        let (wide, rest) = z.as_chunks_mut::<WIDE>();
+        for (at, (z, bias)) in wide.iter_mut().zip(bias.as_chunks::<WIDE>().0).enumerate() {
+            let mut sum = *bias;
+            for (x, w) in x.iter().zip(w) {
+                sum = mul_add(*x, w.as_chunks::<WIDE>().0[at], sum);
+            }
+            let [z0, z1, z2, z3] = sum;
+            *z = [
+                epilogue.apply(Vector::number(z0)).get(),
+                epilogue.apply(Vector::number(z1)).get(),
+                epilogue.apply(Vector::number(z2)).get(),
+                epilogue.apply(Vector::number(z3)).get(),
+            ];
+        }
+        for (at, (z, bias)) in rest.iter_mut().zip(bias.as_chunks::<WIDE>().1).enumerate() {
+            let mut sum = *bias;
+            for (x, w) in x.iter().zip(w) {
+                sum = *x * w.as_chunks::<WIDE>().1[at] + sum;
+            }
+            *z = epilogue.apply(Vector::number(sum)).get();
+        }
+    }
+}
+
+/// Passes `dW = dzᵀ x / B` to `sink` and overwrites `x` with `dx = dz W`, to which `input_grad` is applied.
+///
+/// Both are computed in one pass over the weights, each of which is read and written once.
+#[inline(always)]
+pub(super) fn backward<T: Element, G: InputGrad<T>, const IN: usize, const OUT: usize, const B: usize>(
+    x: &mut [[T; IN]; B],
+    dz: &[[T; OUT]; B],
+    input_grad: G,
+    sink: &mut impl GradientSink<T, IN, OUT>,
+) {
+    let inv_batch = T::ONE / T::from_count(B);
+    for i in 0..IN {
+        let mut dx = [T::ZERO; B];
+        if const { is_output_major::<IN, OUT>() } {
+            for o in 0..OUT {
+                let Some(row) = output_rows(sink.weights()).get(o) else { continue };
+                let w = row[i];
+                let mut dw = T::ZERO;
+                for ((dx, x), dz) in dx.iter_mut().zip(&*x).zip(dz) {
+                    *dx = dz[o] * w + *dx;
+                    dw = x[i] * dz[o] + dw;
+                }
+                sink.weight_grad(o, i, Vector::number(inv_batch * dw));
+            }
+        } else {
+            for at in 0..OUT / WIDE {
+                let [w0, w1, w2, w3] = sink.weights()[i].as_chunks::<WIDE>().0[at];
+                let mut dw = [T::ZERO; WIDE];
+                for ((dx, x), dz) in dx.iter_mut().zip(&*x).zip(dz) {
+                    let dz = dz.as_chunks::<WIDE>().0[at];
+                    let [dz0, dz1, dz2, dz3] = dz;
+                    *dx = dz3 * w3 + (dz2 * w2 + (dz1 * w1 + (dz0 * w0 + *dx)));
+                    dw = if B == 1 { mul(x[i], dz) } else { mul_add(x[i], dz, dw) };
+                }
+                let [dw0, dw1, dw2, dw3] = mul(inv_batch, dw);
+                sink.weight_grad(i, WIDE * at, Vector::number(dw0));
+                sink.weight_grad(i, WIDE * at + 1, Vector::number(dw1));
+                sink.weight_grad(i, WIDE * at + 2, Vector::number(dw2));
+                sink.weight_grad(i, WIDE * at + 3, Vector::number(dw3));
+            }
+            for o in OUT / WIDE * WIDE..OUT {
+                let w = sink.weights()[i][o];
+                let mut dw = T::ZERO;
+                for ((dx, x), dz) in dx.iter_mut().zip(&*x).zip(dz) {
+                    *dx = dz[o] * w + *dx;
+                    dw = x[i] * dz[o] + dw;
+                }
+                sink.weight_grad(i, o, Vector::number(inv_batch * dw));
+            }
+        }
+        if G::NEEDED {
+            for (x, dx) in x.iter_mut().zip(dx) {
+                x[i] = input_grad.apply(Vector::number(x[i]), Vector::number(dx)).get();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
+
+    use crate::{
+        activation::Relu,
+        layers::{Context, Layer, Linear, Mode, NoActivation, NoInputGrad},
+        simd::{Scalar, Zeroed},
+    };
+
+    /// Small whole numbers, whose sums and products are exact in any order.
+    fn whole<const N: usize, const M: usize>(rng: &mut Xoshiro128PlusPlus) -> [[f32; N]; M] {
+        [(); M].map(|()| [(); N].map(|()| f32::from(rng.random_range(-4_i8..=4))))
+    }
+
+    /// Both passes against the readable ones of [`Linear`]; `B` is a power of two, so that its
+    /// inv_batch is exact too.
+    fn is_linear<const IN: usize, const OUT: usize, const B: usize>() {
+        let mut rng = Xoshiro128PlusPlus::seed_from_u64((IN * 100 + OUT * 10 + B) as u64);
+        let [bias] = whole(&mut rng);
+        let layer = Linear::<IN, OUT>::new(whole(&mut rng), bias);
+        let (x, dz) = (whole::<IN, B>(&mut rng), whole::<OUT, B>(&mut rng));
+
+        let ctx = Context::new(Scalar, Mode::Eval);
+        let mut cache = <Linear<IN, OUT> as Layer>::Cache::<B>::ZERO;
+        let mut z = [[0.0; OUT]; B];
+        *Linear::<IN, OUT>::input_buffer(&mut cache, &mut z) = x;
+        Layer::forward(&layer, ctx, &mut cache, &mut z, Relu::<OUT>::new());
+        assert_eq!(z, Relu::new().forward(&layer.forward(&x)), "forward of {IN} to {OUT}, batch {B}");
+
+        let mut expected = Linear::ZERO;
+        let dx = layer.backward(&x, &dz, &mut expected);
+        let (mut scratch, mut gradient) = (Zeroed::ZERO, Linear::ZERO);
+        Layer::backward(&layer, ctx, &mut cache, &mut scratch, &mut { dz }, NoInputGrad, &mut gradient);
+        assert_eq!(gradient, expected, "gradient of {IN} to {OUT}, batch {B}");
+        assert_eq!(
+            *Linear::<IN, OUT>::input_buffer(&mut cache, &mut z),
+            x,
+            "a dx was written that is not needed"
+        );
+        let mut gradient = Linear::ZERO;
+        Layer::backward(&layer, ctx, &mut cache, &mut scratch, &mut { dz }, NoActivation, &mut gradient);
+        assert_eq!(gradient, expected, "gradient of {IN} to {OUT}, batch {B}");
+        assert_eq!(
+            *Linear::<IN, OUT>::input_buffer(&mut cache, &mut z),
+            dx,
+            "dx of {IN} to {OUT}, batch {B}"
+        );
+    }
+
+    /// All widths around the four that an inner loop takes, and around the eight below which a
+    /// layer is narrow. An optimiser would take minutes over them all, and gets a few.
+    #[test]
+    fn both_passes_are_those_of_a_linear_layer() {
+        macro_rules! every {
+            ($($in:literal)+ => $out:tt) => { $( every!(@ $in => $out); )+ };
+            (@ $in:literal => [$($out:literal)+]) => {
+                $( is_linear::<$in, $out, 1>(); is_linear::<$in, $out, 2>(); is_linear::<$in, $out, 8>(); )+
+            };
+        }
+        #[cfg(debug_assertions)]
+        every!(1 2 3 4 5 7 8 9 13 => [1 2 3 4 5 6 7 8 9 10 11 12 13 17]);
+        #[cfg(not(debug_assertions))]
+        every!(1 7 9 => [3 8 13]);
+    }
+}

@@ -1,0 +1,9 @@
+//! Networks: [`Sequential`](struct@Sequential), the macros that write it as a flat list, access to its layers,
+//! and initialisation.
+
+pub mod init;
+mod macros;
+mod sequential;
+
+pub(crate) use self::sequential::Forward;
+pub use self::sequential::{Cache, Pass, Sequential};

@@ -1,0 +1,220 @@
+//! The trait of optimisers, and their state.
+
+use core::fmt;
+
+use num_traits::Float;
+use typenum::Unsigned;
+
+use super::GradientStore;
+use crate::{
+    error::Error,
+    layers::{Elem, Layer, Shape, Slots, UpdateRule, update::update},
+    simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
+};
+
+/// An optimiser: it returns the rule by which a step updates each parameter.
+///
+/// The [module](super) shows how to write one.
+///
+/// `T` is the element type: an optimiser of `f32` numbers such as `Sgd { lr: 0.1_f32 }` does not fit a network of
+/// `f64`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an optimiser for a network of `{T}`",
+    label = "this optimiser has numbers of another type than the network",
+    note = "write the element type of the network as the optimiser's type argument, as in `Sgd<f64>` or `Adam<f64>`"
+)]
+pub trait Optimizer<T: Element> {
+    /// The rule of a step.
+    type Rule: UpdateRule<T>;
+    /// [`Stored`](super::Stored) if the rule depends on the norm of the whole gradient, else
+    /// [`NotStored`](super::NotStored).
+    type GradientStore: GradientStore;
+
+    /// The rule of the step with this number, counted from 1. `gradient_norm` is 0 unless a gradient is stored.
+    fn rule(&self, step: usize, gradient_norm: T) -> Self::Rule;
+
+    /// What is done to each number of the gradient before its norm is computed: nothing, except for
+    /// [`ClipValue`](crate::ClipValue).
+    #[inline(always)]
+    fn limit<V: Real<T>>(&self, dp: V) -> V {
+        dp
+    }
+
+    /// Checks that the optimiser's parameters are valid.
+    ///
+    /// # Errors
+    ///
+    /// Names the parameter that is not.
+    fn check(&self) -> Result<(), Error<T>>;
+
+    /// The learning rate, to be changed.
+    fn lr_mut(&mut self) -> &mut T;
+
+    /// Updates a network, given its gradient.
+    ///
+    /// The optimiser's parameters are not checked here; call [`check`](Self::check) for that.
+    fn step<L: Layer<In: Shape<Elem = T>>>(
+        &self,
+        net: &mut L,
+        gradient: &L,
+        state: &mut OptimizerState<L, Self>,
+    ) where
+        Self: Sized,
+    {
+        T::dispatch(Step { optimizer: self, net, gradient, state });
+    }
+}
+
+/// What an optimiser keeps between the steps on a network of type `L`: PyTorch's `optimizer.state`.
+///
+/// It starts as zeros: `OptimizerState::ZERO`.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound(
+        serialize = "StoredSlots<L, O>: serde::Serialize",
+        deserialize = "StoredSlots<L, O>: serde::Deserialize<'de>",
+    ))
+)]
+pub struct OptimizerState<L: Layer, O: Optimizer<Elem<L>>> {
+    /// How many steps were made.
+    pub steps: usize,
+    /// The values that the rule keeps for each parameter, each a network of type `L`: an array of as many
+    /// networks.
+    pub slots: StoredSlots<L, O>,
+    /// The gradient, if the rule depends on its norm; it has no meaning between two steps.
+    #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
+    pub(crate) gradient: <O::GradientStore as GradientStore>::Of<L>,
+}
+
+/// The values that an optimiser keeps for a network: an array of networks, `[L; 2]` for Adam.
+pub type StoredSlots<L, O> =
+    <<<O as Optimizer<Elem<L>>>::Rule as UpdateRule<Elem<L>>>::Slots as Slots>::Stored<L>;
+
+/// The number of values that the rule of an optimiser keeps.
+pub(crate) type SlotsOfOptimizer<O, T> = <<O as Optimizer<T>>::Rule as UpdateRule<T>>::Slots;
+
+/// For serde's `default`.
+#[cfg(feature = "serde")]
+fn zeroed<X: Zeroed>() -> X {
+    X::ZERO
+}
+
+impl<L: Layer, O: Optimizer<Elem<L>>> Zeroed for OptimizerState<L, O> {
+    const ZERO: Self = Self { steps: 0, slots: Zeroed::ZERO, gradient: Zeroed::ZERO };
+}
+
+impl<L: Layer, O: Optimizer<Elem<L>>> Clone for OptimizerState<L, O>
+where
+    StoredSlots<L, O>: Clone,
+    <O::GradientStore as GradientStore>::Of<L>: Clone,
+{
+    fn clone(&self) -> Self {
+        Self { steps: self.steps, slots: self.slots.clone(), gradient: self.gradient.clone() }
+    }
+}
+
+impl<L: Layer, O: Optimizer<Elem<L>>> Copy for OptimizerState<L, O>
+where
+    StoredSlots<L, O>: Copy,
+    <O::GradientStore as GradientStore>::Of<L>: Copy,
+{
+}
+
+/// The number of steps and the values that the rule keeps are compared.
+impl<L: Layer, O: Optimizer<Elem<L>>> PartialEq for OptimizerState<L, O>
+where
+    StoredSlots<L, O>: PartialEq,
+{
+    fn eq(&self, other: &Self) -> bool {
+        self.steps == other.steps && self.slots == other.slots
+    }
+}
+
+impl<L: Layer, O: Optimizer<Elem<L>>> fmt::Debug for OptimizerState<L, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OptimizerState").field("steps", &self.steps).finish_non_exhaustive()
+    }
+}
+
+/// An optimiser's step on a network whose whole gradient is known.
+struct Step<'a, T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> {
+    optimizer: &'a O,
+    net: &'a mut L,
+    gradient: &'a L,
+    state: &'a mut OptimizerState<L, O>,
+}
+
+impl<T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> Kernel<T> for Step<'_, T, O, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<T>>(self, token: S) {
+        let Self { optimizer, net, gradient, state: OptimizerState { steps, slots, .. } } = self;
+        let norm = O::GradientStore::norm(token, optimizer, gradient);
+        *steps = steps.saturating_add(1);
+        update(token, optimizer.rule(*steps, norm), net, gradient, SlotsOfOptimizer::<O, T>::borrow(slots));
+    }
+}
+
+/// The norm of a gradient: the square root of the sum of all squares.
+#[inline(always)]
+pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
+    token: S,
+    optimizer: &O,
+    gradient: &L,
+) -> Elem<L> {
+    let mut sum = Vector::from_number(token, Elem::<L>::ZERO);
+    let mut index = 0;
+    while let Some(parameter) = gradient.parameter(index) {
+        for dp in parameter.values.chunks(S::LANES) {
+            let dp = optimizer.limit(Vector::load(token, dp));
+            sum = dp.mul_add(dp, sum);
+        }
+        index += 1;
+    }
+    Float::sqrt(sum.sum())
+}
+
+/// How many numbers an optimiser holds, as types of `typenum`: for [`sizes`](crate::sizes).
+pub trait OptimizerSize {
+    /// Numbers for each parameter of the network.
+    type PerParameter: Unsigned;
+    /// Numbers of the optimiser itself.
+    type Own: Unsigned;
+}
+
+/// Checks that a learning rate is positive and finite.
+pub(super) fn check_lr<T: Element>(lr: T) -> Result<(), Error<T>> {
+    if lr.is_finite() && lr > T::ZERO { Ok(()) } else { Err(Error::LearningRate(lr)) }
+}
+
+/// Checks that a number is positive and finite.
+pub(super) fn check_positive<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
+    let expected = "a positive, finite number";
+    if value.is_finite() && value > T::ZERO {
+        Ok(())
+    } else {
+        Err(Error::Hyperparameter { name, value, expected })
+    }
+}
+
+/// Checks that a number is finite and not negative.
+pub(super) fn check_not_negative<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
+    let expected = "a finite number of at least 0";
+    if value.is_finite() && value >= T::ZERO {
+        Ok(())
+    } else {
+        Err(Error::Hyperparameter { name, value, expected })
+    }
+}
+
+/// Checks that a number can be the weight of the old value in a running average.
+pub(super) fn check_decay_rate<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
+    let expected = "at least 0 and less than 1";
+    if value >= T::ZERO && value < T::ONE {
+        Ok(())
+    } else {
+        Err(Error::Hyperparameter { name, value, expected })
+    }
+}

@@ -1,0 +1,197 @@
+//! Limits that the compiler checks as trait bounds: parameters, RAM, whole batches.
+//!
+//! Rust cannot compare two constants in a bound, nor compute with them. The type-level numbers of `typenum` can, so
+//! the limits are checked by `cargo check`, also while you type in an editor. A number that is written as a constant
+//! must be one that `typenum` knows: up to 1024, and beyond that powers of two, powers of ten and a few others.
+//! Results of arithmetic have no limit. So the widths, limits and data set sizes used with this module must be such
+//! numbers; networks of other widths work everywhere else.
+
+use core::ops::{Add, Mul, Rem};
+
+use typenum::{
+    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U4, U8, U20, U32, U1024, Unsigned,
+};
+
+use crate::{
+    layers::{CacheSize, Elem, Layer, ParamCount},
+    optim::{Optimizer, OptimizerSize},
+    training::Trainer,
+};
+
+/// A bound: a network of at most `MAX` parameters.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{mlp, sizes::budget::ParameterBudget};
+///
+/// fn deploy<N: ParameterBudget<8192>>(net: &N) {}
+///
+/// # use constnet::Zeroed;
+/// deploy(&<mlp![5, 64, 64, 3]>::ZERO);
+/// ```
+pub trait ParameterBudget<const MAX: usize> {}
+
+impl<N: ParamCount, const MAX: usize> ParameterBudget<MAX> for N
+where
+    Const<MAX>: ToUInt,
+    N::Count: IsLessOrEqual<U<MAX>>,
+    LeEq<N::Count, U<MAX>>: WithinParameterBudget<MAX>,
+{
+}
+
+/// Implemented for `typenum`'s "true" only: the result of comparing a number of parameters with its limit.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "this network has more than {MAX} parameters",
+    label = "over the budget of {MAX} parameters"
+)]
+pub trait WithinParameterBudget<const MAX: usize> {}
+
+impl<const MAX: usize> WithinParameterBudget<MAX> for B1 {}
+
+/// The sizes of an element type, as types of `typenum`.
+pub trait ElementSize {
+    /// The bytes of a number.
+    type Bytes: Unsigned;
+    /// The bytes of a [`Trainer`] besides its numbers, on a 32-bit device: the number of steps, the seed and the mode
+    /// (20 bytes), and what aligns them to the element type.
+    type Counters: Unsigned;
+}
+
+impl ElementSize for f32 {
+    type Bytes = U4;
+    type Counters = U20;
+}
+
+impl ElementSize for f64 {
+    type Bytes = U8;
+    type Counters = U32;
+}
+
+/// The bytes of RAM of a [`Trainer`] on a device, as a type.
+///
+/// | part | numbers |
+/// |---|---|
+/// | the network and the values that the optimiser keeps | parameters · (1 + [`PerParameter`](OptimizerSize::PerParameter)) |
+/// | the cache and the output | `B` · ([`Cached`](CacheSize::Cached) + [`Output`](CacheSize::Output)) |
+/// | the optimiser | [`Own`](OptimizerSize::Own) |
+/// | the number of steps, the seed and the mode of a pass | 20 bytes, with `f64` 32 |
+///
+/// It is the exact size on a 32-bit device. On a machine with SIMD a trainer is larger: it has scratch space for
+/// transposed weights, and aligns its arrays.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Sgd, Trainer, mlp, sizes::budget::TrainingRam};
+/// use typenum::Unsigned;
+///
+/// type Bytes = <Trainer<mlp![5, 64, 64, 3], Sgd, 1> as TrainingRam>::Bytes;
+/// assert_eq!(Bytes::USIZE, 4 * (4739 + (5 + 64 + 64 + 3) + 1) + 20);
+/// ```
+pub trait TrainingRam {
+    /// The bytes.
+    type Bytes: Unsigned;
+}
+
+/// The numbers of the cache and the output, for a batch of `B`.
+type CacheNumbers<N, const B: usize> = Prod<Sum<<N as CacheSize>::Cached, <N as CacheSize>::Output>, U<B>>;
+/// The parameters, and the values that the optimiser keeps for each.
+type ParameterNumbers<N, Opt> = Prod<<N as ParamCount>::Count, Add1<<Opt as OptimizerSize>::PerParameter>>;
+/// All numbers of a trainer.
+type Numbers<N, Opt, const B: usize> =
+    Sum<Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>, <Opt as OptimizerSize>::Own>;
+/// The bytes of all numbers of a trainer.
+type NumberBytes<N, Opt, const B: usize> = Prod<Numbers<N, Opt, B>, <Elem<N> as ElementSize>::Bytes>;
+
+impl<N, Opt, const B: usize> TrainingRam for Trainer<N, Opt, B>
+where
+    N: Layer + ParamCount + CacheSize,
+    Opt: Optimizer<Elem<N>> + OptimizerSize,
+    Elem<N>: ElementSize,
+    Const<B>: ToUInt,
+    N::Cached: Add<N::Output>,
+    Sum<N::Cached, N::Output>: Mul<U<B>>,
+    Opt::PerParameter: Add<B1>,
+    N::Count: Mul<Add1<Opt::PerParameter>>,
+    ParameterNumbers<N, Opt>: Add<CacheNumbers<N, B>>,
+    Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>: Add<Opt::Own>,
+    Numbers<N, Opt, B>: Mul<<Elem<N> as ElementSize>::Bytes>,
+    NumberBytes<N, Opt, B>: Add<<Elem<N> as ElementSize>::Counters>,
+    Sum<NumberBytes<N, Opt, B>, <Elem<N> as ElementSize>::Counters>: Unsigned,
+{
+    type Bytes = Sum<NumberBytes<N, Opt, B>, <Elem<N> as ElementSize>::Counters>;
+}
+
+/// A bound: a [`Trainer`] that takes at most `KIB` · 1024 bytes of RAM on a device.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Sgd, Trainer, mlp, sizes::budget};
+///
+/// type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1>;
+///
+/// const _: () = budget::fits_ram::<20, Training>();
+/// ```
+///
+/// A wider network does not pass `cargo check`: "training this network with this optimiser and batch size takes more
+/// than 20 KiB of RAM".
+///
+/// ```compile_fail,E0277
+/// # use constnet::{Sgd, Trainer, mlp, sizes::budget};
+/// type Training = Trainer<mlp![5, 70, 64, 3], Sgd, 1>;
+///
+/// const _: () = budget::fits_ram::<20, Training>();
+/// ```
+pub trait RamBudget<const KIB: usize> {}
+
+impl<T: TrainingRam, const KIB: usize> RamBudget<KIB> for T
+where
+    Const<KIB>: ToUInt,
+    U<KIB>: Mul<U1024>,
+    T::Bytes: IsLessOrEqual<Prod<U<KIB>, U1024>>,
+    LeEq<T::Bytes, Prod<U<KIB>, U1024>>: WithinRamBudget<KIB>,
+{
+}
+
+/// Implemented for `typenum`'s "true" only: the result of comparing a number of bytes with its limit.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "training this network with this optimiser and batch size takes more than {KIB} KiB of RAM",
+    label = "over the budget of {KIB} KiB, which are {KIB} times 1024 bytes"
+)]
+pub trait WithinRamBudget<const KIB: usize> {}
+
+impl<const KIB: usize> WithinRamBudget<KIB> for B1 {}
+
+/// Checks a [`RamBudget`]: `const _: () = fits_ram::<32, Training>();` does not compile if `Training` is a
+/// [`Trainer`] of more than 32 KiB.
+pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB>>() {}
+
+/// A bound on a [`Batch`] size: it divides the size of the data set, so that every batch is full.
+pub trait WholeBatches<const SAMPLES: usize> {}
+
+/// A batch size as a type, for [`WholeBatches`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batch<const B: usize>;
+
+impl<const B: usize, const SAMPLES: usize> WholeBatches<SAMPLES> for Batch<B>
+where
+    Const<B>: ToUInt,
+    Const<SAMPLES>: ToUInt,
+    U<SAMPLES>: Rem<U<B>>,
+    Mod<U<SAMPLES>, U<B>>: NoRemainder<B, SAMPLES>,
+{
+}
+
+/// Implemented for `typenum`'s zero only: the remainder of a division.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "batch size {B} does not divide the data set of {SAMPLES} samples",
+    label = "a last batch would not be full"
+)]
+pub trait NoRemainder<const B: usize, const SAMPLES: usize> {}
+
+impl<const B: usize, const SAMPLES: usize> NoRemainder<B, SAMPLES> for U0 {}

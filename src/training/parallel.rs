@@ -1,0 +1,453 @@
+//! Training on all cores of a computer: large batches, or many networks at once.
+//!
+//! In both cases the result does not depend on the number of threads, bit for bit. Both use rayon's threads: one per
+//! core, or those of the pool in which the call is made (`ThreadPool::install`).
+//!
+//! # Large batches
+//!
+//! [`Fit::parallel`](crate::training::Fit::parallel) and [`Trainer::step_parallel`] divide a batch into shards of
+//! `B` samples. The gradients of the shards are computed in parallel and added in an order that depends on the length
+//! of the batch only; then the optimiser updates the network once. So the result is, to rounding, that of a
+//! [`Trainer`] with a batch as long.
+//!
+//! It pays off for batches of several shards that take some dozen microseconds each. The [`Workers`] hold a gradient
+//! and a cache for each shard that is computed at the same time, 64 at most, on the heap. They are allocated when a
+//! batch first needs them: in a debug build by way of the stack, which a large network overflows.
+//!
+//! ```
+//! use constnet::{He, Sgd, Trainer, mlp};
+//! use rand::{RngExt, SeedableRng, rngs::StdRng};
+//!
+//! let x: Vec<[f32; 1]> = (0..1000).map(|i| [i as f32 / 1000.0]).collect();
+//! let y: Vec<[f32; 1]> = x.iter().map(|[x]| [x * x]).collect();
+//!
+//! let mut rng = StdRng::seed_from_u64(0);
+//! let mut trainer: Trainer<mlp![1, 16, 1], Sgd, 32> = Trainer::new(rng.sample(He), Sgd { lr: 0.1 });
+//! trainer.fit(&x, &y).epochs(50).parallel(100).run(&mut rng)?;
+//! assert!(trainer.evaluate(&x, &y)? < 0.01);
+//! # Ok::<(), constnet::Error<f32>>(())
+//! ```
+
+use core::fmt;
+use std::vec::Vec;
+
+use num_traits::Float;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+
+use super::{
+    data::{check, gather},
+    shuffle::Permutation,
+    trainer::{Evaluate, Gradient, Trainer},
+};
+use crate::{
+    error::Error,
+    layers::{Elem, Keeps, Layer, Mode, Row, UpdateRule, dispatch, update::update, zero},
+    loss::Loss,
+    network::Cache,
+    optim::Optimizer,
+    simd::{Element, Kernel, Real, Simd, Zeroed},
+};
+
+/// Trains each of many networks, and returns the results of `train` in their order.
+///
+/// `train` receives the index of the network, counted from 0, and the network: a [`Trainer`], or whatever else a run
+/// starts from. Each network is trained on one thread from start to end.
+///
+/// # Examples
+///
+/// The same network from eight seeds, and the mean of their predictions:
+///
+/// ```
+/// use constnet::{He, Sgd, Trainer, mlp, parallel::train_each};
+/// use rand::{RngExt, SeedableRng, rngs::StdRng};
+///
+/// let x: [[f32; 1]; 4] = [[0.0], [0.25], [0.5], [0.75]];
+/// let y = x.map(|[x]| [x * x]);
+///
+/// let mut trainers: Vec<Trainer<mlp![1, 8, 1], Sgd, 4>> = (0..8)
+///     .map(|seed| Trainer::new(StdRng::seed_from_u64(seed).sample(He), Sgd { lr: 0.1 }))
+///     .collect();
+/// let losses = train_each(&mut trainers, |_, trainer| {
+///     (0..1000).map(|_| trainer.step(&x, &y)).last()
+/// });
+/// assert_eq!(losses.len(), 8);
+///
+/// let mean = trainers.iter().map(|t| t.net.predict::<[f32; 1]>(&[0.5])[0]).sum::<f32>() / 8.0;
+/// assert!((mean - 0.25).abs() < 0.05);
+/// ```
+pub fn train_each<T: Send, R: Send>(
+    networks: &mut [T],
+    train: impl Fn(usize, &mut T) -> R + Send + Sync,
+) -> Vec<R> {
+    networks.par_iter_mut().enumerate().map(|(index, network)| train(index, network)).collect()
+}
+
+/// The maximum number of work units per batch; each takes its shards one after the other.
+///
+/// It is fixed, rather than the number of threads, so that the result does not depend on the machine. It is enough
+/// for many cores, and so small that the work units of a large batch do not fill the memory.
+const MAX_UNITS: usize = 64;
+
+/// The memory for computing the gradient of a batch of any length on all cores, in shards of `B` samples.
+///
+/// Its gradients can be used without a [`Trainer`], for example to sum those of several machines.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Mse, Zeroed, mlp, parallel::Workers};
+///
+/// let net = <mlp![1, 1]>::ZERO;
+/// let (x, y) = (vec![[1.0]; 100], vec![[2.0]; 100]);
+/// let mut workers = Workers::<_, 32>::new();
+/// let loss = workers.gradient(&net, &Mse, &x, &y)?;
+/// assert_eq!(loss, 4.0);
+/// assert_eq!(workers.sum().unwrap().get_parameter("0.bias").unwrap().values, [-4.0]);
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+pub struct Workers<N: Layer, const B: usize> {
+    units: Vec<Unit<N, B>>,
+    order: Vec<usize>,
+}
+
+/// A unit of work: the memory that one thread uses at a time.
+struct Unit<N: Layer, const B: usize> {
+    gradient: N,
+    cache: Cache<N, B>,
+    /// The sum of the losses of all samples.
+    loss: Elem<N>,
+}
+
+impl<N: Layer, const B: usize> Zeroed for Unit<N, B> {
+    const ZERO: Self = Self { gradient: Zeroed::ZERO, cache: Zeroed::ZERO, loss: Zeroed::ZERO };
+}
+
+impl<N: Layer, const B: usize> Workers<N, B> {
+    /// Workers that have allocated nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(B > 0, "a shard has at least one sample") };
+        Self { units: Vec::new(), order: Vec::new() }
+    }
+
+    /// The gradient that was computed last, averaged over its batch.
+    #[must_use]
+    pub fn sum(&self) -> Option<&N> {
+        self.units.first().map(|unit| &unit.gradient)
+    }
+}
+
+impl<N: Layer, const B: usize> Default for Workers<N, B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N: Layer, const B: usize> fmt::Debug for Workers<N, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workers").field("units", &self.units.len()).finish_non_exhaustive()
+    }
+}
+
+impl<N: Layer + Send + Sync, const B: usize> Workers<N, B>
+where
+    Cache<N, B>: Send,
+{
+    /// The mean loss of a batch of any length. Its gradient is then [`sum`](Self::sum). The pass is one of
+    /// inference: [`Dropout`](crate::Dropout) drops nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    pub fn gradient<C: Loss<N::Out, Target: Sync> + Sync>(
+        &mut self,
+        net: &N,
+        loss: &C,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+    ) -> Result<Elem<N>, Error<Elem<N>>> {
+        check(loss, x, y)?;
+        Ok(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, true))
+    }
+
+    /// The mean loss over a data set of any length, in inference mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`gradient`](Self::gradient).
+    pub fn evaluate<C: Loss<N::Out, Target: Sync> + Sync>(
+        &mut self,
+        net: &N,
+        loss: &C,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+    ) -> Result<Elem<N>, Error<Elem<N>>> {
+        check(loss, x, y)?;
+        Ok(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false))
+    }
+
+    /// The mean loss of the samples with these indices. If `with_gradient`, their gradient is left in the first unit.
+    fn pass<C: Loss<N::Out, Target: Sync> + Sync>(
+        &mut self,
+        net: &N,
+        loss: &C,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        indices: impl Iterator<Item = usize>,
+        mode: Mode,
+        with_gradient: bool,
+    ) -> Elem<N> {
+        let Self { units, order } = self;
+        order.clear();
+        order.extend(indices);
+        // As many shards for each unit, except for the last.
+        let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(1) * B;
+        let count = order.len().div_ceil(per_unit);
+        if units.len() < count {
+            units.resize_with(count, || Unit::ZERO);
+        }
+        let units = &mut units[..count];
+        Batch { net, loss, x, y, per_unit, with_gradient, mode, samples: order.len() }.run(0, order, units);
+        let sum = units.first().map_or(Elem::<N>::ZERO, |unit| unit.loss);
+        sum / Elem::<N>::from_count(order.len())
+    }
+}
+
+impl<N, Opt, const B: usize, C> Trainer<N, Opt, B, C>
+where
+    N: Layer + Send + Sync,
+    Cache<N, B>: Send,
+    Opt: Optimizer<Elem<N>>,
+    C: Loss<N::Out, Target: Sync> + Sync,
+{
+    /// One step on one batch of any length, on all cores: forward, loss, backward, update. Returns the loss before
+    /// the update. See [`parallel`](crate::parallel).
+    ///
+    /// If the loss is not finite, the network stays as it is. The optimiser's parameters are not checked here;
+    /// [`fit`](Trainer::fit) checks them.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    pub fn step_parallel(
+        &mut self,
+        workers: &mut Workers<N, B>,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+    ) -> Result<Elem<N>, Error<Elem<N>>> {
+        check(&self.loss, x, y)?;
+        Ok(self.step_on_samples(workers, x, y, &mut (0..x.len())))
+    }
+
+    /// A step on the samples with these indices.
+    fn step_on_samples(
+        &mut self,
+        workers: &mut Workers<N, B>,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        indices: &mut dyn Iterator<Item = usize>,
+    ) -> Elem<N> {
+        let mode = self.training_mode();
+        let loss = workers.pass(&self.net, &self.loss, x, y, indices, mode, true);
+        if let Some(gradient) = workers.sum()
+            && loss.is_finite()
+        {
+            self.update(gradient);
+        }
+        loss
+    }
+}
+
+/// How a training run computes on all cores: the batch size, and the functions, whose bounds only
+/// [`Fit::parallel`](super::Fit::parallel) has.
+pub(super) struct Passes<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+    batch: usize,
+    step: StepFn<N, Opt, B, C>,
+    evaluate: EvaluateFn<N, B, C>,
+}
+
+/// A training run on all cores.
+pub(super) struct ParallelRun<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+    passes: Passes<N, Opt, B, C>,
+    workers: Workers<N, B>,
+}
+
+type StepFn<N, Opt, const B: usize, C> = fn(
+    &mut Trainer<N, Opt, B, C>,
+    &mut Workers<N, B>,
+    &[Row<<N as Layer>::In>],
+    &[<C as Loss<<N as Layer>::Out>>::Target],
+    &mut dyn Iterator<Item = usize>,
+) -> Elem<N>;
+
+type EvaluateFn<N, const B: usize, C> = fn(
+    &mut Workers<N, B>,
+    &N,
+    &C,
+    &[Row<<N as Layer>::In>],
+    &[<C as Loss<<N as Layer>::Out>>::Target],
+) -> Elem<N>;
+
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
+    pub(super) fn new(batch: usize) -> Self
+    where
+        N: Send + Sync,
+        Cache<N, B>: Send,
+        C: Sync,
+        C::Target: Sync,
+    {
+        Self {
+            batch,
+            step: Trainer::step_on_samples,
+            evaluate: |workers, net, loss, x, y| workers.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false),
+        }
+    }
+
+    /// Starts a run, if the batch size is valid.
+    pub(super) fn start(self) -> Result<ParallelRun<N, Opt, B, C>, Error<Elem<N>>> {
+        if self.batch == 0 {
+            let (name, expected) = ("batch size", "at least 1");
+            return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
+        }
+        Ok(ParallelRun { passes: self, workers: Workers::new() })
+    }
+}
+
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> ParallelRun<N, Opt, B, C> {
+    /// Uses every sample once, in this order. Returns the mean loss, or nothing as soon as a batch has a loss that
+    /// is not finite.
+    pub(super) fn epoch(
+        &mut self,
+        trainer: &mut Trainer<N, Opt, B, C>,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        mut order: Permutation,
+        last_loss: &mut Option<Elem<N>>,
+    ) -> Option<Elem<N>> {
+        let mut sum = Elem::<N>::ZERO;
+        let mut left = x.len();
+        while left > 0 {
+            let size = left.min(self.passes.batch);
+            left -= size;
+            let loss = (self.passes.step)(trainer, &mut self.workers, x, y, &mut order.by_ref().take(size));
+            if !loss.is_finite() {
+                return None;
+            }
+            *last_loss = Some(loss);
+            sum = sum + loss * Elem::<N>::from_count(size);
+        }
+        Some(sum / Elem::<N>::from_count(x.len()))
+    }
+
+    /// The mean loss over a data set.
+    pub(super) fn evaluate(
+        &mut self,
+        trainer: &Trainer<N, Opt, B, C>,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+    ) -> Elem<N> {
+        (self.passes.evaluate)(&mut self.workers, &trainer.net, &trainer.loss, x, y)
+    }
+}
+
+/// A batch, shared by all units.
+struct Batch<'a, N: Layer, C: Loss<N::Out>> {
+    net: &'a N,
+    loss: &'a C,
+    x: &'a [Row<N::In>],
+    y: &'a [C::Target],
+    /// The number of samples of a unit.
+    per_unit: usize,
+    with_gradient: bool,
+    mode: Mode,
+    /// The number of samples of the batch.
+    samples: usize,
+}
+
+impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, C> {
+    /// The sums over all units, left in the first: the sums of a tree whose shape depends on the number of units only.
+    /// `first` is the index of the first sample of these units in the batch.
+    fn run<const B: usize>(&self, first: usize, order: &[usize], units: &mut [Unit<N, B>])
+    where
+        Cache<N, B>: Send,
+    {
+        match units {
+            [] => return,
+            [unit] => return self.shards(first, order, unit),
+            _ => {}
+        }
+        let (left, right) = units.split_at_mut(units.len().div_ceil(2));
+        let split = order.len().min(left.len() * self.per_unit);
+        let (start, rest) = order.split_at(split);
+        rayon::join(|| self.run(first, start, left), || self.run(first + split, rest, right));
+        if let ([left, ..], [right, ..]) = (left, right) {
+            left.loss = left.loss + right.loss;
+            if self.with_gradient {
+                dispatch::<N, _>(Sum { to: &mut left.gradient, from: &right.gradient });
+            }
+        }
+    }
+
+    /// The shards of one unit, one after the other.
+    fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
+        let Self { net, loss, x, y, .. } = *self;
+        let Unit { gradient, cache, loss: sum } = unit;
+        *sum = Elem::<N>::ZERO;
+        if self.with_gradient {
+            zero(gradient);
+        }
+        for (number, shard) in order.chunks(B).enumerate() {
+            let [index, ..] = *shard else { continue };
+            let Some(&target) = y.get(index) else { continue };
+            let mut targets = [target; B];
+            gather(cache.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
+            let (targets, _) = targets.split_at(shard.len().min(B));
+            cache.mode = mode_of_shard(self.mode, first / B + number);
+            let mean = if self.with_gradient {
+                let samples = self.samples;
+                dispatch::<N, _>(Gradient { net, loss, cache, y: targets, samples, gradient })
+            } else {
+                dispatch::<N, _>(Evaluate { net, loss, cache, y: targets })
+            };
+            *sum = *sum + mean * Elem::<N>::from_count(targets.len());
+        }
+    }
+}
+
+/// The mode of one shard: each has a seed, and so dropout masks, that differ from those of the others.
+const fn mode_of_shard(mode: Mode, shard: usize) -> Mode {
+    match mode {
+        Mode::Eval => Mode::Eval,
+        Mode::Train { seed, pass } => {
+            Mode::Train { seed: seed ^ (shard as u32).wrapping_mul(0x9e37_79b9), pass }
+        }
+    }
+}
+
+/// One gradient added to another.
+struct Sum<'a, N> {
+    to: &'a mut N,
+    from: &'a N,
+}
+
+impl<N: Layer> Kernel<Elem<N>> for Sum<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<N>>>(self, token: S) {
+        update(token, Add, self.to, self.from, []);
+    }
+}
+
+/// The rule that adds the gradient to the parameters: the sum of two gradients.
+#[derive(Clone, Copy)]
+struct Add;
+
+impl<T: Element> UpdateRule<T> for Add {
+    type Slots = Keeps<0>;
+
+    #[inline(always)]
+    fn update<V: Real<T>>(self, p: V, dp: V, _: &mut [V; 0]) -> V {
+        p + dp
+    }
+}

@@ -1,0 +1,308 @@
+//! One training step, in place.
+
+use core::fmt;
+
+use num_traits::Float;
+
+use super::data::check;
+use crate::{
+    error::Error,
+    layers::{
+        Context, Elem, InputGrad, Layer, Mode, NoInputGrad, OutputActivation, Row, Shape, apply_grad,
+        dispatch, zero,
+    },
+    loss::{Loss, Mse},
+    network::{Cache, Forward},
+    optim::{GradientStore, Optimizer, OptimizerState},
+    simd::{Element, Kernel, Simd, Zeroed},
+};
+
+/// A network in training, with its optimiser, its loss and all the memory that a step needs.
+///
+/// A trainer is one value of known size, and a step changes it in place: it moves nothing and allocates
+/// nothing. `B` is the batch size.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Sequential, Sgd, Trainer, Zeroed, mlp};
+/// use rand::{SeedableRng, rngs::StdRng};
+///
+/// let mut rng = StdRng::seed_from_u64(0);
+/// let mut trainer: Trainer<mlp![2, 16, 1], Sgd, 4> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+/// trainer.net.init(&mut rng);
+///
+/// let x = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
+/// let y = [[0.0], [1.0], [1.0], [0.0]];
+/// let loss = trainer.fit(&x, &y).epochs(2000).run(&mut rng)?.loss;
+/// assert!(loss < 1e-3);
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+///
+/// A large network in training, off the stack:
+///
+/// ```
+/// use constnet::{Sgd, Trainer, Zeroed, mlp};
+/// use std::sync::Mutex;
+///
+/// static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 32>> =
+///     Mutex::new(Trainer::new(Zeroed::ZERO, Sgd { lr: 0.0 }));
+///
+/// TRAINER.lock().unwrap().optimizer.lr = 0.1;
+/// ```
+///
+/// All its values are zero, the learning rate too, so it takes no room in the program's file or in flash.
+///
+/// With the feature `serde` a trainer can be saved, and training continues from there as if it had never stopped.
+/// Saved are the network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s
+/// masks. Save the random number generator of [`fit`](Self::fit) beside it.
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(bound(
+        serialize = "N: serde::Serialize, Opt: serde::Serialize, C: serde::Serialize, \
+                     OptimizerState<N, Opt>: serde::Serialize",
+        deserialize = "N: serde::Deserialize<'de>, Opt: serde::Deserialize<'de>, C: serde::Deserialize<'de>, \
+                       OptimizerState<N, Opt>: serde::Deserialize<'de>",
+    ))
+)]
+pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
+    /// The network.
+    pub net: N,
+    /// The optimiser.
+    pub optimizer: Opt,
+    /// The loss that is minimised.
+    pub loss: C,
+    pub(crate) state: OptimizerState<N, Opt>,
+    /// The seed of [`Dropout`](crate::Dropout)'s masks. [`fit`](Self::fit) draws it anew for each epoch.
+    pub seed: u32,
+    #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
+    pub(crate) cache: Cache<N, B>,
+}
+
+/// For serde's `default`.
+#[cfg(feature = "serde")]
+fn zeroed<X: Zeroed>() -> X {
+    X::ZERO
+}
+
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {
+    /// A trainer that minimises the mean squared error.
+    #[must_use]
+    pub const fn new(net: N, optimizer: Opt) -> Self {
+        Self::with_loss(net, optimizer, Mse)
+    }
+}
+
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer<N, Opt, B, C> {
+    /// A trainer with the given loss.
+    #[must_use]
+    pub const fn with_loss(net: N, optimizer: Opt, loss: C) -> Self {
+        const { assert!(B > 0, "a batch has at least one sample") };
+        Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, cache: Zeroed::ZERO }
+    }
+
+    /// One step on one batch: forward, loss, backward, update. Returns the loss before the update.
+    ///
+    /// If the loss is not finite, or cannot be computed for a target, the network stays as it is. The optimiser's
+    /// parameters are not checked here; [`Fit::run`](super::Fit::run) checks them.
+    #[inline]
+    pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
+        *self.cache.input_mut() = *x;
+        self.step_on(y)
+    }
+
+    /// The first half of a [`step`](Self::step): the loss, and its gradient, which overwrites `gradient`. The
+    /// network stays as it is. If the loss is not finite, the gradient is 0.
+    ///
+    /// Between the two halves you can change the gradient, or sum those of several machines.
+    ///
+    /// ```
+    /// use constnet::{Sgd, Trainer, Zeroed, mlp};
+    ///
+    /// type Net = mlp![1, 1];
+    /// let (x, y) = ([[1.0], [2.0]], [[1.0], [4.0]]);
+    ///
+    /// let mut whole = Trainer::<Net, _, 2>::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// whole.step(&x, &y);
+    ///
+    /// let mut halves = Trainer::<Net, _, 2>::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// let mut gradient = Net::ZERO;
+    /// halves.gradient(&x, &y, &mut gradient);
+    /// halves.update(&gradient);
+    /// assert_eq!(halves.net, whole.net);
+    /// ```
+    pub fn gradient(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B], gradient: &mut N) -> Elem<N> {
+        *self.cache.input_mut() = *x;
+        zero(gradient);
+        self.cache.mode = self.training_mode();
+        let Self { net, loss, cache, .. } = self;
+        dispatch::<N, _>(Gradient { net, loss, cache, y, samples: B, gradient })
+    }
+
+    /// The second half of a [`step`](Self::step): updates the network, given a gradient.
+    pub fn update(&mut self, gradient: &N) {
+        self.optimizer.step(&mut self.net, gradient, &mut self.state);
+    }
+
+    /// The mode of the next training pass.
+    #[inline(always)]
+    pub(crate) const fn training_mode(&self) -> Mode {
+        Mode::Train { seed: self.seed, pass: self.state.steps as u32 }
+    }
+
+    /// A step on the inputs that the cache already holds, the first `y.len()` of them.
+    #[inline]
+    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N> {
+        dispatch::<N, _>(Step { trainer: self, y })
+    }
+
+    /// The loss over a data set of any length, in inference mode. Network and optimiser stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
+        check(&self.loss, x, y)?;
+        let mut sum = Elem::<N>::ZERO;
+        self.cache.mode = Mode::Eval;
+        for (x, y) in x.chunks(B).zip(y.chunks(B)) {
+            for (input, x) in self.cache.input_mut().iter_mut().zip(x) {
+                *input = *x;
+            }
+            let Self { net, loss, cache, .. } = self;
+            let loss = dispatch::<N, _>(Evaluate { net, loss, cache, y });
+            sum = sum + loss * Elem::<N>::from_count(y.len());
+        }
+        Ok(sum / Elem::<N>::from_count(x.len()))
+    }
+}
+
+impl<N: Layer + fmt::Debug, Opt: Optimizer<Elem<N>> + fmt::Debug, const B: usize, C: fmt::Debug> fmt::Debug
+    for Trainer<N, Opt, B, C>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trainer")
+            .field("net", &self.net)
+            .field("optimizer", &self.optimizer)
+            .field("loss", &self.loss)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A whole step on the first `y.len()` inputs that the cache holds.
+struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+    trainer: &'a mut Trainer<N, Opt, B, C>,
+    y: &'a [C::Target],
+}
+
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<Elem<N>>
+    for Step<'_, N, Opt, B, C>
+{
+    type Output = Elem<N>;
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
+        self.trainer.cache.mode = self.trainer.training_mode();
+        let Trainer { net, optimizer, loss, state, cache, .. } = self.trainer;
+
+        let value = forward_and_loss(token, net, loss, cache, self.y, self.y.len());
+        if !value.is_finite() {
+            return value;
+        }
+        let Cache { layers, output, scratch, mode } = cache;
+        let ctx = Context::new(token, *mode);
+        let workspace = (layers, scratch);
+        Opt::GradientStore::backward_update(ctx, net, workspace, output, NoInputGrad, optimizer, state);
+        value
+    }
+}
+
+/// The forward pass on the inputs that the cache holds, and the loss of the first `y.len()` predictions.
+/// Overwrites the output with the gradient of the loss, averaged over `samples` samples, with respect to the input
+/// of the network's last activation, or to the output if there is none.
+#[inline(always)]
+fn forward_and_loss<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>(
+    token: S,
+    net: &N,
+    loss: &C,
+    cache: &mut Cache<N, B>,
+    y: &[C::Target],
+    samples: usize,
+) -> Elem<N> {
+    let Cache { layers, output, mode, .. } = cache;
+    Forward { net, layers, output, mode: *mode }.run(token);
+    let mut a = *output;
+    let (y_hat, filled_up) = output.split_at_mut(y.len().min(B));
+    let value = loss.value_and_gradient(token, y_hat, y);
+    if samples != B {
+        // The layers average over `B` samples, but only the `samples` samples are to count.
+        let scale = Elem::<N>::from_count(B) / Elem::<N>::from_count(samples);
+        for dy in N::Out::flatten_mut(y_hat) {
+            *dy = *dy * scale;
+        }
+        N::Out::flatten_mut(filled_up).fill(Elem::<N>::ZERO);
+    }
+    through_activation::<N, S, _, B>(token, OutputActivation::<N>::default(), &mut a, output);
+    value
+}
+
+/// Multiplies `dy` by the derivative of the network's last activation, if there is one, given its output `a`.
+#[inline(always)]
+fn through_activation<N: Layer, S: Simd<Elem<N>>, G: InputGrad<Elem<N>>, const B: usize>(
+    token: S,
+    activation: G,
+    a: &mut [Row<N::Out>; B],
+    dy: &mut [Row<N::Out>; B],
+) {
+    if !G::IS_IDENTITY {
+        apply_grad(token, activation, N::Out::flatten_mut(a), N::Out::flatten(dy));
+        *dy = *a;
+    }
+}
+
+/// The loss of the first `y.len()` inputs that the cache holds. Its gradient, as part of the mean over `samples`
+/// samples, is added to `gradient`.
+pub(super) struct Gradient<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+    pub(super) net: &'a N,
+    pub(super) loss: &'a C,
+    pub(super) cache: &'a mut Cache<N, B>,
+    pub(super) y: &'a [C::Target],
+    pub(super) samples: usize,
+    pub(super) gradient: &'a mut N,
+}
+
+impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_, N, C, B> {
+    type Output = Elem<N>;
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
+        let Self { net, loss, cache, y, samples, gradient } = self;
+        let value = forward_and_loss(token, net, loss, cache, y, samples);
+        if value.is_finite() {
+            let Cache { layers, output, scratch, mode } = cache;
+            net.backward(Context::new(token, *mode), layers, scratch, output, NoInputGrad, gradient);
+        }
+        value
+    }
+}
+
+/// The loss of the first `y.len()` inputs that the cache holds.
+pub(super) struct Evaluate<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+    pub(super) net: &'a N,
+    pub(super) loss: &'a C,
+    pub(super) cache: &'a mut Cache<N, B>,
+    pub(super) y: &'a [C::Target],
+}
+
+impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Evaluate<'_, N, C, B> {
+    type Output = Elem<N>;
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
+        let Self { net, loss, cache: Cache { layers, output, mode, .. }, y } = self;
+        Forward { net, layers, output, mode: *mode }.run(token);
+        let (y_hat, _) = output.split_at(y.len().min(B));
+        loss.value(token, y_hat, y)
+    }
+}
