@@ -242,7 +242,7 @@ impl<T: Element, P: Pass, const IN: usize, const OUT: usize, const B: usize> Ker
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) {
-        self.pass.run(Context::new(simd, Mode::Eval), self.on);
+    fn run<S: Simd<T>>(self, token: S) {
+        self.pass.run(Context::new(token, Mode::Eval), self.on);
     }
 }

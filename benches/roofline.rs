@@ -113,12 +113,12 @@ impl<T: Element, const CHAINS: usize> Kernel<T> for Chains<T, CHAINS> {
     type Output = usize;
 
     #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) -> usize {
-        let factor = Vector::from_number(simd, self.factor);
-        let addend = Vector::from_number(simd, self.addend);
+    fn run<S: Simd<T>>(self, token: S) -> usize {
+        let factor = Vector::from_number(token, self.factor);
+        let addend = Vector::from_number(token, self.addend);
         let mut chains = [addend; CHAINS];
         for (n, chain) in chains.iter_mut().enumerate() {
-            *chain = Vector::from_number(simd, T::from_count(n));
+            *chain = Vector::from_number(token, T::from_count(n));
         }
         for _ in 0..self.steps {
             // The product depends on the chain. A constant product would be computed once, outside the loop, where
@@ -164,16 +164,16 @@ impl<T: Element, const ACCUMULATORS: usize> Kernel<T> for Stream<'_, T, ACCUMULA
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd<T>>(self, simd: S) {
-        let mut sums = [Vector::from_number(simd, T::ZERO); ACCUMULATORS];
+    fn run<S: Simd<T>>(self, token: S) {
+        let mut sums = [Vector::from_number(token, T::ZERO); ACCUMULATORS];
         for _ in 0..self.passes {
             for chunk in black_box(self.data).chunks_exact(ACCUMULATORS * S::LANES) {
                 for (n, sum) in sums.iter_mut().enumerate() {
-                    *sum = *sum + Vector::load(simd, &chunk[n * S::LANES..]);
+                    *sum = *sum + Vector::load(token, &chunk[n * S::LANES..]);
                 }
             }
         }
-        let mut all = Vector::from_number(simd, T::ZERO);
+        let mut all = Vector::from_number(token, T::ZERO);
         for sum in sums {
             all = all + sum;
         }

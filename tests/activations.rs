@@ -266,7 +266,7 @@ fn two_in_a_row_of_which_one_stores_its_input() {
     check_network::<Chain<Sequential![Gelu<9, f64>, Silu<9, f64>, GeluTanh<9, f64>]>, 9, 3>(2);
 }
 
-/// Two activations in a row whose derivatives are computed from their outputs: the rows between them are stored.
+/// Two activations in a row, the derivatives of which are computed from their outputs: the rows between them are stored.
 #[test]
 fn two_in_a_row() {
     type Net = Chain<Sequential![Linear<5, 9, f64>, Tanh<9, f64>, Sigmoid<9, f64>, Linear<9, 2, f64>]>;
@@ -394,7 +394,7 @@ macro_rules! pairs {
     )+ };
 }
 
-/// Every pair of activations whose derivatives are computed from their outputs, and one that stores its input.
+/// All pairs of these activations: some with derivatives computed from the output, and `Silu`, which stores its input.
 #[test]
 fn every_pair_equals_textbook_passes() {
     pairs! { Relu Leakier Tanh Sigmoid Softplus Elu Silu }

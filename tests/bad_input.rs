@@ -121,13 +121,13 @@ fn divergence() {
     }
     let before = bits(&again.net);
     assert!(!again.step(&[X[0]], &[Y[0]]).is_finite());
-    assert_eq!(bits(&again.net), before, "a step whose loss is not finite changed the network");
+    assert_eq!(bits(&again.net), before, "a step with a loss that is not finite changed the network");
 }
 
 /// A batch of one and a partial batch round differently, and divergence amplifies the differences.
 const SAME: f32 = 1e-3;
 
-/// The network stays as it was before the batch whose loss was not finite.
+/// The network stays as it was before the batch with the loss that was not finite.
 #[test]
 fn network_after_divergence() {
     let mut trainer = trainer(1e30);

@@ -75,7 +75,7 @@ fn step_of<const B: usize>(net: &mut Net, x: &[Row<In>], y: &[Row<Out>]) -> f64 
     loss
 }
 
-/// Unless `epochs` says otherwise.
+/// Without `epochs`, a run is one epoch long.
 #[test]
 fn a_run_is_one_epoch() -> Result<(), Error<f64>> {
     let (x, y) = data::<20>(1);

@@ -11,11 +11,12 @@ use common::{
     set_flat,
 };
 use constnet::{
-    Adam, Cache, ClipNorm, ClipValue, Dropout, LayerNorm, Linear, Mse, Optimizer, Relu, Residual, Sequential,
-    Sgd, Sigmoid, Tanh, Trainer, Zeroed,
+    Adam, Cache, ClipNorm, ClipValue, Dropout, He, LayerNorm, Linear, Mse, Optimizer, Relu, Residual,
+    Sequential, Sgd, Sigmoid, Tanh, Trainer, Zeroed,
     layers::{Features, Layer},
     mlp,
 };
+use rand::RngExt;
 
 macro_rules! networks {
     ($($name:ident: $net:ty, $d:literal outputs, batches of $($b:literal)+;)+) => {
@@ -221,7 +222,8 @@ where
     O: Optimizer<f32> + Copy,
 {
     let rng = &mut rng(5);
-    let net: Sequential<L> = network(rng);
+    // Initialised so that training does not diverge.
+    let net: Sequential<L> = rng.sample(He);
     let (x, y) = (rows::<Features<IN>, B>(rng), rows::<Features<OUT>, B>(rng));
     let mut whole = Trainer::<_, _, B>::new(net, optimizer);
     let mut halves = Trainer::<_, _, B>::new(net, optimizer);

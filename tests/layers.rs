@@ -50,7 +50,7 @@ fn layer_norm_kernels_equal_textbook_passes() {
     assert_relative_eq!(gradient.0, expected_gradient, epsilon = ROUNDING);
 }
 
-/// Equal features, whose standard deviation is 0, and large features with small differences.
+/// Equal features, with a standard deviation of 0, and large features with small differences.
 #[test]
 fn layer_norm_of_extremes() {
     let net = Sequential(LayerNorm::new());
@@ -89,7 +89,7 @@ fn gradients_of_residual_blocks() {
     ];
     check_network::<Chain<Net>, 2, 1>(3);
     check_network::<Chain<Net>, 2, 7>(4);
-    // Bodies whose output are probabilities.
+    // Bodies with probabilities as output.
     check_network::<Residual<Sigmoid<9, f64>>, 9, 3>(6);
     check_network::<Residual<Chain<Sequential![Linear<9, 9, f64>, Softmax<9, f64>]>>, 9, 3>(7);
     // A block in a block.
@@ -176,7 +176,7 @@ fn dropout_drops_its_share() {
     }
     let all = (PASSES * B * N) as f64;
     let kept = kept_by_first.as_flattened().as_flattened().iter().filter(|kept| **kept).count() as f64;
-    // Five standard deviations of the share of so many independent draws.
+    // Five standard deviations of this share in `all` independent draws.
     let most_off = |share: f64| 5.0 * (share * (1.0 - share) / all).sqrt();
     assert!((kept / all - 0.7).abs() < most_off(0.7), "{}", kept / all);
     let both = kept_by_both as f64 / all;

@@ -12,8 +12,8 @@ use std::fmt::Debug;
 use approx::assert_relative_eq;
 use common::{ROUNDING, flat, network, rng, rows, rows_of, set_flat};
 use constnet::{
-    Adam, AdamW, Cache, ClipNorm, ClipValue, Custom, CustomLayer, Elu, Error, Frozen, LayerNorm,
-    Linear, Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh,
+    Adam, AdamW, Cache, ClipNorm, ClipValue, Custom, CustomLayer, Elu, Error, Frozen, LayerNorm, Linear,
+    Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh,
     Trainer, Zeroed,
     layers::{Features, Layer, Shape},
     mlp,

@@ -200,7 +200,8 @@ fn bad_input() {
     assert!(flat(&trainer.net).iter().all(|p| p.is_finite()));
 }
 
-/// Batches in a run are those of a trainer whose batch size is as long: the same samples in the same order.
+/// A run with batches of 20 samples in shards of 4 equals that of a trainer with a batch size of 20: the same samples
+/// in the same order.
 #[test]
 fn a_parallel_run_equals_the_run_of_whole_batches() -> Result<(), Error<f64>> {
     type Net = mlp![f64; 5, 17, 3];
@@ -411,7 +412,7 @@ impl Loss<Features<33>> for Predictions {
     }
 }
 
-/// A trainer with shards of 4 samples, whose predictions are the masks of its dropout layer.
+/// A trainer with shards of 4 samples. Its predictions are the masks of its dropout layer.
 fn masked(seed: u32) -> Trainer<Sequential<Dropout<33>>, Sgd, 4, Predictions> {
     let mut trainer = Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, Predictions::default());
     trainer.seed = seed;
@@ -442,7 +443,7 @@ fn dropout_masks_of_shards_follow_the_seed() {
     }
     let all = of_seeds.concat().concat();
     let kept = all.as_flattened().iter().filter(|kept| **kept).count() as f64 / (all.len() * 33) as f64;
-    // Five standard deviations of the share of so many independent draws.
+    // Five standard deviations of the share in as many independent draws.
     assert!((kept - 0.5).abs() < 5.0 * 0.5 / ((all.len() * 33) as f64).sqrt(), "{kept}");
     let mut different = all.clone();
     different.sort_unstable();

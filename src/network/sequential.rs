@@ -106,6 +106,18 @@ impl<N: Layer, const B: usize> Cache<N, B> {
         self.mode = Mode::Eval;
     }
 
+    /// The mode of the next pass; a training pass is counted. Without random layers the mode makes no difference.
+    #[inline(always)]
+    const fn next_mode(&mut self) -> Mode {
+        if !N::IS_RANDOM {
+            return Mode::Eval;
+        }
+        if let Mode::Train { pass, .. } = &mut self.mode {
+            *pass = pass.wrapping_add(1);
+        }
+        self.mode
+    }
+
     /// The place where the network reads its input.
     #[inline(always)]
     pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
@@ -171,12 +183,10 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         const { assert!(B > 0, "a batch has at least one sample") };
-        if let Mode::Train { pass, .. } = &mut cache.mode {
-            *pass = pass.wrapping_add(1);
-        }
         *cache.input_mut() = *x;
-        let Cache { layers, output, mode, .. } = cache;
-        dispatch::<L, _>(Forward { net: self, layers, output, mode: *mode });
+        let mode = cache.next_mode();
+        let Cache { layers, output, .. } = cache;
+        dispatch::<L, _>(Forward { net: self, layers, output, mode });
         Pass { net: self, cache }
     }
 

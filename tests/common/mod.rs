@@ -1,5 +1,5 @@
-//! Shared by several tests: seeded random numbers, parameters as flat lists, finite differences, and losses that
-//! record their samples or predictions.
+//! Shared by several tests: seeded random numbers, parameters as flat lists, finite differences, and a loss that
+//! records its samples.
 #![allow(dead_code, reason = "no test uses everything")]
 
 use std::cell::RefCell;

@@ -32,18 +32,18 @@ def constant(name, kind, value):
 
 N, K = 23, 4
 outputs = exact(N, K)
-classes = random.integers(0, K - 1, size=N)  # None is of the last class,
+classes = random.integers(0, K - 1, size=N)  # no sample is of the last class
 outputs[np.arange(N), classes] += 1
-outputs[:, 1] -= 9  # and none is taken for class 1.
+outputs[:, 1] -= 9  # no sample is predicted as class 1
 predicted = outputs.argmax(axis=1)
 labels = range(K)
 
 targets = exact(N, 3) + [0, 50, -1]
 predictions = targets + exact(N, 3) / 2
 flat = targets.copy()
-flat[:, 1] = 2.5  # All equal, and not what is predicted,
+flat[:, 1] = 2.5  # all equal, but the predictions differ
 same = predictions.copy()
-flat[:, 2] = same[:, 2] = -0.5  # all equal, and predicted.
+flat[:, 2] = same[:, 2] = -0.5  # all equal, and so are the predictions
 
 text = "// Metrics of random predictions.\n"
 text += f"// Written by metrics.py with scikit-learn {sklearn.__version__}.\n\n"

@@ -45,9 +45,9 @@ impl<const N: usize, T: Element> Activation for Root<N, T> {
 }
 
 /// Any activation between layers.
-fn hidden<A: Activation<Elem = f32>>(activation: A) -> impl Layer<Out = Features<3>>
+fn hidden<A: Activation<Elem = f32>>(activation: A) -> impl Layer<In = Features<5>, Out = Features<3>>
 where
-    (Linear<5, 8>, (A, Linear<8, 3>)): Layer<Out = Features<3>>,
+    (Linear<5, 8>, (A, Linear<8, 3>)): Layer<In = Features<5>, Out = Features<3>>,
 {
     (Linear::<5, 8>::ZERO, (activation, Linear::<8, 3>::ZERO))
 }
