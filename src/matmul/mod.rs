@@ -52,7 +52,7 @@ pub(crate) fn forward<S: Simd<T>, T: Element, const IN: usize, const OUT: usize,
     );
 }
 
-/// Dot products along the inputs, of a few samples at a time, which inv_batch each load of the weights.
+/// Dot products along the inputs, of a few samples at a time, so that each vector of weights is loaded once for all of them.
 #[inline(always)]
 fn forward_output_major<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
     simd: S,

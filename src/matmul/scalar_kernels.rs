@@ -141,7 +141,7 @@ mod tests {
     }
 
     /// Both passes against the readable ones of [`Linear`]; `B` is a power of two, so that its
-    /// inv_batch is exact too.
+    /// reciprocal is exact too.
     fn is_linear<const IN: usize, const OUT: usize, const B: usize>() {
         let mut rng = Xoshiro128PlusPlus::seed_from_u64((IN * 100 + OUT * 10 + B) as u64);
         let [bias] = whole(&mut rng);

@@ -5,5 +5,5 @@ pub mod init;
 mod macros;
 mod sequential;
 
-pub(crate) use self::sequential::Forward;
+pub(crate) use self::sequential::{Buffers, Forward};
 pub use self::sequential::{Cache, Pass, Sequential};

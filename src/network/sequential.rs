@@ -88,10 +88,30 @@ impl<L: Layer> fmt::Debug for Sequential<L> {
 /// It is a value of known size, to be made once and used again and again: on the stack, in a `static`, in a
 /// box. A new cache, [`ZERO`](Zeroed::ZERO), is in inference mode.
 pub struct Cache<N: Layer, const B: usize> {
+    pub(crate) buffers: Buffers<N, B>,
+    pub(crate) mode: Mode,
+}
+
+/// A [`Cache`] without its mode, for a trainer, which computes the mode of each pass.
+///
+/// In a trainer, the mode would take memory, and move the weights to an address that costs a Cortex-M 5 % more
+/// instructions.
+pub(crate) struct Buffers<N: Layer, const B: usize> {
     pub(crate) layers: N::Cache<B>,
     pub(crate) output: [Row<N::Out>; B],
     pub(crate) scratch: N::Scratch,
-    pub(crate) mode: Mode,
+}
+
+impl<N: Layer, const B: usize> Buffers<N, B> {
+    /// The place where the network reads its input.
+    #[inline(always)]
+    pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
+        N::input_buffer(&mut self.layers, &mut self.output)
+    }
+}
+
+impl<N: Layer, const B: usize> Zeroed for Buffers<N, B> {
+    const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO, scratch: Zeroed::ZERO };
 }
 
 impl<N: Layer, const B: usize> Cache<N, B> {
@@ -117,24 +137,17 @@ impl<N: Layer, const B: usize> Cache<N, B> {
         }
         self.mode
     }
-
-    /// The place where the network reads its input.
-    #[inline(always)]
-    pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
-        N::input_buffer(&mut self.layers, &mut self.output)
-    }
 }
 
 impl<N: Layer, const B: usize> Zeroed for Cache<N, B> {
-    const ZERO: Self =
-        Self { layers: Zeroed::ZERO, output: Zeroed::ZERO, scratch: Zeroed::ZERO, mode: Mode::Eval };
+    const ZERO: Self = Self { buffers: Zeroed::ZERO, mode: Mode::Eval };
 }
 
 impl<N: Layer, const B: usize> fmt::Debug for Cache<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("mode", &self.mode)
-            .field("output", &self.output)
+            .field("output", &self.buffers.output)
             .finish_non_exhaustive()
     }
 }
@@ -183,9 +196,9 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         const { assert!(B > 0, "a batch has at least one sample") };
-        *cache.input_mut() = *x;
+        *cache.buffers.input_mut() = *x;
         let mode = cache.next_mode();
-        let Cache { layers, output, .. } = cache;
+        let Buffers { layers, output, .. } = &mut cache.buffers;
         dispatch::<L, _>(Forward { net: self, layers, output, mode });
         Pass { net: self, cache }
     }
@@ -354,7 +367,7 @@ impl<'a, N: Layer, const B: usize> Pass<'a, N, B> {
     /// The predictions.
     #[must_use]
     pub fn output(&self) -> &[Row<N::Out>; B] {
-        &self.cache.output
+        &self.cache.buffers.output
     }
 
     /// Given `dy`, the gradient of each sample with respect to the output, **adds** the gradient of every
@@ -375,7 +388,7 @@ impl<'a, N: Layer, const B: usize> Pass<'a, N, B> {
     {
         let Self { net, cache } = self;
         dispatch::<N, _>(Backward { net, cache: &mut *cache, dy, input_grad: NoActivation, gradient });
-        cache.input_mut()
+        cache.buffers.input_mut()
     }
 }
 
@@ -505,7 +518,7 @@ impl<N: Layer, G: InputGrad<Elem<N>>, const B: usize> Kernel<Elem<N>> for Backwa
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) {
         let Self { net, cache, dy, input_grad, gradient } = self;
-        let Cache { layers, output, scratch, mode } = cache;
+        let Cache { buffers: Buffers { layers, output, scratch }, mode } = cache;
         apply_grad(token, OutputActivation::<N>::default(), N::Out::flatten_mut(output), N::Out::flatten(dy));
         net.backward(Context::new(token, *mode), layers, scratch, output, input_grad, gradient);
     }

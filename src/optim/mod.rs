@@ -80,7 +80,7 @@ mod sgd;
 mod store;
 
 pub(crate) use self::optimizer::SlotsOfOptimizer;
-use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive, norm};
+use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive, count_step, norm};
 pub use self::{
     adam::{Adam, AdamW},
     clip_norm::ClipNorm,

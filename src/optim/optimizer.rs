@@ -152,9 +152,15 @@ impl<T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> Kernel<T> for S
     fn run<S: Simd<T>>(self, token: S) {
         let Self { optimizer, net, gradient, state: OptimizerState { steps, slots, .. } } = self;
         let norm = O::GradientStore::norm(token, optimizer, gradient);
-        *steps = steps.saturating_add(1);
+        count_step(steps);
         update(token, optimizer.rule(*steps, norm), net, gradient, SlotsOfOptimizer::<O, T>::borrow(slots));
     }
+}
+
+/// Counts a step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
+#[inline(always)]
+pub(super) fn count_step(steps: &mut usize) {
+    *steps += usize::from(*steps < usize::MAX);
 }
 
 /// The norm of a gradient: the square root of the sum of all squares.

@@ -1,6 +1,6 @@
 //! Whether an optimiser needs the whole gradient before it can update the first parameter.
 
-use super::{Optimizer, OptimizerState, SlotsOfOptimizer, norm};
+use super::{Optimizer, OptimizerState, SlotsOfOptimizer, count_step, norm};
 use crate::{
     layers::{Context, Elem, InputGrad, Layer, Row, Slots, update::update, zero},
     simd::{Simd, Zeroed},
@@ -55,7 +55,7 @@ impl GradientStore for NotStored {
     ) where
         O: Optimizer<Elem<L>, GradientStore = Self>,
     {
-        state.steps = state.steps.saturating_add(1);
+        count_step(&mut state.steps);
         let rule = optimizer.rule(state.steps, Elem::<L>::ZERO);
         let slots = SlotsOfOptimizer::<O, Elem<L>>::borrow(&mut state.slots);
         net.backward_update(ctx, cache, scratch, dy, input_grad, rule, slots);
@@ -85,7 +85,7 @@ impl GradientStore for Stored {
         let OptimizerState { steps, slots, gradient } = state;
         zero(gradient);
         net.backward(ctx, cache, scratch, dy, input_grad, gradient);
-        *steps = steps.saturating_add(1);
+        count_step(steps);
         let rule = optimizer.rule(*steps, norm(ctx.token, optimizer, gradient));
         update(ctx.token, rule, net, gradient, SlotsOfOptimizer::<O, Elem<L>>::borrow(slots));
     }

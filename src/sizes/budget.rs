@@ -8,9 +8,7 @@
 
 use core::ops::{Add, Mul, Rem};
 
-use typenum::{
-    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U4, U8, U20, U32, U1024, Unsigned,
-};
+use typenum::{Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U4, U8, U1024, Unsigned};
 
 use crate::{
     layers::{CacheSize, Elem, Layer, ParamCount},
@@ -50,23 +48,18 @@ pub trait WithinParameterBudget<const MAX: usize> {}
 
 impl<const MAX: usize> WithinParameterBudget<MAX> for B1 {}
 
-/// The sizes of an element type, as types of `typenum`.
+/// The size of an element type, as a type of `typenum`.
 pub trait ElementSize {
     /// The bytes of a number.
     type Bytes: Unsigned;
-    /// The bytes of a [`Trainer`] besides its numbers, on a 32-bit device: the number of steps, the seed and the mode
-    /// (20 bytes), and what aligns them to the element type.
-    type Counters: Unsigned;
 }
 
 impl ElementSize for f32 {
     type Bytes = U4;
-    type Counters = U20;
 }
 
 impl ElementSize for f64 {
     type Bytes = U8;
-    type Counters = U32;
 }
 
 /// The bytes of RAM of a [`Trainer`] on a device, as a type.
@@ -76,7 +69,7 @@ impl ElementSize for f64 {
 /// | the network and the values that the optimiser keeps | parameters · (1 + [`PerParameter`](OptimizerSize::PerParameter)) |
 /// | the cache and the output | `B` · ([`Cached`](CacheSize::Cached) + [`Output`](CacheSize::Output)) |
 /// | the optimiser | [`Own`](OptimizerSize::Own) |
-/// | the number of steps, the seed and the mode of a pass | 20 bytes, with `f64` 32 |
+/// | the number of steps and the seed | 8 bytes |
 ///
 /// It is the exact size on a 32-bit device. On a machine with SIMD a trainer is larger: it has scratch space for
 /// transposed weights, and aligns its arrays.
@@ -88,7 +81,7 @@ impl ElementSize for f64 {
 /// use typenum::Unsigned;
 ///
 /// type Bytes = <Trainer<mlp![5, 64, 64, 3], Sgd, 1> as TrainingRam>::Bytes;
-/// assert_eq!(Bytes::USIZE, 4 * (4739 + (5 + 64 + 64 + 3) + 1) + 20);
+/// assert_eq!(Bytes::USIZE, 4 * (4739 + (5 + 64 + 64 + 3) + 1) + 8);
 /// ```
 pub trait TrainingRam {
     /// The bytes.
@@ -102,6 +95,8 @@ type ParameterNumbers<N, Opt> = Prod<<N as ParamCount>::Count, Add1<<Opt as Opti
 /// All numbers of a trainer.
 type Numbers<N, Opt, const B: usize> =
     Sum<Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>, <Opt as OptimizerSize>::Own>;
+/// The bytes of the number of steps and of the seed, on a 32-bit device.
+type Counters = U8;
 /// The bytes of all numbers of a trainer.
 type NumberBytes<N, Opt, const B: usize> = Prod<Numbers<N, Opt, B>, <Elem<N> as ElementSize>::Bytes>;
 
@@ -118,10 +113,10 @@ where
     ParameterNumbers<N, Opt>: Add<CacheNumbers<N, B>>,
     Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>: Add<Opt::Own>,
     Numbers<N, Opt, B>: Mul<<Elem<N> as ElementSize>::Bytes>,
-    NumberBytes<N, Opt, B>: Add<<Elem<N> as ElementSize>::Counters>,
-    Sum<NumberBytes<N, Opt, B>, <Elem<N> as ElementSize>::Counters>: Unsigned,
+    NumberBytes<N, Opt, B>: Add<Counters>,
+    Sum<NumberBytes<N, Opt, B>, Counters>: Unsigned,
 {
-    type Bytes = Sum<NumberBytes<N, Opt, B>, <Elem<N> as ElementSize>::Counters>;
+    type Bytes = Sum<NumberBytes<N, Opt, B>, Counters>;
 }
 
 /// A bound: a [`Trainer`] that takes at most `KIB` · 1024 bytes of RAM on a device.

@@ -133,12 +133,12 @@ mod tests {
             assert_eq!(T::Bytes::USIZE, expected);
             assert!(expected <= size_of::<T>());
         }
-        check::<Trainer<mlp![5, 64, 64, 3], Sgd, 1>>(4 * (4739 + 136 + 1) + 20);
-        check::<Trainer<mlp![f64; 5, 64, 3], Sgd<f64>, 8>>(8 * (579 + 8 * (5 + 64 + 3) + 1) + 32);
+        check::<Trainer<mlp![5, 64, 64, 3], Sgd, 1>>(4 * (4739 + 136 + 1) + 8);
+        check::<Trainer<mlp![f64; 5, 64, 3], Sgd<f64>, 8>>(8 * (579 + 8 * (5 + 64 + 3) + 1) + 8);
         // The rate, two decays, epsilon, the weight decay and the norm.
-        check::<Trainer<mlp![5, 64, 3], ClipNorm<Adam>, 8>>(4 * (4 * 579 + 8 * (5 + 64 + 3) + 6) + 20);
+        check::<Trainer<mlp![5, 64, 3], ClipNorm<Adam>, 8>>(4 * (4 * 579 + 8 * (5 + 64 + 3) + 6) + 8);
         let head = 64 * 8 + 8 + 8 * 3 + 3;
-        check::<Trainer<Adapted, Sgd, 2>>(4 * (head + 2 * (5 + 64 + 8 + 3) + 1) + 20);
+        check::<Trainer<Adapted, Sgd, 2>>(4 * (head + 2 * (5 + 64 + 8 + 3) + 1) + 8);
     }
 
     /// A cache is as many numbers as its layers count.

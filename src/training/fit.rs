@@ -259,7 +259,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
         while left > 0 {
             let size = left.min(B);
             left -= size;
-            gather(self.cache.input_mut(), targets, x, y, &mut order);
+            gather(self.buffers.input_mut(), targets, x, y, &mut order);
             let (targets, _) = targets.split_at(size);
             let loss = self.step_on(targets);
             if !loss.is_finite() {

@@ -391,7 +391,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
     /// The shards of one unit, one after the other.
     fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
         let Self { net, loss, x, y, .. } = *self;
-        let Unit { gradient, cache, loss: sum } = unit;
+        let Unit { gradient, cache: Cache { buffers, .. }, loss: sum } = unit;
         *sum = Elem::<N>::ZERO;
         if self.with_gradient {
             zero(gradient);
@@ -400,14 +400,14 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
             let [index, ..] = *shard else { continue };
             let Some(&target) = y.get(index) else { continue };
             let mut targets = [target; B];
-            gather(cache.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
+            gather(buffers.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
             let (targets, _) = targets.split_at(shard.len().min(B));
-            cache.mode = mode_of_shard(self.mode, first / B + number);
+            let mode = mode_of_shard(self.mode, first / B + number);
             let mean = if self.with_gradient {
                 let samples = self.samples;
-                dispatch::<N, _>(Gradient { net, loss, cache, y: targets, samples, gradient })
+                dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: targets, samples, gradient })
             } else {
-                dispatch::<N, _>(Evaluate { net, loss, cache, y: targets })
+                dispatch::<N, _>(Evaluate { net, loss, buffers, y: targets })
             };
             *sum = *sum + mean * Elem::<N>::from_count(targets.len());
         }

@@ -12,7 +12,7 @@ use crate::{
         dispatch, zero,
     },
     loss::{Loss, Mse},
-    network::{Cache, Forward},
+    network::{Buffers, Forward},
     optim::{GradientStore, Optimizer, OptimizerState},
     simd::{Element, Kernel, Simd, Zeroed},
 };
@@ -77,7 +77,7 @@ pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// The seed of [`Dropout`](crate::Dropout)'s masks. [`fit`](Self::fit) draws it anew for each epoch.
     pub seed: u32,
     #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
-    pub(crate) cache: Cache<N, B>,
+    pub(crate) buffers: Buffers<N, B>,
 }
 
 /// For serde's `default`.
@@ -99,7 +99,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     #[must_use]
     pub const fn with_loss(net: N, optimizer: Opt, loss: C) -> Self {
         const { assert!(B > 0, "a batch has at least one sample") };
-        Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, cache: Zeroed::ZERO }
+        Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, buffers: Zeroed::ZERO }
     }
 
     /// One step on one batch: forward, loss, backward, update. Returns the loss before the update.
@@ -108,7 +108,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// parameters are not checked here; [`Fit::run`](super::Fit::run) checks them.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
-        *self.cache.input_mut() = *x;
+        *self.buffers.input_mut() = *x;
         self.step_on(y)
     }
 
@@ -133,11 +133,11 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// assert_eq!(halves.net, whole.net);
     /// ```
     pub fn gradient(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B], gradient: &mut N) -> Elem<N> {
-        *self.cache.input_mut() = *x;
+        *self.buffers.input_mut() = *x;
         zero(gradient);
-        self.cache.mode = self.training_mode();
-        let Self { net, loss, cache, .. } = self;
-        dispatch::<N, _>(Gradient { net, loss, cache, y, samples: B, gradient })
+        let mode = self.training_mode();
+        let Self { net, loss, buffers, .. } = self;
+        dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples: B, gradient })
     }
 
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
@@ -165,13 +165,12 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
         check(&self.loss, x, y)?;
         let mut sum = Elem::<N>::ZERO;
-        self.cache.mode = Mode::Eval;
         for (x, y) in x.chunks(B).zip(y.chunks(B)) {
-            for (input, x) in self.cache.input_mut().iter_mut().zip(x) {
+            for (input, x) in self.buffers.input_mut().iter_mut().zip(x) {
                 *input = *x;
             }
-            let Self { net, loss, cache, .. } = self;
-            let loss = dispatch::<N, _>(Evaluate { net, loss, cache, y });
+            let Self { net, loss, buffers, .. } = self;
+            let loss = dispatch::<N, _>(Evaluate { net, loss, buffers, y });
             sum = sum + loss * Elem::<N>::from_count(y.len());
         }
         Ok(sum / Elem::<N>::from_count(x.len()))
@@ -203,15 +202,15 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
-        self.trainer.cache.mode = self.trainer.training_mode();
-        let Trainer { net, optimizer, loss, state, cache, .. } = self.trainer;
+        let mode = self.trainer.training_mode();
+        let Trainer { net, optimizer, loss, state, buffers, .. } = self.trainer;
 
-        let value = forward_and_loss(token, net, loss, cache, self.y, self.y.len());
+        let value = forward_and_loss(token, net, loss, buffers, mode, self.y, self.y.len());
         if !value.is_finite() {
             return value;
         }
-        let Cache { layers, output, scratch, mode } = cache;
-        let ctx = Context::new(token, *mode);
+        let Buffers { layers, output, scratch } = buffers;
+        let ctx = Context::new(token, mode);
         let workspace = (layers, scratch);
         Opt::GradientStore::backward_update(ctx, net, workspace, output, NoInputGrad, optimizer, state);
         value
@@ -226,12 +225,13 @@ fn forward_and_loss<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>
     token: S,
     net: &N,
     loss: &C,
-    cache: &mut Cache<N, B>,
+    buffers: &mut Buffers<N, B>,
+    mode: Mode,
     y: &[C::Target],
     samples: usize,
 ) -> Elem<N> {
-    let Cache { layers, output, mode, .. } = cache;
-    Forward { net, layers, output, mode: *mode }.run(token);
+    let Buffers { layers, output, .. } = buffers;
+    Forward { net, layers, output, mode }.run(token);
     let mut a = *output;
     let (y_hat, filled_up) = output.split_at_mut(y.len().min(B));
     let value = loss.value_and_gradient(token, y_hat, y);
@@ -266,7 +266,8 @@ fn through_activation<N: Layer, S: Simd<Elem<N>>, G: InputGrad<Elem<N>>, const B
 pub(super) struct Gradient<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
-    pub(super) cache: &'a mut Cache<N, B>,
+    pub(super) buffers: &'a mut Buffers<N, B>,
+    pub(super) mode: Mode,
     pub(super) y: &'a [C::Target],
     pub(super) samples: usize,
     pub(super) gradient: &'a mut N,
@@ -277,11 +278,11 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_,
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
-        let Self { net, loss, cache, y, samples, gradient } = self;
-        let value = forward_and_loss(token, net, loss, cache, y, samples);
+        let Self { net, loss, buffers, mode, y, samples, gradient } = self;
+        let value = forward_and_loss(token, net, loss, buffers, mode, y, samples);
         if value.is_finite() {
-            let Cache { layers, output, scratch, mode } = cache;
-            net.backward(Context::new(token, *mode), layers, scratch, output, NoInputGrad, gradient);
+            let Buffers { layers, output, scratch } = buffers;
+            net.backward(Context::new(token, mode), layers, scratch, output, NoInputGrad, gradient);
         }
         value
     }
@@ -291,7 +292,7 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_,
 pub(super) struct Evaluate<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
-    pub(super) cache: &'a mut Cache<N, B>,
+    pub(super) buffers: &'a mut Buffers<N, B>,
     pub(super) y: &'a [C::Target],
 }
 
@@ -300,8 +301,8 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Evaluate<'_,
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
-        let Self { net, loss, cache: Cache { layers, output, mode, .. }, y } = self;
-        Forward { net, layers, output, mode: *mode }.run(token);
+        let Self { net, loss, buffers: Buffers { layers, output, .. }, y } = self;
+        Forward { net, layers, output, mode: Mode::Eval }.run(token);
         let (y_hat, _) = output.split_at(y.len().min(B));
         loss.value(token, y_hat, y)
     }
