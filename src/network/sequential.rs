@@ -126,16 +126,14 @@ impl<N: Layer, const B: usize> Cache<N, B> {
         self.mode = Mode::Eval;
     }
 
-    /// The mode of the next pass; a training pass is counted. Without random layers the mode makes no difference.
+    /// Counts a training pass. Without random layers the count makes no difference.
     #[inline(always)]
-    const fn next_mode(&mut self) -> Mode {
-        if !N::IS_RANDOM {
-            return Mode::Eval;
-        }
-        if let Mode::Train { pass, .. } = &mut self.mode {
+    const fn count_pass(&mut self) {
+        if N::IS_RANDOM
+            && let Mode::Train { pass, .. } = &mut self.mode
+        {
             *pass = pass.wrapping_add(1);
         }
-        self.mode
     }
 }
 
@@ -178,7 +176,7 @@ impl<L> Sequential<L> {
     {
         let (mut layers, mut output) = (L::Cache::<1>::ZERO, [Y::ZERO]);
         *L::input_buffer(&mut layers, &mut output) = [*x];
-        dispatch::<L, _>(Forward { net: self, layers: &mut layers, output: &mut output, mode: Mode::Eval });
+        dispatch::<L, _>(Forward { net: self, layers: &mut layers, output: &mut output, mode: &Mode::Eval });
         output[0]
     }
 
@@ -197,8 +195,8 @@ impl<L> Sequential<L> {
     {
         const { assert!(B > 0, "a batch has at least one sample") };
         *cache.buffers.input_mut() = *x;
-        let mode = cache.next_mode();
-        let Buffers { layers, output, .. } = &mut cache.buffers;
+        cache.count_pass();
+        let Cache { buffers: Buffers { layers, output, .. }, mode } = cache;
         dispatch::<L, _>(Forward { net: self, layers, output, mode });
         Pass { net: self, cache }
     }
@@ -489,7 +487,8 @@ pub(crate) struct Forward<'a, N: Layer, const B: usize> {
     pub(crate) net: &'a N,
     pub(crate) layers: &'a mut N::Cache<B>,
     pub(crate) output: &'a mut [Row<N::Out>; B],
-    pub(crate) mode: Mode,
+    // By reference, so that all fields are passed in registers: by value it cost 3 % of a small inference.
+    pub(crate) mode: &'a Mode,
 }
 
 impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
@@ -499,7 +498,7 @@ impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
     fn run<S: Simd<Elem<N>>>(self, token: S) {
         let Self { net, layers, output, mode } = self;
         apply(token, InputActivation::<N>::default(), N::In::flatten_mut(N::input_buffer(layers, output)));
-        net.forward(Context::new(token, mode), layers, output, NoActivation);
+        net.forward(Context::new(token, *mode), layers, output, NoActivation);
     }
 }
 

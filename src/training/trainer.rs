@@ -231,7 +231,7 @@ fn forward_and_loss<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>
     samples: usize,
 ) -> Elem<N> {
     let Buffers { layers, output, .. } = buffers;
-    Forward { net, layers, output, mode }.run(token);
+    Forward { net, layers, output, mode: &mode }.run(token);
     let mut a = *output;
     let (y_hat, filled_up) = output.split_at_mut(y.len().min(B));
     let value = loss.value_and_gradient(token, y_hat, y);
@@ -302,7 +302,7 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Evaluate<'_,
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
         let Self { net, loss, buffers: Buffers { layers, output, .. }, y } = self;
-        Forward { net, layers, output, mode: Mode::Eval }.run(token);
+        Forward { net, layers, output, mode: &Mode::Eval }.run(token);
         let (y_hat, _) = output.split_at(y.len().min(B));
         loss.value(token, y_hat, y)
     }
