@@ -153,7 +153,7 @@ fn multiply_adds<T: Element, const CHAINS: usize>() -> Limit {
     }
 }
 
-/// The sum of an array, computed repeatedly. There are so many accumulators that the latency of an addition does not
+/// The sum of an array, computed repeatedly. There are enough accumulators that the latency of an addition does not
 /// limit the loop.
 struct Stream<'a, T, const ACCUMULATORS: usize> {
     data: &'a [T],

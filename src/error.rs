@@ -27,8 +27,8 @@ pub enum Error<T> {
     Data(DataError<T>),
     /// The validation data are invalid.
     Validation(DataError<T>),
-    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) says what the
-    /// network is then.
+    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) documents the state of the
+    /// network.
     Diverged {
         /// The epoch, counted from 0.
         epoch: usize,

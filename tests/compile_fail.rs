@@ -8,7 +8,7 @@ use std::{env, fs, path::Path, process::Command};
 
 use trybuild::TestCases;
 
-/// The compiler whose texts are recorded.
+/// The compiler that wrote the recorded texts.
 const WRITTEN_WITH: &str = "rustc 1.95.";
 
 /// Set, in a run of this test by itself, to the folder of mistakes whose texts don't matter.

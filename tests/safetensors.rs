@@ -228,7 +228,7 @@ fn every_invalid_file_has_an_error_message() {
     assert_eq!(text, "the file has no tensor `0.weight` of shape (3, 2); is it `0.wieght`?");
     let (error, text) = refused(&file(&[W, B, ("2.bias", "F32", &[1])], 1));
     assert!(matches!(error, E::Extra { .. }));
-    assert_eq!(text, "the file has a tensor `2.bias` of shape (1,), the network has not");
+    assert_eq!(text, "the file has a tensor `2.bias` of shape (1,), which is not part of the network");
 
     let (error, text) = refused(&file(&[("0.weight", "F32", &[2, 3]), B], 1));
     assert!(matches!(error, E::Shape { .. }));
@@ -302,7 +302,7 @@ fn a_prefix_selects_one_network_of_several() {
         1,
     );
     let (_, text) = refused_by(&Safetensors::new().prefix("a."), &two);
-    assert_eq!(text, "the file has a tensor `a.extra` of shape (), the network has not");
+    assert_eq!(text, "the file has a tensor `a.extra` of shape (), which is not part of the network");
     let mut net = <mlp![2, 3]>::ZERO;
     Safetensors::new().prefix("a.0.").names(&|_, name| name.into()).load(&mut net, &two).expect("by prefix");
     assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));

@@ -1,8 +1,8 @@
 //! [`Linear`] and [`LayerNorm`] through serde: `{ weight, bias }`, the weight of a linear layer as rows of shape
 //! `(OUT, IN)`.
 //!
-//! Each row is a tuple of fixed length, as serde has arrays of up to 32: postcard stores no lengths, and
-//! so cannot tell too many numbers from other data that follow. Too few are an error in every format.
+//! Each row is a tuple of fixed length, because serde supports arrays of up to 32 elements only. Too few numbers are an
+//! error in every format. Postcard stores no lengths, so surplus numbers look like the data that follow.
 
 use core::{fmt, marker::PhantomData};
 
@@ -37,7 +37,7 @@ impl<const IN: usize, const OUT: usize, T: Element + Serialize> Serialize for Ro
     }
 }
 
-/// So many values, by their index.
+/// A tuple of values, each computed from its index.
 struct Tuple<F>(usize, F);
 
 impl<X: Serialize, F: Fn(usize) -> X> Serialize for Tuple<F> {
@@ -157,7 +157,7 @@ impl<'de, const IN: usize, const OUT: usize, T: Element + Deserialize<'de>> Visi
     }
 }
 
-/// Hands over so many numbers, each with its index.
+/// Calls a function with each of a number of values and its index.
 struct Fill<F, T>(F, usize, PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> DeserializeSeed<'de> for Fill<F, T> {
@@ -235,7 +235,7 @@ mod numbers {
     }
 }
 
-/// How many of something there should be.
+/// The expected number of elements, for an error message.
 struct Count(usize, &'static str);
 
 impl fmt::Display for Count {

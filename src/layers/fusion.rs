@@ -31,7 +31,7 @@ pub trait Activation: Copy + Default {
 /// applies it while it writes its output (the [`Epilogue`]), and the layer after it applies the derivative
 /// while it writes `dx` (the [`InputGrad`]).
 ///
-/// A layer of your own says [`Unfused<Self>`](Unfused).
+/// The type of your own layer is [`Unfused<Self>`](Unfused).
 pub trait Ends {
     /// The first layer, named in compile errors.
     type First;

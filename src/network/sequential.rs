@@ -203,7 +203,7 @@ impl<L> Sequential<L> {
 
     /// Sets every parameter of a gradient to zero, as PyTorch's `optimizer.zero_grad()`.
     ///
-    /// A gradient is a network of its own: called on the network itself, this erases its weights.
+    /// A gradient is a separate network: called on the network itself, this erases its weights.
     pub fn zero_grad(&mut self)
     where
         L: Layer,
@@ -234,7 +234,7 @@ impl<L> Sequential<L> {
     /// use constnet::{Zeroed, mlp};
     ///
     /// let mut net = <mlp![2, 3, 1]>::ZERO;
-    /// // As PyTorch's `nn.utils.vector_to_parameters`, say for an evolution strategy.
+    /// // Same as PyTorch's `nn.utils.vector_to_parameters`, for example for an evolution strategy.
     /// let mut vector = (1..).map(|n| n as f32);
     /// net.for_each_parameter_mut(|mut p| p.for_each_mut(|value| *value = vector.next().unwrap()));
     /// assert_eq!(net.layer::<0>().weight(), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);

@@ -46,7 +46,7 @@ pub trait Dispatch: Sized {
         Self::dispatch_passes::<Inlined, K>(kernel)
     }
 
-    /// The same, and says how the passes of layers are compiled.
+    /// The same; `P` is how the passes of layers are compiled.
     fn dispatch_passes<P: LayerPasses, K: Kernel<Self>>(kernel: K) -> K::Output;
 }
 

@@ -21,7 +21,7 @@ use super::{Constants, Dispatch};
 /// static NET: Mutex<mlp![784, 512, 512, 10]> = Mutex::new(Zeroed::ZERO);
 /// ```
 pub trait Zeroed: Sized {
-    /// The value whose every number is zero.
+    /// The value in which every number is zero.
     const ZERO: Self;
 }
 

@@ -1,46 +1,46 @@
-//! What can be wrong with a file of weights.
+//! The errors of loading and saving weights.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use crate::layers::parameter::Sizes;
 
-/// Why a file of weights was not loaded, or not written.
+/// The reason why a file of weights was not loaded or not saved.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The file is longer than its header says, or was cut short.
+    /// The file is longer or shorter than its header states.
     Length {
-        /// The bytes that there should be, by as much of the header as there is.
+        /// The number of bytes by the header, as far as it could be read.
         expected: u64,
-        /// The bytes that there are.
+        /// The number of bytes of the file.
         found: u64,
     },
     /// This is no safetensors file, or its header contradicts itself.
     Header(String),
-    /// The network has a tensor that the file has not.
+    /// A tensor of the network is missing in the file.
     Missing {
         /// Its name in the file.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
-        /// The nearest name of a tensor of this shape that the network has not.
+        /// The most similar name in the file that is not a tensor of the network and has this shape.
         nearest: Option<String>,
     },
-    /// The file has a tensor that the network has not.
+    /// A tensor of the file is not part of the network.
     Extra {
         /// Its name.
         name: String,
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// A tensor is of another type.
+    /// A tensor has another element type.
     Dtype {
         /// Its name.
         name: String,
         /// The network's element type, `F32` or `F64`.
         expected: String,
-        /// That of the file.
+        /// The element type in the file.
         found: String,
         /// Whether [`Safetensors::convert`](crate::Safetensors::convert) would allow it.
         convertible: bool,
@@ -63,8 +63,7 @@ pub enum WeightsError {
         /// The number in the file.
         value: f64,
     },
-    /// Two of the network's tensors would have the same name, or one the name that the format keeps for
-    /// itself.
+    /// Two tensors of the network would have the same name, or one would have the name that the format reserves.
     SameName {
         /// That name.
         name: String,
@@ -72,9 +71,9 @@ pub enum WeightsError {
     /// The file could not be read, or not written.
     #[cfg(feature = "std")]
     Io {
-        /// Which file.
+        /// The path of the file.
         path: std::path::PathBuf,
-        /// Why not.
+        /// The reason.
         error: std::io::Error,
     },
 }
@@ -100,7 +99,11 @@ impl fmt::Display for WeightsError {
                 }
             }
             Self::Extra { name, shape } => {
-                write!(f, "the file has a tensor `{name}` of shape {}, the network has not", Sizes(shape))
+                write!(
+                    f,
+                    "the file has a tensor `{name}` of shape {}, which is not part of the network",
+                    Sizes(shape)
+                )
             }
             Self::Dtype { name, expected, found, convertible } => {
                 write!(f, "tensor `{name}` is {found}, expected {expected}")?;
@@ -121,7 +124,7 @@ impl fmt::Display for WeightsError {
             Self::SameName { name } => {
                 write!(
                     f,
-                    "a tensor cannot be called `{name}`: another one is, or the format itself needs that name"
+                    "a tensor cannot have the name `{name}`: another tensor has it, or the format reserves it"
                 )
             }
             #[cfg(feature = "std")]

@@ -1,4 +1,4 @@
-//! Files that are whole or not there at all.
+//! Files that are written completely or not at all.
 
 use std::{
     ffi::OsString,
@@ -24,8 +24,8 @@ impl Safetensors<'_> {
         self.load(net, &bytes)
     }
 
-    /// Writes a network to a file, under another name first: whatever happens, the path leads to a whole
-    /// file, the old one or the new one.
+    /// Writes a network to a file. The data are written under another name first, so the path always leads to a complete
+    /// file: the old one or the new one.
     ///
     /// # Errors
     ///
@@ -36,10 +36,10 @@ impl Safetensors<'_> {
     }
 }
 
-/// Puts a file with this content in the place of another one, or of none.
+/// Writes a file with this content, which replaces the file at this path if there is one.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (new, mut file) = create_beside(path)?;
-    // Who may read the old file, and nobody else, may read the new one.
+    // The new file gets the permissions of the old one.
     if let Ok(old) = fs::metadata(path) {
         let _ = file.set_permissions(old.permissions());
     }
@@ -47,11 +47,11 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     drop(file);
     let renamed = written.and_then(|()| fs::rename(&new, path));
     if renamed.is_err() {
-        // The error that is worth telling is the first one.
+        // The first error is the one to report.
         let _ = fs::remove_file(&new);
     }
     renamed?;
-    // That the name, too, is on the disk; not every file system lets a folder be opened for that.
+    // Flushes the new name to the disk, too. Not every file system allows opening a folder for that.
     #[cfg(unix)]
     if let Some(folder) = new.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

@@ -1,4 +1,4 @@
-//! Weights in safetensors files, as PyTorch's users keep them.
+//! Weights in safetensors files, the format in which PyTorch users share weights.
 
 mod error;
 #[cfg(feature = "std")]
@@ -19,16 +19,15 @@ use crate::{
     network::Sequential,
 };
 
-/// How a network is read from a safetensors file and written to one.
+/// The options for loading a network from a safetensors file and for saving it to one.
 ///
-/// Without further words the names and shapes are those of `torch.nn.Sequential` with the same layers:
-/// `0.weight (OUT, IN)`, `0.bias (OUT,)`, `2.weight` and so on. The file has all of the network's
-/// tensors and no others, in the network's element type, with finite values. A network in a network
-/// has no number of its own, as in [`parameters`](Sequential::parameters): of PyTorch's `1.0.weight`,
-/// [`names`](Self::names) tells.
+/// By default, names and shapes are those of `torch.nn.Sequential` with the same layers: `0.weight (OUT, IN)`,
+/// `0.bias (OUT,)`, `2.weight` and so on. The file must hold all tensors of the network and no others, in the element
+/// type of the network, with finite values. A network inside a network adds no level to the names (see
+/// [`parameters`](Sequential::parameters)); set [`names`](Self::names) to load names such as PyTorch's `1.0.weight`.
 ///
-/// A file is checked whole before the first number is copied: after an error the network is as it was,
-/// bit for bit. What is allocated is in proportion to the file, whatever its header says.
+/// The whole file is checked before the first number is copied: after an error the network is as it was, bit for bit.
+/// The memory that is allocated is proportional to the size of the file, even if its header is wrong.
 ///
 /// # Examples
 ///
@@ -54,7 +53,7 @@ use crate::{
 /// # Ok::<(), constnet::formats::WeightsError>(())
 /// ```
 ///
-/// A module with names of its own, `self.hidden = nn.Linear(5, 64)`, `self.out = nn.Linear(64, 3)`:
+/// A PyTorch module that names its layers, `self.hidden = nn.Linear(5, 64)`, `self.out = nn.Linear(64, 3)`:
 ///
 /// ```
 /// use constnet::{Safetensors, Zeroed, mlp};
@@ -66,7 +65,7 @@ use crate::{
 /// # Ok::<(), constnet::formats::WeightsError>(())
 /// ```
 #[derive(Clone, Copy)]
-#[must_use = "this only says how to load and save"]
+#[must_use = "these are only options: call `load` or `save`"]
 pub struct Safetensors<'a> {
     prefix: &'a str,
     names: &'a dyn Fn(usize, &str) -> String,
@@ -75,7 +74,7 @@ pub struct Safetensors<'a> {
 }
 
 impl<'a> Safetensors<'a> {
-    /// As PyTorch's `Sequential` names them, and nothing else allowed.
+    /// The names of PyTorch's `Sequential`; all checks are on.
     pub const fn new() -> Self {
         Self {
             prefix: "",
@@ -85,22 +84,23 @@ impl<'a> Safetensors<'a> {
         }
     }
 
-    /// What comes before each name. The file may have other tensors, whose names start differently.
+    /// The prefix of every name. Tensors in the file with other prefixes are ignored.
     pub const fn prefix(self, prefix: &'a str) -> Self {
         Self { prefix, ..self }
     }
 
-    /// What a tensor is called, after the prefix, given the number of its layer and its own name.
+    /// The function that computes the name of a tensor, after the prefix, from the index of its layer and `"weight"` or
+    /// `"bias"`.
     pub const fn names(self, names: &'a dyn Fn(usize, &str) -> String) -> Self {
         Self { names, ..self }
     }
 
-    /// Allows to load `F64` as `f32`, each number rounded to the nearest, and `F32` as `f64`.
+    /// Allows loading `F64` as `f32`, each number rounded to the nearest, and `F32` as `f64`.
     pub const fn convert(self) -> Self {
         Self { convert: true, ..self }
     }
 
-    /// Allows to load NaN and infinity.
+    /// Allows loading NaN and infinity.
     pub const fn allow_not_finite(self) -> Self {
         Self { not_finite: true, ..self }
     }
@@ -109,8 +109,7 @@ impl<'a> Safetensors<'a> {
     ///
     /// # Errors
     ///
-    /// Says which tensor is not as it has to be, what was expected and what was found. The network
-    /// is then as it was.
+    /// Names the tensor that does not fit, what was expected and what was found. The network is then as it was.
     pub fn load<N: Layer>(&self, net: &mut N, bytes: &[u8]) -> Result<(), WeightsError> {
         let values = self.check(net, &File::open(bytes)?)?;
         for (index, values) in values.iter().enumerate() {
@@ -122,8 +121,8 @@ impl<'a> Safetensors<'a> {
         Ok(())
     }
 
-    /// The bytes of a file with the network's parameters. NaN and infinity are written as they are, and
-    /// load where [that is allowed](Self::allow_not_finite).
+    /// The bytes of a file with the network's parameters. NaN and infinity are saved too; loading them must be
+    /// [allowed](Self::allow_not_finite).
     ///
     /// # Errors
     ///
@@ -133,7 +132,7 @@ impl<'a> Safetensors<'a> {
         serialize(tensors, None).map_err(|error| WeightsError::Header(format!("{error}")))
     }
 
-    /// The parameters with their names, all different: each tensor of a file is one of the network's.
+    /// The parameters with their names, which are all different.
     fn named<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
         let mut named = Vec::<(String, _)>::new();
         for parameter in parameters(net) {
@@ -152,7 +151,7 @@ impl<'a> Safetensors<'a> {
         name
     }
 
-    /// The values of each parameter, if all is as it has to be.
+    /// The values of each parameter, if the file fits the network.
     fn check<'b, N: Layer>(&self, net: &N, file: &File<'b>) -> Result<Vec<Values<'b>>, WeightsError> {
         let expected = self.named(net)?;
         let mut others: Vec<&str> = file
@@ -258,21 +257,21 @@ impl<L: Layer> Sequential<L> {
     ///
     /// # Errors
     ///
-    /// Those of [`Safetensors::save`], which does not fail with names as PyTorch's.
+    /// Those of [`Safetensors::save`]; with PyTorch's names there are none.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         Safetensors::new().save(self)
     }
 }
 
-/// What the format calls an element type.
+/// The name of an element type in the format.
 fn dtype<T>() -> Dtype {
     if size_of::<T>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
 }
 
-/// The name that the format keeps for itself.
+/// The name that the format reserves.
 const METADATA: &str = "__metadata__";
 
-/// A file whose header has been read and fits its data.
+/// A file with a parsed header that matches its data.
 struct File<'b> {
     header: Metadata,
     names: Vec<String>,
@@ -282,8 +281,7 @@ struct File<'b> {
 impl<'b> File<'b> {
     /// Reads the header: its length in eight bytes, then JSON.
     ///
-    /// `SafeTensors::deserialize` would do the same, but adds up without care where the data end: offsets
-    /// near 2⁶⁴ make it panic.
+    /// `SafeTensors::deserialize` would do the same, but its sum of offsets overflows: offsets near 2⁶⁴ make it panic.
     fn open(bytes: &'b [u8]) -> Result<Self, WeightsError> {
         let length = |expected: u64| WeightsError::Length { expected, found: bytes.len() as u64 };
         let (size, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| length(8))?;
@@ -321,7 +319,7 @@ impl<'b> Values<'b> {
     }
 }
 
-/// A parameter as the format sees it.
+/// A parameter as a tensor of the format.
 struct Tensor<'n, T>(Parameter<'n, T>);
 
 impl<T: Float> View for Tensor<'_, T> {
@@ -349,13 +347,13 @@ impl<T: Float> View for Tensor<'_, T> {
     }
 }
 
-/// The name that takes the fewest insertions, deletions and replacements, of those that could be meant.
+/// The candidate name with the smallest edit distance to `name`.
 fn nearest(name: &str, others: &[&str], could_be: impl Fn(&str) -> bool) -> Option<String> {
     let candidates = others.iter().filter(|other| could_be(other));
     candidates.min_by_key(|other| distance(name, other)).map(|other| (*other).into())
 }
 
-/// V. I. Levenshtein's distance of two names.
+/// The edit distance (Levenshtein) of two names: the number of insertions, deletions and replacements.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=a.len()).collect();
     for (i, b) in b.bytes().enumerate() {
