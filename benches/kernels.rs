@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use constnet::{
     He, Linear, Relu, Sgd, Zeroed,
-    layers::{Context, Layer, Mode, NoActivation, NoInputGrad},
+    layers::{Context, Layer, LayerTypes, Mode, NoActivation, NoInputGrad},
     simd::{Element, Kernel, Simd},
 };
 use divan::{Bencher, counter::ItemsCount};
@@ -186,8 +186,8 @@ impl Pass for Step {
 struct Size<T: Element, const IN: usize, const OUT: usize, const B: usize> {
     layer: Linear<IN, OUT, T>,
     gradient: Linear<IN, OUT, T>,
-    cache: <Linear<IN, OUT, T> as Layer>::Cache<B>,
-    scratch: <Linear<IN, OUT, T> as Layer>::Scratch,
+    cache: <Linear<IN, OUT, T> as LayerTypes>::Cache<B>,
+    scratch: <Linear<IN, OUT, T> as LayerTypes>::Scratch,
     /// The output, or the gradient with respect to it.
     y: [[T; OUT]; B],
     sgd: Sgd<T>,

@@ -16,7 +16,7 @@ use std::{hint::black_box, time::Instant};
 
 use constnet::{
     Adam, Cache, He, Optimizer, Sequential, Sgd, Trainer, Zeroed,
-    layers::{Cost, Elem, Layer, Row, Shape},
+    layers::{Cost, Elem, LayerTypes, Row, Shape},
     mlp,
     simd::{Dispatch, Element, Kernel, Real, Simd, Vector},
 };
@@ -332,9 +332,9 @@ fn workloads() -> Vec<Workload> {
 }
 
 /// A row of the input of a network.
-type Input<N> = Row<<N as Layer>::In>;
+type Input<N> = Row<<N as LayerTypes>::In>;
 /// A row of the output of a network.
-type Output<N> = Row<<N as Layer>::Out>;
+type Output<N> = Row<<N as LayerTypes>::Out>;
 
 /// Rows of standard normal numbers.
 fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut StdRng) -> Box<[R; B]> {

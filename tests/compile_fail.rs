@@ -1,8 +1,8 @@
-//! Mistakes that the compiler finds, one a file in `ui/fail`, and what is right in `ui/pass`.
+//! Programs with a mistake, each in a file of `ui/fail` that is named for the mistake, and correct ones in `ui/pass`.
 //!
-//! The texts beside the mistakes are those of the compiler [`WRITTEN_WITH`]. Any other words some
-//! of them differently; with it the mistakes must still be refused, whatever the text. After a
-//! change that is meant, `TRYBUILD=overwrite cargo test --test compile_fail` writes them anew.
+//! Each mistake is one compile error. The texts beside the mistakes are those of the compiler [`WRITTEN_WITH`]; those
+//! of another compiler may differ, so that only the refusal is tested there. After an intended change,
+//! `TRYBUILD=overwrite cargo test --test compile_fail` writes the texts anew.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -11,7 +11,7 @@ use trybuild::TestCases;
 /// The compiler that wrote the recorded texts.
 const WRITTEN_WITH: &str = "rustc 1.95.";
 
-/// Set, in a run of this test by itself, to the folder of mistakes whose texts don't matter.
+/// The variable that this test sets when it runs itself: the folder of mistakes whose texts are not compared.
 const WITHOUT_TEXTS: &str = "CONSTNET_MISTAKES";
 
 #[test]
@@ -25,6 +25,18 @@ fn mistakes_are_refused_and_the_right_way_compiles() {
         refused_whatever_the_text();
     }
     cases.pass("tests/ui/pass/*.rs");
+}
+
+#[test]
+fn each_mistake_is_one_error() {
+    for file in fs::read_dir("tests/ui/fail").expect("the mistakes") {
+        let file = file.expect("a mistake").path();
+        if file.extension().is_some_and(|extension| extension == "stderr") {
+            let text = fs::read_to_string(&file).expect("a text");
+            let errors = text.lines().filter(|line| line.starts_with("error")).count();
+            assert_eq!(errors, 1, "{}", file.display());
+        }
+    }
 }
 
 fn compiler() -> String {

@@ -145,11 +145,17 @@ macro_rules! activation_layer {
             }
         }
 
-        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> $crate::layers::Layer
+        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> $crate::layers::LayerTypes
             for $name<N $(, $P)?, T>
         {
             type In = $crate::layers::Features<N, T>;
             type Out = $crate::activation_layer!(@out $($out)?);
+            $crate::activation_layer!(@types $from);
+        }
+
+        impl<const N: usize $(, const $P: usize)?, T: $crate::simd::Element> $crate::layers::Layer
+            for $name<N $(, $P)?, T>
+        {
             $crate::activation_layer!(@passes $from);
 
             fn print(&self, printer: &mut $crate::layers::Printer<'_, '_>) -> ::core::fmt::Result {
@@ -195,6 +201,18 @@ macro_rules! activation_layer {
     (@out) => { $crate::layers::Features<N, T> };
     (@out $out:ident) => { $crate::layers::$out<N, T> };
 
+    (@types output) => {
+        type Cache<const B: usize> = ();
+        type Scratch = ();
+        type Ends = $crate::layers::Fused<Self>;
+    };
+
+    (@types input) => {
+        type Cache<const B: usize> = [[T; N]; B];
+        type Scratch = ();
+        type Ends = $crate::layers::Unfused<Self>;
+    };
+
     (@cached output) => { $crate::private::typenum::U0 };
     (@cached input) => { $crate::private::typenum::U<N> };
 
@@ -212,10 +230,6 @@ macro_rules! activation_layer {
     // The neighbouring layers apply the activation and its derivative. Only the epilogue, which belongs to the
     // layer after this one, is left to apply.
     (@passes output) => {
-        type Cache<const B: usize> = ();
-        type Scratch = ();
-        type Ends = $crate::layers::Fused<Self>;
-
         #[inline(always)]
         fn input_buffer<'a, const B: usize>(
             (): &'a mut (),
@@ -250,10 +264,6 @@ macro_rules! activation_layer {
 
     // The layer keeps its input, and applies the activation and its derivative itself.
     (@passes input) => {
-        type Cache<const B: usize> = [[T; N]; B];
-        type Scratch = ();
-        type Ends = $crate::layers::Unfused<Self>;
-
         #[inline(always)]
         fn input_buffer<'a, const B: usize>(
             z: &'a mut [[T; N]; B],

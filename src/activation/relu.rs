@@ -6,7 +6,8 @@ use crate::simd::{Element, Real};
 crate::activation_layer! {
     /// The rectified linear unit of `N` features, `a = max(0, z)`: PyTorch's `nn.ReLU()`.
     ///
-    /// The notebook's `relu_forward(z)` and `relu_backward(dout, a)`, which takes the gradient first.
+    /// The notebook's `relu_forward(z)` and `relu_backward(dout, a)`, which takes the gradient first, and the output `a`
+    /// instead of the input `z`. The result is the same: `a ≤ 0` exactly where `z ≤ 0`.
     ///
     /// | quantity | shape | rule |
     /// |---|---|---|
@@ -28,6 +29,7 @@ crate::activation_layer! {
     /// assert_eq!(relu.forward(&z), [[1.0, 0.0, 0.0, 3.0], [0.0, 2.5, 0.0, 0.0]]);
     /// assert_eq!(relu.backward(&z, &[[1.0; 4]; 2]), [[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.0, 0.0]]);
     /// ```
+    // PyTorch's text; `backward` below gets the output `a`.
     pub struct Relu<N>: "ReLU()", from output
 }
 

@@ -23,15 +23,26 @@ use core::fmt;
 use rand::Rng;
 
 use super::{
-    Accepts, CanFollow, Context, Elem, Epilogue, FirstLayer, Initializer, InputActivation, InputGrad, Joined,
-    LastLayer, Layer, NoActivation, OutputActivation, Parameter, ParameterMut, Printer, Row, Shape, Slots,
-    SlotsOf, UpdateRule, apply, apply_grad,
+    Accepts, CanFollow, Context, Elem, Epilogue, FirstLayer, If, Initializer, InputActivation, InputGrad,
+    Joined, LastLayer, Layer, LayerTypes, NoActivation, OutputActivation, Parameter, ParameterMut, Printer,
+    Row, SameElem, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
 };
-use crate::simd::Simd;
+use crate::simd::{Simd, Zeroed};
+
+/// Chains a layer and the layers after it: what the macro [`sequential!`](crate::sequential) expands to.
+///
+/// If they do not fit, the result has no type (see [`If`]), and the compiler reports nothing else.
+#[inline(always)]
+pub const fn pair<A: Layer, R: Layer, Fits>(first: A, rest: R) -> (A, If<Fits, R>)
+where
+    R::In: Accepts<A::Out, Elem<A>, LastLayer<A>, FirstLayer<R>, Fits = Fits>,
+{
+    (first, rest)
+}
 
 /// Rows that are stored between `A` and `R`, if both have an activation there.
 type Between<A, R, const B: usize> =
-    <InputActivation<R> as CanFollow<OutputActivation<A>>>::Between<[Row<<A as Layer>::Out>; B]>;
+    <InputActivation<R> as CanFollow<OutputActivation<A>>>::Between<[Row<<A as LayerTypes>::Out>; B]>;
 
 /// Whether rows are stored between `A` and `R`: a constant, so that the compiler instantiates only one of the two
 /// branches. With both, the code would double with each layer.
@@ -60,17 +71,51 @@ where
 }
 
 /// A chain: the first layer, then the rest.
+impl<A: LayerTypes, R: LayerTypes> LayerTypes for (A, R)
+where
+    R::In: SameElem<A::Out, Elem<A>, LastLayer<A>, FirstLayer<R>>,
+    InputActivation<R>: CanFollow<OutputActivation<A>>,
+{
+    type In = If<<R::In as SameElem<A::Out, Elem<A>, LastLayer<A>, FirstLayer<R>>>::Same, A::In>;
+    type Out = R::Out;
+    type Cache<const B: usize> = ((A::Cache<B>, R::Cache<B>), Between<A, R, B>);
+    type Scratch = (A::Scratch, R::Scratch);
+    type Ends = Joined<A::Ends, R::Ends>;
+}
+
+/// Flat tuples are no chains, but have the types of one: that they are no [`Layer`] is then one error.
+macro_rules! flat_tuples {
+    ($First:ident $($Middle:ident)+, $Last:ident) => {
+        impl<$First: LayerTypes, $($Middle: LayerTypes,)+ $Last: LayerTypes> LayerTypes
+            for ($First, $($Middle,)+ $Last)
+        where
+            $Last::Out: Shape<Elem = Elem<$First>>,
+        {
+            type In = $First::In;
+            type Out = $Last::Out;
+            type Cache<const BATCH: usize> = ();
+            type Scratch = ();
+            type Ends = Unfused<Self>;
+        }
+
+        impl<$First: Zeroed, $($Middle: Zeroed,)+ $Last: Zeroed> Zeroed for ($First, $($Middle,)+ $Last) {
+            const ZERO: Self = ($First::ZERO, $($Middle::ZERO,)+ $Last::ZERO);
+        }
+    };
+}
+
+flat_tuples!(A B, C);
+flat_tuples!(A B C, D);
+flat_tuples!(A B C D, E);
+flat_tuples!(A B C D E, F);
+flat_tuples!(A B C D E F, G);
+flat_tuples!(A B C D E F G, H);
+
 impl<A: Layer, R: Layer> Layer for (A, R)
 where
     R::In: Accepts<A::Out, Elem<A>, LastLayer<A>, FirstLayer<R>>,
     InputActivation<R>: CanFollow<OutputActivation<A>>,
 {
-    type In = A::In;
-    type Out = R::Out;
-    type Cache<const B: usize> = ((A::Cache<B>, R::Cache<B>), Between<A, R, B>);
-    type Scratch = (A::Scratch, R::Scratch);
-    type Ends = Joined<A::Ends, R::Ends>;
-
     const PARAMS: usize = A::PARAMS + R::PARAMS;
     const LAYERS: usize = A::LAYERS + R::LAYERS;
     const IS_RANDOM: bool = A::IS_RANDOM || R::IS_RANDOM;

@@ -5,8 +5,8 @@ use core::{any::type_name, fmt};
 use rand::Rng;
 
 use super::{
-    CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, ParamCount, Parameter,
-    ParameterMut, Row, Shape, Unfused, apply, apply_grad,
+    CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerTypes, ParamCount,
+    Parameter, ParameterMut, Row, Shape, Unfused, apply, apply_grad,
     impls::last_layer,
     print::{LayerText, Printer},
 };
@@ -154,13 +154,15 @@ pub struct CustomCache<X, C> {
     own: C,
 }
 
-impl<C: CustomLayer> Layer for Custom<C> {
+impl<C: CustomLayer> LayerTypes for Custom<C> {
     type In = C::In;
     type Out = C::Out;
     type Cache<const B: usize> = CustomCache<[Row<C::In>; B], C::Cache<B>>;
     type Scratch = ();
     type Ends = Unfused<Self>;
+}
 
+impl<C: CustomLayer> Layer for Custom<C> {
     const PARAMS: usize = C::PARAMS;
 
     #[inline(always)]

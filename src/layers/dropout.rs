@@ -12,7 +12,7 @@ use core::{fmt, marker::PhantomData};
 use typenum::{Const, ToUInt, U, U0, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, InputGrad, Layer, Mode, ParamCount, Unfused,
+    CacheSize, Context, Cost, Epilogue, Features, InputGrad, Layer, LayerTypes, Mode, ParamCount, Unfused,
     impls::layer_impls,
     print::{LayerText, Printer, element_suffix},
 };
@@ -115,13 +115,15 @@ const fn hash(mut x: u32) -> u32 {
     x ^ (x >> 16)
 }
 
-impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERCENT, T> {
+impl<const N: usize, const PERCENT: usize, T: Element> LayerTypes for Dropout<N, PERCENT, T> {
     type In = Features<N, T>;
     type Out = Features<N, T>;
     type Cache<const B: usize> = [[T; N]; B];
     type Scratch = ();
     type Ends = Unfused<Self>;
+}
 
+impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERCENT, T> {
     const IS_RANDOM: bool = true;
 
     #[inline(always)]

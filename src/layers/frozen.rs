@@ -5,8 +5,8 @@ use core::{any::type_name, fmt, marker::PhantomData};
 use typenum::U0;
 
 use super::{
-    CacheSize, Context, Cost, Elem, Ends, Epilogue, InputActivation, InputGrad, LastLayer, Layer, Mode,
-    NoInputGrad, ParamCount, Printer, Row, Shape, impls::layer_impls, print::Style,
+    CacheSize, Context, Cost, Elem, Ends, Epilogue, InputActivation, InputGrad, LastLayer, Layer, LayerTypes,
+    Mode, NoInputGrad, ParamCount, Printer, Row, Shape, impls::layer_impls, print::Style,
 };
 use crate::simd::{Simd, Zeroed};
 
@@ -112,16 +112,18 @@ impl<F: StaticNetwork> Ends for FrozenEnds<F> {
     type Last = LastLayer<F::Net>;
     type InputActivation = InputActivation<F::Net>;
     type OutputActivation = NoInputGrad;
-    type Depth = <<F::Net as Layer>::Ends as Ends>::Depth;
+    type Depth = <<F::Net as LayerTypes>::Ends as Ends>::Depth;
+}
+
+impl<F: StaticNetwork> LayerTypes for Frozen<F> {
+    type In = InputOnly<<F::Net as LayerTypes>::In>;
+    type Out = <F::Net as LayerTypes>::Out;
+    type Cache<const B: usize> = <F::Net as LayerTypes>::Cache<B>;
+    type Scratch = ();
+    type Ends = FrozenEnds<F>;
 }
 
 impl<F: StaticNetwork> Layer for Frozen<F> {
-    type In = InputOnly<<F::Net as Layer>::In>;
-    type Out = <F::Net as Layer>::Out;
-    type Cache<const B: usize> = <F::Net as Layer>::Cache<B>;
-    type Scratch = ();
-    type Ends = FrozenEnds<F>;
-
     const LAYERS: usize = F::Net::LAYERS;
 
     #[inline(always)]

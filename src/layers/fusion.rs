@@ -43,7 +43,7 @@ pub trait Ends {
     /// If the chain ends with an activation, the layer after the chain applies its derivative while writing
     /// its `dx`. This type says which one: [`NoActivation`] if none.
     type OutputActivation;
-    /// The number of layers.
+    /// The number of links of the chain; a network or a residual block in it counts as one.
     type Depth: Depth;
 }
 

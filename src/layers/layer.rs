@@ -11,7 +11,30 @@ use super::{
 use crate::simd::{Dispatch, Element, Kernel, Simd, Vector, Zeroed};
 
 /// The element type of a layer: `f32` or `f64`.
-pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
+pub type Elem<L> = <<L as LayerTypes>::In as Shape>::Elem;
+
+/// The types of a layer: the shapes of its rows, and the memory of its passes. The first half of a [`Layer`].
+///
+/// A chain of layers that do not fit together has these types too. So its mistake is one compile error, where the
+/// network is used, and not another one for each type in which it occurs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer, nor a chain of layers",
+    label = "not a layer",
+    note = "`sequential![Linear::new(…), Relu::new(), …]` and the type `Sequential![Linear<5, 64>, Relu<64>, …]` write a network as a flat list",
+    note = "without these macros a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`"
+)]
+pub trait LayerTypes: Zeroed {
+    /// The shape of the input.
+    type In: Shape;
+    /// The shape of the output.
+    type Out: Shape<Elem = Elem<Self>>;
+    /// What the forward pass of a batch of `B` samples leaves for the backward pass.
+    type Cache<const B: usize>: Zeroed;
+    /// Scratch space for the backward pass, of the same size for every batch size.
+    type Scratch: Zeroed;
+    /// The activations that neighbouring layers apply: [`Unfused<Self>`](super::Unfused) if none.
+    type Ends: Ends<InputActivation: Epilogue<Elem<Self>>, OutputActivation: InputGrad<Elem<Self>>>;
+}
 
 /// A layer, or a chain of layers: a pair `(A, R)` of a first layer and the rest is a layer too.
 ///
@@ -33,23 +56,13 @@ pub type Elem<L> = <<L as Layer>::In as Shape>::Elem;
     note = "`sequential![Linear::new(…), Relu::new(), …]` and the type `Sequential![Linear<5, 64>, Relu<64>, …]` write a network as a flat list",
     note = "without these macros a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`"
 )]
-pub trait Layer: Zeroed {
-    /// The shape of the input.
-    type In: Shape;
-    /// The shape of the output.
-    type Out: Shape<Elem = Elem<Self>>;
-    /// What the forward pass of a batch of `B` samples leaves for the backward pass.
-    type Cache<const B: usize>: Zeroed;
-    /// Scratch space for the backward pass, of the same size for every batch size.
-    type Scratch: Zeroed;
-    /// The activations that neighbouring layers apply: [`Unfused<Self>`](super::Unfused) if none.
-    type Ends: Ends<InputActivation: Epilogue<Elem<Self>>, OutputActivation: InputGrad<Elem<Self>>>;
-
+pub trait Layer: LayerTypes {
     /// The number of trainable parameters.
     const PARAMS: usize = 0;
     /// The number of layers in the chain.
     const LAYERS: usize = 1;
-    /// Whether a training pass needs random numbers, as that of [`Dropout`](crate::Dropout).
+    /// Whether a training pass needs random numbers, as that of [`Dropout`](crate::Dropout). Without this, seed and pass
+    /// number of the [`Mode`](super::Mode) do not change.
     const IS_RANDOM: bool = false;
 
     /// The place where the layer reads its input; `y` is where it will write its output.
@@ -132,10 +145,10 @@ pub trait Layer: Zeroed {
     }
 }
 
-pub(crate) type FirstLayer<L> = <<L as Layer>::Ends as Ends>::First;
-pub(crate) type LastLayer<L> = <<L as Layer>::Ends as Ends>::Last;
-pub(crate) type InputActivation<L> = <<L as Layer>::Ends as Ends>::InputActivation;
-pub(crate) type OutputActivation<L> = <<L as Layer>::Ends as Ends>::OutputActivation;
+pub(crate) type FirstLayer<L> = <<L as LayerTypes>::Ends as Ends>::First;
+pub(crate) type LastLayer<L> = <<L as LayerTypes>::Ends as Ends>::Last;
+pub(crate) type InputActivation<L> = <<L as LayerTypes>::Ends as Ends>::InputActivation;
+pub(crate) type OutputActivation<L> = <<L as LayerTypes>::Ends as Ends>::OutputActivation;
 
 /// Runs a pass of the network `N` on the best instruction set of this machine.
 #[inline(always)]

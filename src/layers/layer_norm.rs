@@ -17,8 +17,8 @@ use rand::Rng;
 use typenum::{Const, Prod, ToUInt, U, U2, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, NoActivation, ParamCount,
-    Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
+    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
     update::update_vector,
@@ -226,13 +226,15 @@ fn backward_features<S: Simd<T>, T: Element, G: InputGrad<T>, const N: usize, co
     [dw, db]
 }
 
-impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
+impl<const N: usize, T: Element> LayerTypes for LayerNorm<N, T> {
     type In = Features<N, T>;
     type Out = Features<N, T>;
     type Cache<const B: usize> = [[T; N]; B];
     type Scratch = ();
     type Ends = Unfused<Self>;
+}
 
+impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
     const PARAMS: usize = 2 * N;
 
     #[inline(always)]

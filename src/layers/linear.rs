@@ -5,7 +5,7 @@
 //! | `x` | `(B, IN)` | the input, cached for the backward pass |
 //! | `W`, `b` | `(OUT, IN)`, `(OUT)` | weights and biases |
 //! | `z` | `(B, OUT)` | `z = x Wᵀ + b` |
-//! | `dW`, `db` | as `W`, `b` | `dW = dzᵀ x / B`, and `db` the mean of `dz` over the batch |
+//! | `dW`, `db` | `(OUT, IN)`, `(OUT)` | `dW = dzᵀ x / B`, and `db` the mean of `dz` over the batch |
 //! | `dx` | `(B, IN)` | `dx = dz W`, not divided by `B` |
 
 use core::{
@@ -17,8 +17,8 @@ use rand::Rng;
 use typenum::{Add1, B1, Const, Prod, ToUInt, U, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, ParamCount, Parameter,
-    ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, ParamCount,
+    Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
     update::update_vector,
@@ -145,13 +145,15 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
     }
 }
 
-impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T> {
+impl<const IN: usize, const OUT: usize, T: Element> LayerTypes for Linear<IN, OUT, T> {
     type In = Features<IN, T>;
     type Out = Features<OUT, T>;
     type Cache<const B: usize> = Aligned<[[T; IN]; B]>;
     type Scratch = Aligned<matmul::Transposed<T, OUT>>;
     type Ends = Unfused<Self>;
+}
 
+impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T> {
     const PARAMS: usize = OUT * IN + OUT;
 
     #[inline(always)]
@@ -264,17 +266,16 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
     }
 
     fn init<I: Initializer, R: Rng + ?Sized>(&mut self, initializer: &I, rng: &mut R) {
-        let [weight, bias] = [0, 1];
-        if let Some(weight) = self.parameter_mut(weight) {
+        if let Some(weight) = self.parameter_mut(0) {
             initializer.weight(weight, rng);
         }
-        if let Some(bias) = self.parameter_mut(bias) {
+        if let Some(bias) = self.parameter_mut(1) {
             initializer.bias(bias, IN, rng);
         }
     }
 }
 
-/// A gradient sink that adds the gradient of the layer to `gradient`.
+/// Receives `dW` and `db` from the kernel, vector by vector, and adds them to `gradient`.
 struct Accumulate<'a, const IN: usize, const OUT: usize, T> {
     layer: &'a Linear<IN, OUT, T>,
     gradient: &'a mut Linear<IN, OUT, T>,
@@ -297,7 +298,8 @@ impl<const IN: usize, const OUT: usize, T: Element> GradientSink<T, IN, OUT> for
     }
 }
 
-/// A gradient sink that applies the optimiser's update rule at once.
+/// Receives `dW` and `db` from the kernel, vector by vector, and applies the optimiser's update rule at once: no gradient
+/// is stored.
 struct Update<'a, 'b, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> {
     layer: &'a mut Linear<IN, OUT, T>,
     state: SlotsOf<R, T, &'b mut Linear<IN, OUT, T>>,

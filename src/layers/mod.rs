@@ -1,4 +1,4 @@
-//! Layers: the trait [`Layer`], what it is made of, and a file for each layer with parameters or a cache.
+//! Layers: the trait [`Layer`], what it is made of, and one file for each layer that is not an elementwise activation.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
 //! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `impls.rs` | a layer as text; access by index; sizes and depth as types; what all layers implement in the same way |
 
-mod chain;
+pub(crate) mod chain;
 mod context;
 mod custom;
 pub mod depth;
@@ -43,13 +43,13 @@ pub use self::{
     fusion::{CanFollow, Ends, Fused, Joined, Unfused},
     index::LayerAt,
     init::Initializer,
-    layer::{Elem, Layer, apply, apply_grad},
+    layer::{Elem, Layer, LayerTypes, apply, apply_grad},
     layer_norm::LayerNorm,
     linear::{Aligned, Linear},
     parameter::{Parameter, ParameterMut},
     print::{LayerText, Printer},
     residual::{AddsTo, Residual},
-    shape::{Accepts, Features, HasGradient, Probabilities, Row, Shape},
+    shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
     update::{Keeps, Slots, SlotsOf, UpdateRule},

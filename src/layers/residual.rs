@@ -17,8 +17,8 @@ use typenum::{Prod, Sum, U2, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Elem, Epilogue, Features, Initializer, InputActivation, InputGrad, Layer,
-    NoActivation, OutputActivation, ParamCount, Parameter, ParameterMut, Printer, Probabilities, Row, Shape,
-    Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
+    LayerTypes, NoActivation, OutputActivation, ParamCount, Parameter, ParameterMut, Printer, Probabilities,
+    Row, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
     impls::{compare_impls, last_layer},
 };
 use crate::simd::{Element, Simd, Zeroed, transform, transform2};
@@ -97,7 +97,7 @@ where
     #[inline(always)]
     fn into_body<S: Simd<Elem<L>>, const B: usize>(
         ctx: Context<S>,
-        cache: &mut <Self as Layer>::Cache<B>,
+        cache: &mut <Self as LayerTypes>::Cache<B>,
         dy: &[Row<L::In>; B],
     ) {
         let output = L::Out::flatten_mut(&mut cache.body_output);
@@ -109,7 +109,7 @@ where
     #[inline(always)]
     fn out_of_body<S: Simd<Elem<L>>, const B: usize>(
         ctx: Context<S>,
-        cache: &mut <Self as Layer>::Cache<B>,
+        cache: &mut <Self as LayerTypes>::Cache<B>,
         dy: &[Row<L::In>; B],
         input_grad: impl InputGrad<Elem<L>>,
     ) {
@@ -125,7 +125,7 @@ where
     }
 }
 
-impl<L: Layer> Layer for Residual<L>
+impl<L: Layer> LayerTypes for Residual<L>
 where
     L::Out: AddsTo<L::In>,
 {
@@ -135,7 +135,12 @@ where
     type Cache<const B: usize> = ResidualCache<[Row<L::In>; B], [Row<L::Out>; B], L::Cache<B>>;
     type Scratch = L::Scratch;
     type Ends = Unfused<Self>;
+}
 
+impl<L: Layer> Layer for Residual<L>
+where
+    L::Out: AddsTo<L::In>,
+{
     const PARAMS: usize = L::PARAMS;
     const LAYERS: usize = L::LAYERS;
     const IS_RANDOM: bool = L::IS_RANDOM;

@@ -65,7 +65,15 @@ macro_rules! array_shape {
 
         impl<const N: usize, T: Element> HasGradient for $shape<N, T> {}
 
+        #[diagnostic::do_not_recommend]
+        impl<const N: usize, const M: usize, T: Element, From, To> SameElem<$shape<N, T>, T, From, To> for Features<M, T> {
+            type Same = ();
+        }
+
+        #[diagnostic::do_not_recommend]
         impl<const N: usize, T: Element, From, To> Accepts<$shape<N, T>, T, From, To> for Features<N, T> {
+            type Fits = ();
+
             #[inline(always)]
             fn same_rows<const B: usize>(rows: &mut [[T; N]; B]) -> &mut [[T; N]; B] {
                 rows
@@ -76,6 +84,18 @@ macro_rules! array_shape {
 
 array_shape!(Features Probabilities);
 
+/// The part of the check [`Accepts`] without which a chain has no [`LayerTypes`](super::LayerTypes): both layers have
+/// the element type `T`.
+#[diagnostic::on_unimplemented(
+    message = "layer shapes do not line up: `{From}` gives `{Given}`, but `{To}` takes `{Self}`",
+    label = "these two layers do not fit together",
+    note = "all layers of a network must have the same element type"
+)]
+pub trait SameElem<Given: Shape, T, From, To>: Shape<Elem = T> {
+    /// `()`, if they have: see [`If`].
+    type Same;
+}
+
 /// The check of every chain: `Self`, which the layer `To` takes, is what the layer `From` before it gives.
 ///
 /// Implemented for the same number of features of the same type only. Otherwise the compiler names the two
@@ -85,9 +105,28 @@ array_shape!(Features Probabilities);
     label = "these two layers do not fit together",
     note = "the output width of each layer must equal the input width of the next, and all layers must have the same element type"
 )]
-pub trait Accepts<Given: Shape, T, From, To>: Shape<Elem = T> {
+pub trait Accepts<Given: Shape, T, From, To>: SameElem<Given, T, From, To> {
+    /// `()`, if the two fit: see [`If`].
+    type Fits;
+
     /// The rows that `To` reads, seen as the rows that `From` writes.
     fn same_rows<const B: usize>(rows: &mut [Self::Row; B]) -> &mut [Given::Row; B];
+}
+
+/// `T`, once the type `Known` is known.
+///
+/// As the type of a result: if `Known` is an associated type of a bound that is not met, the result has no type. The
+/// compiler then reports the bound, and nothing about what is done with the result.
+pub type If<Known, T> = <Known as Always>::Then<T>;
+
+/// Implemented for every type: see [`If`].
+pub trait Always {
+    /// `T`
+    type Then<T>;
+}
+
+impl<Known> Always for Known {
+    type Then<T> = T;
 }
 
 /// The inputs with respect to which a network has a gradient: all but those of a network that starts with a

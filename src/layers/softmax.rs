@@ -12,8 +12,8 @@ use core::{fmt, marker::PhantomData};
 use typenum::{Const, ToUInt, U, U0, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, InputGrad, Layer, NoActivation, ParamCount, Probabilities,
-    Unfused,
+    CacheSize, Context, Cost, Epilogue, Features, InputGrad, Layer, LayerTypes, NoActivation, ParamCount,
+    Probabilities, Unfused,
     impls::layer_impls,
     print::{LayerText, Printer, element_suffix},
 };
@@ -127,13 +127,15 @@ fn softmax_backward<S: Simd<T>, T: Element, const N: usize>(
     );
 }
 
-impl<const N: usize, T: Element> Layer for Softmax<N, T> {
+impl<const N: usize, T: Element> LayerTypes for Softmax<N, T> {
     type In = Features<N, T>;
     type Out = Probabilities<N, T>;
     type Cache<const B: usize> = [[T; N]; B];
     type Scratch = ();
     type Ends = Unfused<Self>;
+}
 
+impl<const N: usize, T: Element> Layer for Softmax<N, T> {
     #[inline(always)]
     fn input_buffer<'a, const B: usize>(
         z: &'a mut [[T; N]; B],

@@ -76,6 +76,7 @@ pub trait Loss<S: Shape> {
 /// # type Net = Sequential![Linear<2, 3>, Softmax<3>];
 /// let mut trainer: Trainer<Net, Sgd, 1, _> =
 ///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, CrossEntropy);
+/// trainer.step(&[[1.0, 2.0]], &[2]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -131,7 +131,7 @@ mod tests {
 
     use crate::{
         activation::Relu,
-        layers::{Context, Layer, Linear, Mode, NoActivation, NoInputGrad},
+        layers::{Context, Layer, LayerTypes, Linear, Mode, NoActivation, NoInputGrad},
         simd::{Scalar, Zeroed},
     };
 
@@ -149,7 +149,7 @@ mod tests {
         let (x, dz) = (whole::<IN, B>(&mut rng), whole::<OUT, B>(&mut rng));
 
         let ctx = Context::new(Scalar, Mode::Eval);
-        let mut cache = <Linear<IN, OUT> as Layer>::Cache::<B>::ZERO;
+        let mut cache = <Linear<IN, OUT> as LayerTypes>::Cache::<B>::ZERO;
         let mut z = [[0.0; OUT]; B];
         *Linear::<IN, OUT>::input_buffer(&mut cache, &mut z) = x;
         Layer::forward(&layer, ctx, &mut cache, &mut z, Relu::<OUT>::new());

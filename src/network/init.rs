@@ -14,9 +14,8 @@
 //! copy on the stack, call [`init`](crate::Sequential::init) (He) or
 //! [`init_with`](crate::Sequential::init_with).
 //!
-//! Values are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer, so a seeded generator gives the same
-//! network bit for bit; on another platform a few values in a hundred may differ by a rounding, as its `exp` and
-//! `ln` do.
+//! Values are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer. On one platform a seed always gives the same
+//! bits; between platforms a few values in a hundred differ in the last bit, because their `exp` and `ln` differ.
 
 use num_traits::Float;
 use rand::{Rng, RngExt, distr::Distribution};

@@ -22,8 +22,8 @@ macro_rules! mlp {
         ($crate::Relu<{ $out }, $t>, $crate::mlp!(@chain $t; $out, $($rest),+))
     )};
     ($only:expr) => { compile_error!("a network has at least two widths, of its inputs and its outputs") };
-    ($t:ty; $($width:expr),+ $(,)?) => { $crate::Sequential<$crate::mlp!(@chain $t; $($width),+)> };
-    ($($width:expr),+ $(,)?) => { $crate::Sequential<$crate::mlp!(@chain f32; $($width),+)> };
+    ($t:ty; $($width:expr),+ $(,)?) => { $crate::mlp::<$crate::mlp!(@chain $t; $($width),+)> };
+    ($($width:expr),+ $(,)?) => { $crate::mlp::<$crate::mlp!(@chain f32; $($width),+)> };
 }
 
 /// The type of a network of any layers, by a flat list of their types.
@@ -37,7 +37,7 @@ macro_rules! mlp {
 macro_rules! Sequential {
     (@chain $layer:ty) => { $layer };
     (@chain $layer:ty, $($rest:ty),+) => { ($layer, $crate::Sequential!(@chain $($rest),+)) };
-    ($($layer:ty),+ $(,)?) => { $crate::Sequential<$crate::Sequential!(@chain $($layer),+)> };
+    ($($layer:ty),+ $(,)?) => { $crate::SequentialType::<$crate::Sequential!(@chain $($layer),+)> };
 }
 
 /// A network of any layers, by a flat list of them, as PyTorch's `nn.Sequential(…)`.
@@ -55,6 +55,6 @@ macro_rules! Sequential {
 #[macro_export]
 macro_rules! sequential {
     (@chain $layer:expr) => { $layer };
-    (@chain $layer:expr, $($rest:expr),+) => { ($layer, $crate::sequential!(@chain $($rest),+)) };
+    (@chain $layer:expr, $($rest:expr),+) => { $crate::private::pair($layer, $crate::sequential!(@chain $($rest),+)) };
     ($($layer:expr),+ $(,)?) => { $crate::Sequential::new($crate::sequential!(@chain $($layer),+)) };
 }

@@ -9,7 +9,7 @@ use super::init::He;
 use crate::{
     layers::{
         CacheSize, Context, Cost, Elem, Epilogue, HasGradient, Initializer, InputActivation, InputGrad,
-        Layer, LayerAt, Mode, NoActivation, NoInputGrad, OutputActivation, ParamCount, Parameter,
+        Layer, LayerAt, LayerTypes, Mode, NoActivation, NoInputGrad, OutputActivation, ParamCount, Parameter,
         ParameterMut, Printer, Row, Shape, Slots, SlotsOf, UpdateRule, apply, apply_grad, dispatch,
         impls::{compare_impls, last_layer},
         parameters,
@@ -87,7 +87,7 @@ impl<L: Layer> fmt::Debug for Sequential<L> {
 ///
 /// It is a value of known size, to be made once and used again and again: on the stack, in a `static`, in a
 /// box. A new cache, [`ZERO`](Zeroed::ZERO), is in inference mode.
-pub struct Cache<N: Layer, const B: usize> {
+pub struct Cache<N: LayerTypes, const B: usize> {
     pub(crate) buffers: Buffers<N, B>,
     pub(crate) mode: Mode,
 }
@@ -96,7 +96,7 @@ pub struct Cache<N: Layer, const B: usize> {
 ///
 /// In a trainer, the mode would take memory, and move the weights to an address that costs a Cortex-M 5 % more
 /// instructions.
-pub(crate) struct Buffers<N: Layer, const B: usize> {
+pub(crate) struct Buffers<N: LayerTypes, const B: usize> {
     pub(crate) layers: N::Cache<B>,
     pub(crate) output: [Row<N::Out>; B],
     pub(crate) scratch: N::Scratch,
@@ -110,11 +110,11 @@ impl<N: Layer, const B: usize> Buffers<N, B> {
     }
 }
 
-impl<N: Layer, const B: usize> Zeroed for Buffers<N, B> {
+impl<N: LayerTypes, const B: usize> Zeroed for Buffers<N, B> {
     const ZERO: Self = Self { layers: Zeroed::ZERO, output: Zeroed::ZERO, scratch: Zeroed::ZERO };
 }
 
-impl<N: Layer, const B: usize> Cache<N, B> {
+impl<N: LayerTypes, const B: usize> Cache<N, B> {
     /// Makes the following passes training passes, as PyTorch's `model.train()`: [`Dropout`](crate::Dropout)
     /// drops features. The masks depend on the seed and on the number of passes since this call.
     pub const fn train(&mut self, seed: u32) {
@@ -128,7 +128,10 @@ impl<N: Layer, const B: usize> Cache<N, B> {
 
     /// Counts a training pass. Without random layers the count makes no difference.
     #[inline(always)]
-    const fn count_pass(&mut self) {
+    const fn count_pass(&mut self)
+    where
+        N: Layer,
+    {
         if N::IS_RANDOM
             && let Mode::Train { pass, .. } = &mut self.mode
         {
@@ -137,11 +140,11 @@ impl<N: Layer, const B: usize> Cache<N, B> {
     }
 }
 
-impl<N: Layer, const B: usize> Zeroed for Cache<N, B> {
+impl<N: LayerTypes, const B: usize> Zeroed for Cache<N, B> {
     const ZERO: Self = Self { buffers: Zeroed::ZERO, mode: Mode::Eval };
 }
 
-impl<N: Layer, const B: usize> fmt::Debug for Cache<N, B> {
+impl<N: LayerTypes, const B: usize> fmt::Debug for Cache<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("mode", &self.mode)
@@ -156,7 +159,7 @@ impl<L: Layer> Sequential<L> {
 }
 
 // The bound is on each method, not on the type, so that a chain that does not fit together is
-// one error where it is used, in the words of `Feeds`.
+// one error where it is used, with the message of `Accepts`.
 impl<L> Sequential<L> {
     /// The network of a chain of layers.
     #[must_use]
@@ -169,7 +172,7 @@ impl<L> Sequential<L> {
 
     /// `ŷ = net(x)` for one sample.
     #[must_use]
-    // `Y` is `Row<L::Out>`: as a return type that would hide the words of `Feeds`.
+    // `Y` is `Row<L::Out>`: as a return type that would hide the message of `Accepts`.
     pub fn predict<Y: Copy + Zeroed>(&self, x: &Row<L::In>) -> Y
     where
         L: Layer<Out: Shape<Row = Y>>,
@@ -356,7 +359,7 @@ impl<L> Sequential<L> {
 
 /// A finished forward pass: its output, and the backward pass that may follow.
 #[must_use = "a forward pass has an output"]
-pub struct Pass<'a, N: Layer, const B: usize> {
+pub struct Pass<'a, N: LayerTypes, const B: usize> {
     net: &'a N,
     cache: &'a mut Cache<N, B>,
 }
@@ -397,13 +400,15 @@ impl<N: Layer, const B: usize> fmt::Debug for Pass<'_, N, B> {
 }
 
 /// A network is a layer too, and can be part of another network.
-impl<L: Layer> Layer for Sequential<L> {
+impl<L: LayerTypes> LayerTypes for Sequential<L> {
     type In = L::In;
     type Out = L::Out;
     type Cache<const B: usize> = L::Cache<B>;
     type Scratch = L::Scratch;
     type Ends = L::Ends;
+}
 
+impl<L: Layer> Layer for Sequential<L> {
     const PARAMS: usize = L::PARAMS;
     const LAYERS: usize = L::LAYERS;
     const IS_RANDOM: bool = L::IS_RANDOM;

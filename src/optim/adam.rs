@@ -4,7 +4,8 @@ use num_traits::Float;
 use typenum::{U2, U5};
 
 use super::{
-    NotStored, Optimizer, OptimizerSize, check_decay_rate, check_lr, check_not_negative, check_positive,
+    NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
+    check_positive,
     flush::{flush, mean_square},
 };
 use crate::{
@@ -190,9 +191,13 @@ fn one_minus_power<T: Element>(beta: T, t: usize) -> T {
     result
 }
 
+impl<T> OptimizerMemory for Adam<T> {
+    type Slots = Keeps<2>;
+    type GradientStore = NotStored;
+}
+
 impl<T: Element> Optimizer<T> for Adam<T> {
     type Rule = AdamRule<T>;
-    type GradientStore = NotStored;
 
     #[inline(always)]
     fn rule(&self, step: usize, _: T) -> AdamRule<T> {
@@ -209,9 +214,13 @@ impl<T: Element> Optimizer<T> for Adam<T> {
     }
 }
 
+impl<T> OptimizerMemory for AdamW<T> {
+    type Slots = Keeps<2>;
+    type GradientStore = NotStored;
+}
+
 impl<T: Element> Optimizer<T> for AdamW<T> {
     type Rule = AdamRule<T>;
-    type GradientStore = NotStored;
 
     #[inline(always)]
     fn rule(&self, step: usize, _: T) -> AdamRule<T> {

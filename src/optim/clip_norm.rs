@@ -4,7 +4,7 @@ use core::ops::Add;
 
 use typenum::{Add1, B1, Unsigned};
 
-use super::{NotStored, Optimizer, OptimizerSize, Stored, check_positive};
+use super::{NotStored, Optimizer, OptimizerMemory, OptimizerSize, Stored, check_positive};
 use crate::{
     error::Error,
     layers::{SlotsOf, UpdateRule},
@@ -56,9 +56,13 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipNormRule<R, T> {
     }
 }
 
+impl<O: OptimizerMemory, T> OptimizerMemory for ClipNorm<O, T> {
+    type Slots = O::Slots;
+    type GradientStore = Stored;
+}
+
 impl<T: Element, O: Optimizer<T, GradientStore = NotStored>> Optimizer<T> for ClipNorm<O, T> {
     type Rule = ClipNormRule<O::Rule, T>;
-    type GradientStore = Stored;
 
     #[inline(always)]
     fn rule(&self, step: usize, gradient_norm: T) -> Self::Rule {

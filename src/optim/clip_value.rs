@@ -4,7 +4,7 @@ use core::ops::Add;
 
 use typenum::{Add1, B1, Unsigned};
 
-use super::{Optimizer, OptimizerSize, check_positive};
+use super::{Optimizer, OptimizerMemory, OptimizerSize, check_positive};
 use crate::{
     error::Error,
     layers::{SlotsOf, UpdateRule},
@@ -50,9 +50,13 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
     }
 }
 
+impl<O: OptimizerMemory, T> OptimizerMemory for ClipValue<O, T> {
+    type Slots = O::Slots;
+    type GradientStore = O::GradientStore;
+}
+
 impl<T: Element, O: Optimizer<T>> Optimizer<T> for ClipValue<O, T> {
     type Rule = ClipValueRule<O::Rule, T>;
-    type GradientStore = O::GradientStore;
 
     #[inline(always)]
     fn rule(&self, step: usize, gradient_norm: T) -> Self::Rule {

@@ -25,7 +25,7 @@
 //! use constnet::{
 //!     Error, Linear, Optimizer, Sequential, Zeroed,
 //!     layers::{Keeps, UpdateRule},
-//!     optim::{NotStored, OptimizerState},
+//!     optim::{NotStored, OptimizerMemory, OptimizerState},
 //!     simd::{Element, Real},
 //! };
 //!
@@ -45,9 +45,13 @@
 //!     }
 //! }
 //!
+//! impl<T> OptimizerMemory for SignSgd<T> {
+//!     type Slots = Keeps<0>;
+//!     type GradientStore = NotStored;
+//! }
+//!
 //! impl<T: Element> Optimizer<T> for SignSgd<T> {
 //!     type Rule = Self;
-//!     type GradientStore = NotStored;
 //!
 //!     fn rule(&self, _: usize, _: T) -> Self {
 //!         *self
@@ -79,14 +83,13 @@ pub mod schedule;
 mod sgd;
 mod store;
 
-pub(crate) use self::optimizer::SlotsOfOptimizer;
 use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive, count_step, norm};
 pub use self::{
     adam::{Adam, AdamW},
     clip_norm::ClipNorm,
     clip_value::ClipValue,
     momentum::Momentum,
-    optimizer::{Optimizer, OptimizerSize, OptimizerState, StoredSlots},
+    optimizer::{Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, StoredSlots},
     rms_prop::RmsProp,
     schedule::WithSchedule,
     sgd::Sgd,

@@ -3,7 +3,8 @@
 use typenum::{U1, U4};
 
 use super::{
-    NotStored, Optimizer, OptimizerSize, check_lr, check_not_negative, check_positive, flush::flush,
+    NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_not_negative, check_positive,
+    flush::flush,
 };
 use crate::{
     error::Error,
@@ -70,9 +71,13 @@ impl<T: Element> UpdateRule<T> for MomentumRule<T> {
     }
 }
 
+impl<T> OptimizerMemory for Momentum<T> {
+    type Slots = Keeps<1>;
+    type GradientStore = NotStored;
+}
+
 impl<T: Element> Optimizer<T> for Momentum<T> {
     type Rule = MomentumRule<T>;
-    type GradientStore = NotStored;
 
     #[inline(always)]
     fn rule(&self, _: usize, _: T) -> MomentumRule<T> {

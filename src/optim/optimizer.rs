@@ -12,6 +12,18 @@ use crate::{
     simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
 };
 
+/// What an optimiser stores for a network, whatever the element type. The first half of an [`Optimizer`].
+///
+/// It does not depend on the element type, so that the type of a [`Trainer`](crate::Trainer) is valid even if the
+/// optimiser does not fit the network: the compiler then reports one error, where the trainer is used.
+pub trait OptimizerMemory {
+    /// The values that the rule keeps for each parameter: [`Keeps<2>`](crate::layers::Keeps) for Adam.
+    type Slots: Slots;
+    /// [`Stored`](super::Stored) if the rule depends on the norm of the whole gradient, else
+    /// [`NotStored`](super::NotStored).
+    type GradientStore: GradientStore;
+}
+
 /// An optimiser: it returns the rule by which a step updates each parameter.
 ///
 /// The [module](super) shows how to write one.
@@ -23,12 +35,9 @@ use crate::{
     label = "this optimiser has numbers of another type than the network",
     note = "write the element type of the network as the optimiser's type argument, as in `Sgd<f64>` or `Adam<f64>`"
 )]
-pub trait Optimizer<T: Element> {
+pub trait Optimizer<T: Element>: OptimizerMemory {
     /// The rule of a step.
-    type Rule: UpdateRule<T>;
-    /// [`Stored`](super::Stored) if the rule depends on the norm of the whole gradient, else
-    /// [`NotStored`](super::NotStored).
-    type GradientStore: GradientStore;
+    type Rule: UpdateRule<T, Slots = Self::Slots>;
 
     /// The rule of the step with this number, counted from 1. `gradient_norm` is 0 unless a gradient is stored.
     fn rule(&self, step: usize, gradient_norm: T) -> Self::Rule;
@@ -76,7 +85,7 @@ pub trait Optimizer<T: Element> {
         deserialize = "StoredSlots<L, O>: serde::Deserialize<'de>",
     ))
 )]
-pub struct OptimizerState<L: Layer, O: Optimizer<Elem<L>>> {
+pub struct OptimizerState<L: Zeroed, O: OptimizerMemory> {
     /// How many steps were made.
     pub steps: usize,
     /// The values that the rule keeps for each parameter, each a network of type `L`: an array of as many
@@ -88,11 +97,7 @@ pub struct OptimizerState<L: Layer, O: Optimizer<Elem<L>>> {
 }
 
 /// The values that an optimiser keeps for a network: an array of networks, `[L; 2]` for Adam.
-pub type StoredSlots<L, O> =
-    <<<O as Optimizer<Elem<L>>>::Rule as UpdateRule<Elem<L>>>::Slots as Slots>::Stored<L>;
-
-/// The number of values that the rule of an optimiser keeps.
-pub(crate) type SlotsOfOptimizer<O, T> = <<O as Optimizer<T>>::Rule as UpdateRule<T>>::Slots;
+pub type StoredSlots<L, O> = <<O as OptimizerMemory>::Slots as Slots>::Stored<L>;
 
 /// For serde's `default`.
 #[cfg(feature = "serde")]
@@ -100,11 +105,11 @@ fn zeroed<X: Zeroed>() -> X {
     X::ZERO
 }
 
-impl<L: Layer, O: Optimizer<Elem<L>>> Zeroed for OptimizerState<L, O> {
+impl<L: Zeroed, O: OptimizerMemory> Zeroed for OptimizerState<L, O> {
     const ZERO: Self = Self { steps: 0, slots: Zeroed::ZERO, gradient: Zeroed::ZERO };
 }
 
-impl<L: Layer, O: Optimizer<Elem<L>>> Clone for OptimizerState<L, O>
+impl<L: Zeroed, O: OptimizerMemory> Clone for OptimizerState<L, O>
 where
     StoredSlots<L, O>: Clone,
     <O::GradientStore as GradientStore>::Of<L>: Clone,
@@ -114,7 +119,7 @@ where
     }
 }
 
-impl<L: Layer, O: Optimizer<Elem<L>>> Copy for OptimizerState<L, O>
+impl<L: Zeroed, O: OptimizerMemory> Copy for OptimizerState<L, O>
 where
     StoredSlots<L, O>: Copy,
     <O::GradientStore as GradientStore>::Of<L>: Copy,
@@ -122,7 +127,7 @@ where
 }
 
 /// The number of steps and the values that the rule keeps are compared.
-impl<L: Layer, O: Optimizer<Elem<L>>> PartialEq for OptimizerState<L, O>
+impl<L: Zeroed, O: OptimizerMemory> PartialEq for OptimizerState<L, O>
 where
     StoredSlots<L, O>: PartialEq,
 {
@@ -131,7 +136,7 @@ where
     }
 }
 
-impl<L: Layer, O: Optimizer<Elem<L>>> fmt::Debug for OptimizerState<L, O> {
+impl<L: Zeroed, O: OptimizerMemory> fmt::Debug for OptimizerState<L, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OptimizerState").field("steps", &self.steps).finish_non_exhaustive()
     }
@@ -153,7 +158,7 @@ impl<T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> Kernel<T> for S
         let Self { optimizer, net, gradient, state: OptimizerState { steps, slots, .. } } = self;
         let norm = O::GradientStore::norm(token, optimizer, gradient);
         count_step(steps);
-        update(token, optimizer.rule(*steps, norm), net, gradient, SlotsOfOptimizer::<O, T>::borrow(slots));
+        update(token, optimizer.rule(*steps, norm), net, gradient, O::Slots::borrow(slots));
     }
 }
 

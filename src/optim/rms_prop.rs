@@ -3,8 +3,8 @@
 use typenum::{U1, U4};
 
 use super::{
-    NotStored, Optimizer, OptimizerSize, check_decay_rate, check_lr, check_not_negative, check_positive,
-    flush::mean_square,
+    NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
+    check_positive, flush::mean_square,
 };
 use crate::{
     error::Error,
@@ -74,9 +74,13 @@ impl<T: Element> UpdateRule<T> for RmsProp<T> {
     }
 }
 
+impl<T> OptimizerMemory for RmsProp<T> {
+    type Slots = Keeps<1>;
+    type GradientStore = NotStored;
+}
+
 impl<T: Element> Optimizer<T> for RmsProp<T> {
     type Rule = Self;
-    type GradientStore = NotStored;
 
     #[inline(always)]
     fn rule(&self, _: usize, _: T) -> Self {

@@ -15,7 +15,7 @@
 
 use num_traits::Float;
 
-use super::{Optimizer, check_lr, check_not_negative, check_positive};
+use super::{Optimizer, OptimizerMemory, check_lr, check_not_negative, check_positive};
 use crate::{
     error::Error,
     simd::{Element, Real},
@@ -216,9 +216,13 @@ pub struct WithSchedule<O, S> {
     pub schedule: S,
 }
 
+impl<O: OptimizerMemory, S> OptimizerMemory for WithSchedule<O, S> {
+    type Slots = O::Slots;
+    type GradientStore = O::GradientStore;
+}
+
 impl<T: Element, O: Optimizer<T> + Clone, S: Schedule<T>> Optimizer<T> for WithSchedule<O, S> {
     type Rule = O::Rule;
-    type GradientStore = O::GradientStore;
 
     /// The rule of the optimiser with the learning rate of this step. (The steps of an optimiser are counted from
     /// 1, those of a schedule from 0.)

@@ -2,7 +2,7 @@
 
 use typenum::{U0, U1};
 
-use super::{Momentum, NotStored, Optimizer, OptimizerSize, OptimizerState, check_lr};
+use super::{Momentum, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, check_lr};
 use crate::{
     error::Error,
     layers::{Keeps, Layer, Shape, UpdateRule},
@@ -41,9 +41,13 @@ impl<T: Element> UpdateRule<T> for Sgd<T> {
     }
 }
 
+impl<T> OptimizerMemory for Sgd<T> {
+    type Slots = Keeps<0>;
+    type GradientStore = NotStored;
+}
+
 impl<T: Element> Optimizer<T> for Sgd<T> {
     type Rule = Self;
-    type GradientStore = NotStored;
 
     #[inline(always)]
     fn rule(&self, _: usize, _: T) -> Self {

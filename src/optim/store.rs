@@ -1,6 +1,6 @@
 //! Whether an optimiser needs the whole gradient before it can update the first parameter.
 
-use super::{Optimizer, OptimizerState, SlotsOfOptimizer, count_step, norm};
+use super::{Optimizer, OptimizerState, count_step, norm};
 use crate::{
     layers::{Context, Elem, InputGrad, Layer, Row, Slots, update::update, zero},
     simd::{Simd, Zeroed},
@@ -57,7 +57,7 @@ impl GradientStore for NotStored {
     {
         count_step(&mut state.steps);
         let rule = optimizer.rule(state.steps, Elem::<L>::ZERO);
-        let slots = SlotsOfOptimizer::<O, Elem<L>>::borrow(&mut state.slots);
+        let slots = O::Slots::borrow(&mut state.slots);
         net.backward_update(ctx, cache, scratch, dy, input_grad, rule, slots);
     }
 
@@ -87,7 +87,7 @@ impl GradientStore for Stored {
         net.backward(ctx, cache, scratch, dy, input_grad, gradient);
         count_step(steps);
         let rule = optimizer.rule(*steps, norm(ctx.token, optimizer, gradient));
-        update(ctx.token, rule, net, gradient, SlotsOfOptimizer::<O, Elem<L>>::borrow(slots));
+        update(ctx.token, rule, net, gradient, O::Slots::borrow(slots));
     }
 
     #[inline(always)]

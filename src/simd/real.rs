@@ -79,7 +79,7 @@ pub trait Real<T: Element>:
     /// `yes` where `self > bound`, else `no`, also where `self` is NaN.
     #[must_use]
     fn select_gt(self, bound: T, yes: Self, no: Self) -> Self;
-    /// `|self|`
+    /// `|self|`; −0 stays −0.
     #[must_use]
     #[inline(always)]
     fn abs(self) -> Self {

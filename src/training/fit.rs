@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     error::Error,
-    layers::{Elem, Layer, Row},
+    layers::{Elem, If, Layer, LayerTypes, Row},
     loss::Loss,
-    optim::Optimizer,
+    optim::{Optimizer, OptimizerMemory},
     simd::{Element, Zeroed},
 };
 
@@ -58,7 +58,7 @@ use crate::{
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[must_use = "a training run does nothing before `run`"]
-pub struct Fit<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+pub struct Fit<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> {
     trainer: &'a mut Trainer<N, Opt, B, C>,
     training: (&'a [Row<N::In>], &'a [C::Target]),
     validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
@@ -68,8 +68,8 @@ pub struct Fit<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N:
     parallel: Option<super::parallel::Passes<N, Opt, B, C>>,
 }
 
-/// Where the best network is copied to, and the function that copies it: only [`Fit::keep_best`] knows that the
-/// network is [`Copy`].
+/// Where the best network is copied to, and the function that copies it: only [`Fit::keep_best`] has the bound
+/// that the network is [`Copy`].
 type Best<'a, N> = (&'a mut N, fn(&mut N, &N));
 
 /// The state of training after an epoch.
@@ -98,7 +98,7 @@ impl<T> EpochReport<T> {
     }
 }
 
-impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit<'a, N, Opt, B, C> {
+impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Fit<'a, N, Opt, B, C> {
     pub(crate) const fn new(
         trainer: &'a mut Trainer<N, Opt, B, C>,
         x: &'a [Row<N::In>],
@@ -142,7 +142,8 @@ impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit
     #[cfg(feature = "rayon")]
     pub fn parallel(self, batch: usize) -> Self
     where
-        N: Send + Sync,
+        N: Layer + Send + Sync,
+        Opt: Optimizer<Elem<N>>,
         crate::Cache<N, B>: Send,
         C: Sync,
         C::Target: Sync,
@@ -155,7 +156,11 @@ impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit
     /// # Errors
     ///
     /// As [`run_with`](Self::run_with).
-    pub fn run<R: Rng + ?Sized>(self, rng: &mut R) -> Result<EpochReport<Elem<N>>, Error<Elem<N>>> {
+    pub fn run<R: Rng + ?Sized>(self, rng: &mut R) -> Result<EpochReport<Elem<N>>, Error<Elem<N>>>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+    {
         self.run_with(rng, |_, _| ControlFlow::Continue(()))
     }
 
@@ -168,7 +173,8 @@ impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit
     /// Before anything is changed: if a parameter of the optimiser or the loss is not valid, the number of epochs
     /// is 0, there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
     ///
-    /// [`Error::Diverged`] as soon as a loss is not finite: the network is then as it was before that batch. The
+    /// [`Error::Diverged`] as soon as a loss is not finite. If it is the loss of a batch, the network is then as it was
+    /// before that batch; if it is the validation loss, as it was after the epoch. The
     /// step before may already have made parameters infinite; if that was the last step of the run, no loss
     /// shows it. Therefore all parameters are checked at the end, and a network that is not finite is this error
     /// too, never `Ok`. To have a good network in any case, use [`keep_best`](Self::keep_best).
@@ -176,7 +182,11 @@ impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit
         self,
         rng: &mut R,
         mut each_epoch: impl FnMut(EpochReport<Elem<N>>, &mut Trainer<N, Opt, B, C>) -> ControlFlow<()>,
-    ) -> Result<EpochReport<Elem<N>>, Error<Elem<N>>> {
+    ) -> Result<EpochReport<Elem<N>>, Error<Elem<N>>>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+    {
         let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
         trainer.optimizer.check()?;
         let Some(last_epoch) = epochs.checked_sub(1) else { return Err(Error::NoEpochs) };
@@ -237,10 +247,17 @@ impl<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Fit
     }
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer<N, Opt, B, C> {
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// A training run over a data set of any length: one epoch of mini-batches in random order, unless you
     /// configure the [`Fit`] otherwise. [`Fit::run`] starts it.
-    pub const fn fit<'a>(&'a mut self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Fit<'a, N, Opt, B, C> {
+    pub const fn fit<'a, Y>(
+        &'a mut self,
+        x: &'a [Row<N::In>],
+        y: &'a [C::Target],
+    ) -> Fit<'a, N, Opt, B, If<Y, C>>
+    where
+        C: Loss<N::Out, Target = Y>,
+    {
         Fit::new(self, x, y)
     }
 
@@ -253,7 +270,12 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
         mut order: Permutation,
         targets: &mut [C::Target; B],
         last_loss: &mut Option<Elem<N>>,
-    ) -> Option<Elem<N>> {
+    ) -> Option<Elem<N>>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out>,
+    {
         let mut sum = Elem::<N>::ZERO;
         let mut left = x.len();
         while left > 0 {
@@ -272,7 +294,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     }
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> fmt::Debug
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> fmt::Debug
     for Fit<'_, N, Opt, B, C>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

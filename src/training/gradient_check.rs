@@ -46,16 +46,13 @@ use crate::{
 /// assert!((worst.backward - worst.differences).abs() < 1e-8);
 /// # Ok::<(), constnet::training::GradientError<f64>>(())
 /// ```
-pub fn gradient_check<L, C, const B: usize>(
+// Not `y: &[C::Target; B]`: a loss that does not fit the network would be two errors.
+pub fn gradient_check<L: Layer<In: HasGradient>, Y, const B: usize>(
     net: &mut Sequential<L>,
-    loss: &C,
+    loss: &impl Loss<L::Out, Target = Y>,
     x: &[Row<L::In>; B],
-    y: &[C::Target; B],
-) -> Result<GradientPair<Elem<L>>, GradientError<Elem<L>>>
-where
-    L: Layer<In: HasGradient>,
-    C: Loss<L::Out>,
-{
+    y: &[Y; B],
+) -> Result<GradientPair<Elem<L>>, GradientError<Elem<L>>> {
     loss.check(y).map_err(GradientError::InvalidTarget)?;
     let samples = Elem::<L>::from_count(B);
     let mut cache = Cache::ZERO;
@@ -66,7 +63,7 @@ where
     let y_hat = *net.forward(x, &mut cache).output();
     let value = value_of(loss, &y_hat, y);
     let mut dy = y_hat;
-    let with_gradient = Elem::<L>::dispatch(ValueAndGradient::<L::Out, C> { loss, y_hat: &mut dy, y });
+    let with_gradient = Elem::<L>::dispatch(ValueAndGradient::<L::Out, _> { loss, y_hat: &mut dy, y });
     if !value.is_finite() {
         return Err(GradientError::NotFinite(value));
     }

@@ -41,17 +41,18 @@ use super::{
 };
 use crate::{
     error::Error,
-    layers::{Elem, Keeps, Layer, Mode, Row, UpdateRule, dispatch, update::update, zero},
+    layers::{Elem, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update::update, zero},
     loss::Loss,
     network::Cache,
-    optim::Optimizer,
+    optim::{Optimizer, OptimizerMemory},
     simd::{Element, Kernel, Real, Simd, Zeroed},
 };
 
 /// Trains each of many networks, and returns the results of `train` in their order.
 ///
 /// `train` receives the index of the network, counted from 0, and the network: a [`Trainer`], or whatever else a run
-/// starts from. Each network is trained on one thread from start to end.
+/// starts from. Each network is trained on one thread from start to end. If the network has
+/// [`Dropout`](crate::Dropout), give each trainer another [`seed`](Trainer::seed).
 ///
 /// # Examples
 ///
@@ -90,7 +91,8 @@ const MAX_UNITS: usize = 64;
 
 /// The memory for computing the gradient of a batch of any length on all cores, in shards of `B` samples.
 ///
-/// Its gradients can be used without a [`Trainer`], for example to sum those of several machines.
+/// Its gradients can be used without a [`Trainer`], for example to sum those of several machines. They are then computed
+/// in inference mode: use them for networks without [`Dropout`](crate::Dropout).
 ///
 /// # Examples
 ///
@@ -105,24 +107,24 @@ const MAX_UNITS: usize = 64;
 /// assert_eq!(workers.sum().unwrap().get_parameter("0.bias").unwrap().values, [-4.0]);
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
-pub struct Workers<N: Layer, const B: usize> {
+pub struct Workers<N: LayerTypes, const B: usize> {
     units: Vec<Unit<N, B>>,
     order: Vec<usize>,
 }
 
 /// A unit of work: the memory that one thread uses at a time.
-struct Unit<N: Layer, const B: usize> {
+struct Unit<N: LayerTypes, const B: usize> {
     gradient: N,
     cache: Cache<N, B>,
     /// The sum of the losses of all samples.
     loss: Elem<N>,
 }
 
-impl<N: Layer, const B: usize> Zeroed for Unit<N, B> {
+impl<N: LayerTypes, const B: usize> Zeroed for Unit<N, B> {
     const ZERO: Self = Self { gradient: Zeroed::ZERO, cache: Zeroed::ZERO, loss: Zeroed::ZERO };
 }
 
-impl<N: Layer, const B: usize> Workers<N, B> {
+impl<N: LayerTypes, const B: usize> Workers<N, B> {
     /// Workers that have allocated nothing yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -137,13 +139,13 @@ impl<N: Layer, const B: usize> Workers<N, B> {
     }
 }
 
-impl<N: Layer, const B: usize> Default for Workers<N, B> {
+impl<N: LayerTypes, const B: usize> Default for Workers<N, B> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<N: Layer, const B: usize> fmt::Debug for Workers<N, B> {
+impl<N: LayerTypes, const B: usize> fmt::Debug for Workers<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workers").field("units", &self.units.len()).finish_non_exhaustive()
     }
@@ -200,7 +202,7 @@ where
         let Self { units, order } = self;
         order.clear();
         order.extend(indices);
-        // As many shards for each unit, except for the last.
+        // Every unit gets the same number of shards; the last may get fewer.
         let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(1) * B;
         let count = order.len().div_ceil(per_unit);
         if units.len() < count {
@@ -213,13 +215,7 @@ where
     }
 }
 
-impl<N, Opt, const B: usize, C> Trainer<N, Opt, B, C>
-where
-    N: Layer + Send + Sync,
-    Cache<N, B>: Send,
-    Opt: Optimizer<Elem<N>>,
-    C: Loss<N::Out, Target: Sync> + Sync,
-{
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// One step on one batch of any length, on all cores: forward, loss, backward, update. Returns the loss before
     /// the update. See [`parallel`](crate::parallel).
     ///
@@ -234,7 +230,13 @@ where
         workers: &mut Workers<N, B>,
         x: &[Row<N::In>],
         y: &[C::Target],
-    ) -> Result<Elem<N>, Error<Elem<N>>> {
+    ) -> Result<Elem<N>, Error<Elem<N>>>
+    where
+        N: Layer + Send + Sync,
+        Cache<N, B>: Send,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out, Target: Sync> + Sync,
+    {
         check(&self.loss, x, y)?;
         Ok(self.step_on_samples(workers, x, y, &mut (0..x.len())))
     }
@@ -246,7 +248,13 @@ where
         x: &[Row<N::In>],
         y: &[C::Target],
         indices: &mut dyn Iterator<Item = usize>,
-    ) -> Elem<N> {
+    ) -> Elem<N>
+    where
+        N: Layer + Send + Sync,
+        Cache<N, B>: Send,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out, Target: Sync> + Sync,
+    {
         let mode = self.training_mode();
         let loss = workers.pass(&self.net, &self.loss, x, y, indices, mode, true);
         if let Some(gradient) = workers.sum()
@@ -260,7 +268,7 @@ where
 
 /// How a training run computes on all cores: the batch size, and the functions, whose bounds only
 /// [`Fit::parallel`](super::Fit::parallel) has.
-pub(super) struct Passes<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+pub(super) struct Passes<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> {
     batch: usize,
     step: StepFn<N, Opt, B, C>,
     evaluate: EvaluateFn<N, B, C>,
@@ -275,8 +283,8 @@ pub(super) struct ParallelRun<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize,
 type StepFn<N, Opt, const B: usize, C> = fn(
     &mut Trainer<N, Opt, B, C>,
     &mut Workers<N, B>,
-    &[Row<<N as Layer>::In>],
-    &[<C as Loss<<N as Layer>::Out>>::Target],
+    &[Row<<N as LayerTypes>::In>],
+    &[<C as Loss<<N as LayerTypes>::Out>>::Target],
     &mut dyn Iterator<Item = usize>,
 ) -> Elem<N>;
 
@@ -284,8 +292,8 @@ type EvaluateFn<N, const B: usize, C> = fn(
     &mut Workers<N, B>,
     &N,
     &C,
-    &[Row<<N as Layer>::In>],
-    &[<C as Loss<<N as Layer>::Out>>::Target],
+    &[Row<<N as LayerTypes>::In>],
+    &[<C as Loss<<N as LayerTypes>::Out>>::Target],
 ) -> Elem<N>;
 
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
@@ -419,7 +427,7 @@ const fn mode_of_shard(mode: Mode, shard: usize) -> Mode {
     match mode {
         Mode::Eval => Mode::Eval,
         Mode::Train { seed, pass } => {
-            Mode::Train { seed: seed ^ (shard as u32).wrapping_mul(0x9e37_79b9), pass }
+            Mode::Train { seed: seed ^ (shard as u32).wrapping_mul(0x85eb_ca6b), pass }
         }
     }
 }

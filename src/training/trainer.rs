@@ -8,19 +8,19 @@ use super::data::check;
 use crate::{
     error::Error,
     layers::{
-        Context, Elem, InputGrad, Layer, Mode, NoInputGrad, OutputActivation, Row, Shape, apply_grad,
-        dispatch, zero,
+        Context, Elem, InputGrad, Layer, LayerTypes, Mode, NoInputGrad, OutputActivation, Row, Shape,
+        apply_grad, dispatch, zero,
     },
     loss::{Loss, Mse},
     network::{Buffers, Forward},
-    optim::{GradientStore, Optimizer, OptimizerState},
+    optim::{GradientStore, Optimizer, OptimizerMemory, OptimizerState},
     simd::{Element, Kernel, Simd, Zeroed},
 };
 
 /// A network in training, with its optimiser, its loss and all the memory that a step needs.
 ///
-/// A trainer is one value of known size, and a step changes it in place: it moves nothing and allocates
-/// nothing. `B` is the batch size.
+/// `N` is the network, `Opt` the optimiser, `B` the batch size, `C` the loss: [`Mse`] if left out. A trainer is one value
+/// of known size. A step changes it in place and allocates nothing; the batch is copied into it.
 ///
 /// # Examples
 ///
@@ -39,7 +39,7 @@ use crate::{
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 ///
-/// A large network in training, off the stack:
+/// A large network, in a `static` instead of on the stack:
 ///
 /// ```
 /// use constnet::{Sgd, Trainer, Zeroed, mlp};
@@ -51,11 +51,13 @@ use crate::{
 /// TRAINER.lock().unwrap().optimizer.lr = 0.1;
 /// ```
 ///
-/// All its values are zero, the learning rate too, so it takes no room in the program's file or in flash.
+/// All values of this `static` are zero, also the learning rate, which is set later. So the compiler reserves RAM only,
+/// and nothing is stored in the program file or in flash.
 ///
 /// With the feature `serde` a trainer can be saved, and training continues from there as if it had never stopped.
-/// Saved are the network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s
-/// masks. Save the random number generator of [`fit`](Self::fit) beside it.
+/// The network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s masks are saved.
+/// The random number generator that you pass to [`Fit::run`](super::Fit::run) is not: save it too. To save between
+/// epochs, run one epoch at a time.
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -66,7 +68,7 @@ use crate::{
                        OptimizerState<N, Opt>: serde::Deserialize<'de>",
     ))
 )]
-pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
+pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse> {
     /// The network.
     pub net: N,
     /// The optimiser.
@@ -74,7 +76,8 @@ pub struct Trainer<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C = Mse> {
     /// The loss that is minimised.
     pub loss: C,
     pub(crate) state: OptimizerState<N, Opt>,
-    /// The seed of [`Dropout`](crate::Dropout)'s masks. [`fit`](Self::fit) draws it anew for each epoch.
+    /// The seed of [`Dropout`](crate::Dropout)'s masks. If the network has such a layer, [`fit`](Self::fit) draws a new
+    /// seed for each epoch; [`step`](Self::step) uses this one.
     pub seed: u32,
     #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
     pub(crate) buffers: Buffers<N, B>,
@@ -86,7 +89,7 @@ fn zeroed<X: Zeroed>() -> X {
     X::ZERO
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
@@ -94,7 +97,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize> Trainer<N, Opt, B> {
     }
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer<N, Opt, B, C> {
+// The bounds are on each method, not on the type, so that an optimiser or a loss that does not fit the network, or
+// layers that do not fit together, are one error where the trainer is used.
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// A trainer with the given loss.
     #[must_use]
     pub const fn with_loss(net: N, optimizer: Opt, loss: C) -> Self {
@@ -104,10 +109,15 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
 
     /// One step on one batch: forward, loss, backward, update. Returns the loss before the update.
     ///
-    /// If the loss is not finite, or cannot be computed for a target, the network stays as it is. The optimiser's
+    /// If the loss is NaN or infinite, also because a target is not valid, nothing is updated. The optimiser's
     /// parameters are not checked here; [`Fit::run`](super::Fit::run) checks them.
     #[inline]
-    pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N> {
+    pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out>,
+    {
         *self.buffers.input_mut() = *x;
         self.step_on(y)
     }
@@ -115,7 +125,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// The first half of a [`step`](Self::step): the loss, and its gradient, which overwrites `gradient`. The
     /// network stays as it is. If the loss is not finite, the gradient is 0.
     ///
-    /// Between the two halves you can change the gradient, or sum those of several machines.
+    /// Between the two halves you can change the gradient, or add up the gradients of several machines. The masks of
+    /// [`Dropout`](crate::Dropout) depend on the [`seed`](Self::seed) and on the number of updates: give each machine
+    /// another seed, and change it between two gradients without an update.
     ///
     /// ```
     /// use constnet::{Sgd, Trainer, Zeroed, mlp};
@@ -132,7 +144,11 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// halves.update(&gradient);
     /// assert_eq!(halves.net, whole.net);
     /// ```
-    pub fn gradient(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B], gradient: &mut N) -> Elem<N> {
+    pub fn gradient(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B], gradient: &mut N) -> Elem<N>
+    where
+        N: Layer,
+        C: Loss<N::Out>,
+    {
         *self.buffers.input_mut() = *x;
         zero(gradient);
         let mode = self.training_mode();
@@ -141,7 +157,11 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     }
 
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
-    pub fn update(&mut self, gradient: &N) {
+    pub fn update(&mut self, gradient: &N)
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+    {
         self.optimizer.step(&mut self.net, gradient, &mut self.state);
     }
 
@@ -151,9 +171,14 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
         Mode::Train { seed: self.seed, pass: self.state.steps as u32 }
     }
 
-    /// A step on the inputs that the cache already holds, the first `y.len()` of them.
+    /// A step on the first `y.len()` inputs, which are already in the buffers.
     #[inline]
-    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N> {
+    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out>,
+    {
         dispatch::<N, _>(Step { trainer: self, y })
     }
 
@@ -162,7 +187,11 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     /// # Errors
     ///
     /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
-    pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>> {
+    pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>>
+    where
+        N: Layer,
+        C: Loss<N::Out>,
+    {
         check(&self.loss, x, y)?;
         let mut sum = Elem::<N>::ZERO;
         for (x, y) in x.chunks(B).zip(y.chunks(B)) {
@@ -177,7 +206,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Trainer
     }
 }
 
-impl<N: Layer + fmt::Debug, Opt: Optimizer<Elem<N>> + fmt::Debug, const B: usize, C: fmt::Debug> fmt::Debug
+impl<N: LayerTypes + fmt::Debug, Opt: OptimizerMemory + fmt::Debug, const B: usize, C: fmt::Debug> fmt::Debug
     for Trainer<N, Opt, B, C>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,7 +218,7 @@ impl<N: Layer + fmt::Debug, Opt: Optimizer<Elem<N>> + fmt::Debug, const B: usize
     }
 }
 
-/// A whole step on the first `y.len()` inputs that the cache holds.
+/// A whole step on the first `y.len()` inputs in the buffers.
 struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
     trainer: &'a mut Trainer<N, Opt, B, C>,
     y: &'a [C::Target],
@@ -217,7 +246,7 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
     }
 }
 
-/// The forward pass on the inputs that the cache holds, and the loss of the first `y.len()` predictions.
+/// The forward pass on the inputs in the buffers, and the loss of the first `y.len()` predictions.
 /// Overwrites the output with the gradient of the loss, averaged over `samples` samples, with respect to the input
 /// of the network's last activation, or to the output if there is none.
 #[inline(always)]
@@ -261,7 +290,7 @@ fn through_activation<N: Layer, S: Simd<Elem<N>>, G: InputGrad<Elem<N>>, const B
     }
 }
 
-/// The loss of the first `y.len()` inputs that the cache holds. Its gradient, as part of the mean over `samples`
+/// The loss of the first `y.len()` inputs in the buffers. Its gradient, as part of the mean over `samples`
 /// samples, is added to `gradient`.
 pub(super) struct Gradient<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
     pub(super) net: &'a N,
@@ -288,7 +317,7 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_,
     }
 }
 
-/// The loss of the first `y.len()` inputs that the cache holds.
+/// The loss of the first `y.len()` inputs in the buffers.
 pub(super) struct Evaluate<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,

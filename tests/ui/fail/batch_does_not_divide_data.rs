@@ -1,6 +1,6 @@
-//! Batches of 32 from 1000 samples leave 8 over.
+//! Batches of 32 from 1000 samples: the last one has 8 samples only.
 
-use constnet::budget::{Batch, WholeBatches};
+use constnet::sizes::budget::{Batch, WholeBatches};
 
 fn whole_batches_only<const B: usize>()
 where

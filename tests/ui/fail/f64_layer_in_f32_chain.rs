@@ -1,9 +1,8 @@
-//! A layer of another precision than the one before it.
+//! A layer of `f64` numbers after one of `f32` numbers.
 
-use constnet::{Linear, Sequential, Sgd, Trainer};
+use constnet::{Linear, Relu, Zeroed, sequential};
 
-type Net = Sequential![Linear<5, 64>, Linear<64, 3, f64>];
-
-fn train(_: &mut Trainer<Net, Sgd, 8>) {}
-
-fn main() {}
+fn main() {
+    let net = sequential![Linear::<5, 64>::ZERO, Relu::<64>::new(), Linear::<64, 3, f64>::ZERO];
+    let _: [f64; 3] = net.predict(&[0.0; 5]);
+}

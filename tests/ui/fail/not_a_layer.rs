@@ -1,4 +1,4 @@
-//! A width where a layer belongs.
+//! A number in the place of a layer.
 
 use constnet::{Linear, Zeroed, sequential};
 

@@ -1,6 +1,6 @@
-//! A network of 4739 parameters where 1024 are allowed.
+//! A network of 4739 parameters, where 1024 are allowed.
 
-use constnet::{Zeroed, budget::ParameterBudget, mlp};
+use constnet::{Zeroed, mlp, sizes::budget::ParameterBudget};
 
 fn deploy<N: ParameterBudget<1024>>(_: &N) {}
 

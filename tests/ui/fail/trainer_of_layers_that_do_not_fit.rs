@@ -1,9 +1,10 @@
-//! The same mistake in a type rather than a value.
+//! Layers that do not fit together, in the type of a trainer that makes a step.
 
-use constnet::{Linear, Relu, Sequential, Sgd, Trainer};
+use constnet::{Linear, Relu, Sequential, Sgd, Trainer, Zeroed};
 
 type Net = Sequential![Linear<5, 64>, Relu<64>, Linear<32, 3>];
 
-fn train(_: &mut Trainer<Net, Sgd, 8>) {}
-
-fn main() {}
+fn main() {
+    let mut trainer: Trainer<Net, Sgd, 8> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    trainer.step(&[[0.0; 5]; 8], &[[0.0; 3]; 8]);
+}
