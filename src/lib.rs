@@ -55,15 +55,8 @@ pub use sizes::Report;
 pub use training::parallel;
 pub use training::{Trainer, gradient_check, metrics};
 
-/// The type that [`mlp!`] expands to. If the macro is used as a value, the compiler reports: "expected value, found
-/// type alias `mlp`".
 #[doc(hidden)]
-#[expect(non_camel_case_types, reason = "the name of the macro")]
-pub type mlp<L> = Sequential<L>; // a type; its value of zeros is `<mlp![5, 64, 3]>::ZERO`
-
-/// The type that [`Sequential!`](macro@Sequential) expands to, for the same reason.
-#[doc(hidden)]
-pub type SequentialType<L> = Sequential<L>; // a type; a value is written `sequential![…]`
+pub use network::types;
 
 /// For the macros of this crate only.
 #[doc(hidden)]
@@ -71,7 +64,7 @@ pub mod private {
     pub use crate::{
         layers::{
             apply,
-            chain::pair,
+            chain::{last, pair},
             impls::all_parameters,
             print::{element_suffix, source_path},
         },

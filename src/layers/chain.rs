@@ -40,6 +40,12 @@ where
     (first, rest)
 }
 
+/// The last layer of a chain. If it is not a layer, the result has no type, as in [`pair`].
+#[inline(always)]
+pub const fn last<L: Layer<In = In>, In: Shape>(layer: L) -> If<In, L> {
+    layer
+}
+
 /// Rows that are stored between `A` and `R`, if both have an activation there.
 type Between<A, R, const B: usize> =
     <InputActivation<R> as CanFollow<OutputActivation<A>>>::Between<[Row<<A as LayerTypes>::Out>; B]>;

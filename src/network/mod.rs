@@ -6,4 +6,7 @@ mod macros;
 mod sequential;
 
 pub(crate) use self::sequential::{Buffers, Forward};
-pub use self::sequential::{Cache, Pass, Sequential};
+pub use self::{
+    macros::types,
+    sequential::{Cache, Pass, Sequential},
+};
