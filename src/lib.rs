@@ -58,6 +58,11 @@ pub use training::{Trainer, gradient_check, metrics};
 #[doc(hidden)]
 pub use network::types;
 
+/// Compiles the examples of CONTRIBUTING.md.
+#[cfg(doctest)]
+#[doc = include_str!("../CONTRIBUTING.md")]
+mod contributing {}
+
 /// For the macros of this crate only.
 #[doc(hidden)]
 pub mod private {
