@@ -50,7 +50,6 @@ pub use network::{
 };
 pub use optim::root::*;
 pub use simd::Zeroed;
-pub use sizes::Report;
 #[cfg(feature = "rayon")]
 pub use training::parallel;
 pub use training::{Trainer, gradient_check, metrics};

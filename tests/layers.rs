@@ -7,10 +7,13 @@ use std::ops::ControlFlow;
 use approx::assert_relative_eq;
 use common::{Chain, ROUNDING, assert_derivatives, check_network, flat, moved, network, rng, rows, set_flat};
 use constnet::{
-    Cache, Dropout, Gelu, LayerNorm, Linear, Mse, Relu, Report, Residual, Sequential, Sgd, Sigmoid, Softmax,
-    Tanh, Trainer, Zeroed,
+    Cache, Dropout, Gelu, LayerNorm, Linear, Mse, Relu, Residual, Sequential, Sgd, Sigmoid, Softmax, Tanh,
+    Trainer, Zeroed,
     layers::{Features, Layer},
-    sizes::budget::{ParameterBudget, TrainingRam},
+    sizes::{
+        Report,
+        budget::{ParameterBudget, TrainingRam},
+    },
 };
 use typenum::Unsigned;
 

@@ -5,8 +5,8 @@ use core::fmt;
 use rand::Rng;
 
 use super::{
-    Context, Ends, Epilogue, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row, Shape, SlotsOf,
-    UpdateRule, depth::Depth, update::update,
+    Context, Ends, Epilogue, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row, Shape, Slots,
+    SlotsOf, UpdateRule, depth::Depth, update::update_slice,
 };
 use crate::simd::{Dispatch, Element, Kernel, Simd, Vector, Zeroed};
 
@@ -194,4 +194,24 @@ pub(crate) fn zero<L: Layer>(layer: &mut L) {
 /// All parameter tensors, in PyTorch's order.
 pub(crate) fn parameters<L: Layer>(layer: &L) -> impl Iterator<Item = Parameter<'_, Elem<L>>> {
     (0..layer.tensors()).filter_map(|index| layer.parameter(index))
+}
+
+/// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule
+/// keeps, a network of the same type.
+#[inline(always)]
+pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
+    token: S,
+    rule: R,
+    net: &mut L,
+    gradient: &L,
+    mut state: SlotsOf<R, Elem<L>, &mut L>,
+) {
+    let mut index = 0;
+    while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
+        let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {
+            s.parameter_mut(index).map_or(&mut [][..], |parameter| parameter.values)
+        });
+        update_slice(token, rule, parameter.values, gradient.values, state);
+        index += 1;
+    }
 }

@@ -1,7 +1,6 @@
 //! How a layer's parameters are updated, given their gradient: the rule of an optimiser, and the loops that
 //! apply it.
 
-use super::{Elem, Layer};
 use crate::simd::{Element, Real, Simd, Vector, Zeroed};
 
 /// What an optimiser's step does to each parameter, given its gradient: a formula that is written once, for
@@ -109,25 +108,5 @@ pub(crate) fn update_slice<S: Simd<T>, T: Element, R: UpdateRule<T>>(
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| s.get_mut(at..).unwrap_or_default());
         let gradient = Vector::load(token, &gradient[at..]);
         update_vector(token, rule, &mut parameters[at..], gradient, state);
-    }
-}
-
-/// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule
-/// keeps, a network of the same type.
-#[inline(always)]
-pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
-    token: S,
-    rule: R,
-    net: &mut L,
-    gradient: &L,
-    mut state: SlotsOf<R, Elem<L>, &mut L>,
-) {
-    let mut index = 0;
-    while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
-        let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {
-            s.parameter_mut(index).map_or(&mut [][..], |parameter| parameter.values)
-        });
-        update_slice(token, rule, parameter.values, gradient.values, state);
-        index += 1;
     }
 }

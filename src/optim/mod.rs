@@ -81,19 +81,20 @@ mod optimizer;
 mod rms_prop;
 pub mod schedule;
 mod sgd;
-mod store;
 
-use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive, count_step, norm};
+use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive};
 pub use self::{
     adam::{Adam, AdamW},
     clip_norm::ClipNorm,
     clip_value::ClipValue,
     momentum::Momentum,
-    optimizer::{Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, StoredSlots},
+    optimizer::{
+        GradientStore, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, Stored,
+        StoredSlots,
+    },
     rms_prop::RmsProp,
     schedule::WithSchedule,
     sgd::Sgd,
-    store::{GradientStore, NotStored, Stored},
 };
 
 /// The names that the crate root re-exports.

@@ -5,10 +5,9 @@ use core::fmt;
 use num_traits::Float;
 use typenum::Unsigned;
 
-use super::GradientStore;
 use crate::{
     error::Error,
-    layers::{Elem, Layer, Shape, Slots, UpdateRule, update::update},
+    layers::{Context, Elem, InputGrad, Layer, Row, Shape, Slots, UpdateRule, update, zero},
     simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
 };
 
@@ -19,8 +18,8 @@ use crate::{
 pub trait OptimizerMemory {
     /// The values that the rule keeps for each parameter: [`Keeps<2>`](crate::layers::Keeps) for Adam.
     type Slots: Slots;
-    /// [`Stored`](super::Stored) if the rule depends on the norm of the whole gradient, else
-    /// [`NotStored`](super::NotStored).
+    /// [`Stored`] if the rule depends on the norm of the whole gradient, else
+    /// [`NotStored`].
     type GradientStore: GradientStore;
 }
 
@@ -164,7 +163,7 @@ impl<T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> Kernel<T> for S
 
 /// Counts a step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
 #[inline(always)]
-pub(super) fn count_step(steps: &mut usize) {
+fn count_step(steps: &mut usize) {
     *steps += usize::from(*steps < usize::MAX);
 }
 
@@ -227,5 +226,99 @@ pub(super) fn check_decay_rate<T: Element>(name: &'static str, value: T) -> Resu
         Ok(())
     } else {
         Err(Error::Hyperparameter { name, value, expected })
+    }
+}
+
+/// Whether the gradient is stored: [`NotStored`] or [`Stored`].
+pub trait GradientStore {
+    /// The stored gradient of a network, or `()`.
+    type Of<L: Zeroed>: Zeroed;
+
+    /// The backward pass of a network, and the update of its parameters. Given `dy`, the gradient with respect to the
+    /// output.
+    fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
+        ctx: Context<S>,
+        net: &mut L,
+        workspace: (&mut L::Cache<B>, &mut L::Scratch),
+        dy: &mut [Row<L::Out>; B],
+        input_grad: impl InputGrad<Elem<L>>,
+        optimizer: &O,
+        state: &mut OptimizerState<L, O>,
+    ) where
+        O: Optimizer<Elem<L>, GradientStore = Self>;
+
+    /// The norm of the gradient, or 0 if the rule does not need it.
+    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
+        token: S,
+        optimizer: &O,
+        gradient: &L,
+    ) -> Elem<L>;
+}
+
+/// Each parameter is updated as soon as its gradient is computed; no gradient is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NotStored;
+
+/// The rule depends on the norm of the whole gradient, which is stored first.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored;
+
+impl GradientStore for NotStored {
+    type Of<L: Zeroed> = ();
+
+    #[inline(always)]
+    fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
+        ctx: Context<S>,
+        net: &mut L,
+        (cache, scratch): (&mut L::Cache<B>, &mut L::Scratch),
+        dy: &mut [Row<L::Out>; B],
+        input_grad: impl InputGrad<Elem<L>>,
+        optimizer: &O,
+        state: &mut OptimizerState<L, O>,
+    ) where
+        O: Optimizer<Elem<L>, GradientStore = Self>,
+    {
+        count_step(&mut state.steps);
+        let rule = optimizer.rule(state.steps, Elem::<L>::ZERO);
+        let slots = O::Slots::borrow(&mut state.slots);
+        net.backward_update(ctx, cache, scratch, dy, input_grad, rule, slots);
+    }
+
+    #[inline(always)]
+    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(_: S, _: &O, _: &L) -> Elem<L> {
+        Elem::<L>::ZERO
+    }
+}
+
+impl GradientStore for Stored {
+    type Of<L: Zeroed> = L;
+
+    #[inline(always)]
+    fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
+        ctx: Context<S>,
+        net: &mut L,
+        (cache, scratch): (&mut L::Cache<B>, &mut L::Scratch),
+        dy: &mut [Row<L::Out>; B],
+        input_grad: impl InputGrad<Elem<L>>,
+        optimizer: &O,
+        state: &mut OptimizerState<L, O>,
+    ) where
+        O: Optimizer<Elem<L>, GradientStore = Self>,
+    {
+        let OptimizerState { steps, slots, gradient } = state;
+        zero(gradient);
+        net.backward(ctx, cache, scratch, dy, input_grad, gradient);
+        count_step(steps);
+        let rule = optimizer.rule(*steps, norm(ctx.token, optimizer, gradient));
+        update(ctx.token, rule, net, gradient, O::Slots::borrow(slots));
+    }
+
+    #[inline(always)]
+    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
+        token: S,
+        optimizer: &O,
+        gradient: &L,
+    ) -> Elem<L> {
+        norm(token, optimizer, gradient)
     }
 }

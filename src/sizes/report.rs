@@ -29,7 +29,7 @@ pub struct Memory {
 /// # Examples
 ///
 /// ```
-/// use constnet::{Report, Sgd, mlp};
+/// use constnet::{Sgd, mlp, sizes::Report};
 ///
 /// const REPORT: Report = Report::of::<mlp![5, 64, 64, 3], Sgd, 1>();
 ///

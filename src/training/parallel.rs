@@ -41,7 +41,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    layers::{Elem, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update::update, zero},
+    layers::{Elem, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
     loss::Loss,
     network::Cache,
     optim::{Optimizer, OptimizerMemory},

@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use constnet::{Error, Report, Sgd, Trainer, Zeroed, layers::Layer, mlp};
+use constnet::{Error, Sgd, Trainer, Zeroed, layers::Layer, mlp, sizes::Report};
 use device::{Failure, fits_ram, measure, println, program};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
