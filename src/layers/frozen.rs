@@ -221,7 +221,7 @@ impl<F: StaticNetwork<Net: Cost>> Cost for Frozen<F> {
     const WEIGHT_GRADIENT: usize = 0;
     const FIRST_INPUT_GRADIENT: usize = 0;
     const NEEDS_OUTPUT_GRADIENT: bool = false;
-    const FROZEN_BYTES: usize = size_of::<F::Net>();
+    const FROZEN_BYTES: usize = size_of::<F::Net>() + F::Net::FROZEN_BYTES;
 }
 
 layer_impls!(Frozen<F>, Elem<F::Net>, F: StaticNetwork);

@@ -327,7 +327,7 @@ impl<const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> GradientSi
     }
 }
 
-/// Weights, of shape `(OUT, IN)`, and biases; of long tensors a summary.
+/// Weights, of shape `(OUT, IN)`, and biases; long tensors are summarised.
 impl<const IN: usize, const OUT: usize, T: Element> fmt::Debug for Linear<IN, OUT, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut f = f.debug_struct("Linear");

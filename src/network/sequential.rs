@@ -1,4 +1,4 @@
-//! The network: a chain of layers, with what one does with a network.
+//! The network: a chain of layers, and the methods of a network.
 
 use core::fmt;
 
@@ -19,7 +19,7 @@ use crate::{
     simd::{Kernel, Simd, Zeroed},
 };
 
-/// A network: layers in a row, as PyTorch's `nn.Sequential`.
+/// A network: layers in a row, the same as PyTorch's `nn.Sequential`.
 ///
 /// Inside is a chain of nested pairs; [`mlp!`](crate::mlp) writes the type of a ReLU network,
 /// [`Sequential!`](macro@crate::Sequential) that of any, and [`sequential!`](crate::sequential)
@@ -27,8 +27,8 @@ use crate::{
 ///
 /// With the feature `serde` a network goes through any of serde's formats. JSON keeps every bit of an
 /// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. Postcard
-/// stores the numbers and nothing about their shapes: the bytes of a larger network read as a smaller
-/// one, unless `take_from_bytes` is asked what is left.
+/// stores the numbers and nothing about their shapes, so the bytes of a larger network can be read as a smaller one: use
+/// `take_from_bytes`, and check that no bytes remain.
 ///
 /// # Examples
 ///
@@ -75,7 +75,7 @@ impl<L: Layer> fmt::Display for Sequential<L> {
     }
 }
 
-/// All parameters; of long tensors a summary.
+/// All parameters; long tensors are summarised.
 impl<L: Layer> fmt::Debug for Sequential<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.parameters().map(|p| (p.path(), p.values()))).finish()
@@ -115,13 +115,13 @@ impl<N: LayerTypes, const B: usize> Zeroed for Buffers<N, B> {
 }
 
 impl<N: LayerTypes, const B: usize> Cache<N, B> {
-    /// Makes the following passes training passes, as PyTorch's `model.train()`: [`Dropout`](crate::Dropout)
+    /// Makes the following passes training passes: PyTorch's `model.train()`: [`Dropout`](crate::Dropout)
     /// drops features. The masks depend on the seed and on the number of passes since this call.
     pub const fn train(&mut self, seed: u32) {
         self.mode = Mode::Train { seed, pass: 0 };
     }
 
-    /// Makes the following passes inference, as PyTorch's `model.eval()`.
+    /// Makes the following passes inference: PyTorch's `model.eval()`.
     pub const fn eval(&mut self) {
         self.mode = Mode::Eval;
     }
@@ -154,7 +154,7 @@ impl<N: LayerTypes, const B: usize> fmt::Debug for Cache<N, B> {
 }
 
 impl<L: Layer> Sequential<L> {
-    /// How many numbers there are to train: all weights and biases.
+    /// The number of trainable parameters: all weights and biases.
     pub const PARAMS: usize = L::PARAMS;
 }
 
@@ -204,7 +204,7 @@ impl<L> Sequential<L> {
         Pass { net: self, cache }
     }
 
-    /// Sets every parameter of a gradient to zero, as PyTorch's `optimizer.zero_grad()`.
+    /// Sets every parameter of a gradient to zero: PyTorch's `optimizer.zero_grad()`.
     ///
     /// A gradient is a separate network: called on the network itself, this erases its weights.
     pub fn zero_grad(&mut self)
@@ -214,7 +214,7 @@ impl<L> Sequential<L> {
         zero(&mut self.0);
     }
 
-    /// All parameter tensors in PyTorch's order, as its `named_parameters()`; the layers of a network
+    /// All parameter tensors in PyTorch's order: its `named_parameters()`; the layers of a network
     /// in the network are numbered as if they stood in it themselves.
     ///
     /// ```
@@ -231,7 +231,7 @@ impl<L> Sequential<L> {
         parameters(&self.0)
     }
 
-    /// Does something with each parameter tensor, in the order of [`parameters`](Self::parameters).
+    /// Calls `each` with each parameter tensor, in the order of [`parameters`](Self::parameters).
     ///
     /// ```
     /// use constnet::{Zeroed, mlp};
@@ -253,7 +253,7 @@ impl<L> Sequential<L> {
         }
     }
 
-    /// The parameter tensor of this name, as PyTorch's `get_parameter`.
+    /// The parameter tensor of this name: PyTorch's `get_parameter`.
     ///
     /// ```
     /// use constnet::{Zeroed, mlp};

@@ -25,7 +25,7 @@ use crate::{
 /// - `p ← p − lr · m̂ / (√v̂ + eps)`
 ///
 /// The defaults of [`new`](Self::new) are PyTorch's. The weight decay is part of the gradient; [`AdamW`] has a
-/// decoupled one. Its state are the two means, each a network of the same type that starts as zeros: `m` is
+/// decoupled one. Its state is the two means, each a network of the same type that starts as zeros: `m` is
 /// `state.slots[0]` (PyTorch's `exp_avg`), `v` is `state.slots[1]` (`exp_avg_sq`).
 ///
 /// After Kingma and Ba, ["Adam: A Method for Stochastic Optimization"](https://arxiv.org/abs/1412.6980),

@@ -19,6 +19,8 @@ use crate::{
 /// The norm is known only after the whole backward pass. So the whole gradient is stored, as part of the
 /// [`OptimizerState`](super::OptimizerState): one more number for each parameter.
 ///
+/// It cannot be wrapped around an optimiser that stores the gradient itself, such as another `ClipNorm`.
+///
 /// # Examples
 ///
 /// ```

@@ -208,22 +208,19 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             }
             let order = Permutation::new(x.len(), rng);
             #[cfg(feature = "rayon")]
-            let (mean, validation_loss) = match &mut parallel {
-                Some(parallel) => (
-                    parallel.epoch(trainer, x, y, order, &mut last_loss),
-                    validation.map(|(x, y)| parallel.evaluate(trainer, x, y)),
-                ),
-                None => (
-                    trainer.epoch(x, y, order, &mut targets, &mut last_loss),
-                    validation.map(|(x, y)| trainer.evaluate(x, y)).transpose()?,
-                ),
+            let mean = match &mut parallel {
+                Some(parallel) => parallel.epoch(trainer, x, y, order, &mut last_loss),
+                None => trainer.epoch(x, y, order, &mut targets, &mut last_loss),
             };
             #[cfg(not(feature = "rayon"))]
-            let (mean, validation_loss) = (
-                trainer.epoch(x, y, order, &mut targets, &mut last_loss),
-                validation.map(|(x, y)| trainer.evaluate(x, y)).transpose()?,
-            );
+            let mean = trainer.epoch(x, y, order, &mut targets, &mut last_loss);
             let loss = mean.ok_or(diverged(last_loss))?;
+            let validation_loss = match validation {
+                #[cfg(feature = "rayon")]
+                Some((x, y)) if let Some(parallel) = &mut parallel => Some(parallel.evaluate(trainer, x, y)),
+                Some((x, y)) => Some(trainer.evaluate(x, y)?),
+                None => None,
+            };
             let watched = validation_loss.unwrap_or(loss);
             if !watched.is_finite() {
                 return Err(diverged(last_loss));

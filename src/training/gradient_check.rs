@@ -17,7 +17,8 @@ use crate::{
 ///
 /// Each prediction, each parameter and each input `v` is changed by a small step `h`, and
 /// `(f(v + h) − f(v − h)) / 2h` of the loss `f` is compared with the derivative. Returns the pair with the
-/// largest difference, relative to its tolerance. Afterwards the network is as it was before.
+/// largest difference, relative to its tolerance. Afterwards the network is as it was before. The passes are in inference
+/// mode: [`Dropout`](crate::Dropout) drops nothing.
 ///
 /// | element | `h` | relative tolerance | absolute tolerance, if the loss is about 1 |
 /// |---|---|---|---|
