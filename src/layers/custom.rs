@@ -91,7 +91,7 @@ pub trait CustomLayer: Zeroed {
     const NAME: &'static str;
     /// The number of trainable parameters.
     const PARAMS: usize;
-    /// The number of multiply-adds of the forward pass for one sample, for a [`Report`](crate::Report): one for each
+    /// The number of multiply-adds of the forward pass for one sample, for a [`Report`](crate::sizes::Report): one for each
     /// parameter, unless you set it.
     const MULTIPLY_ADDS: usize = Self::PARAMS;
 

@@ -44,7 +44,7 @@ pub trait LayerTypes: Zeroed {
 ///
 /// # How rows flow
 ///
-/// Each layer keeps its input for the backward pass in its [`Cache`](Self::Cache). So each layer writes its
+/// Each layer keeps its input for the backward pass in its [`Cache`](LayerTypes::Cache). So each layer writes its
 /// output directly to the place where the next layer keeps its input ([`input_buffer`](Self::input_buffer)).
 /// The backward pass runs in the opposite direction: each layer overwrites its cached input with the gradient
 /// with respect to it. A [`Linear`](crate::Linear) layer needs one array of rows, and no more.
