@@ -37,9 +37,9 @@ pub(crate) use self::layer::{
 };
 pub use self::{
     context::{Context, Mode},
-    custom::{Custom, CustomLayer},
+    custom::{Custom, CustomCache, CustomLayer},
     dropout::Dropout,
-    frozen::{Frozen, InputOnly, StaticNetwork},
+    frozen::{Frozen, FrozenEnds, InputOnly, StaticNetwork},
     fusion::{CanFollow, Ends, Fused, Joined, Unfused},
     index::LayerAt,
     init::Initializer,
@@ -48,7 +48,7 @@ pub use self::{
     linear::{Aligned, Linear},
     parameter::{Parameter, ParameterMut},
     print::{LayerText, Printer},
-    residual::{AddsTo, Residual},
+    residual::{AddsTo, Residual, ResidualCache},
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,

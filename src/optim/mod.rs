@@ -84,10 +84,10 @@ mod sgd;
 
 use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive};
 pub use self::{
-    adam::{Adam, AdamW},
-    clip_norm::ClipNorm,
-    clip_value::ClipValue,
-    momentum::Momentum,
+    adam::{Adam, AdamRule, AdamW},
+    clip_norm::{ClipNorm, ClipNormRule},
+    clip_value::{ClipValue, ClipValueRule},
+    momentum::{Momentum, MomentumRule},
     optimizer::{
         GradientStore, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, Stored,
         StoredSlots,
