@@ -3,7 +3,7 @@
 use ::pulp::{self, Simd as PulpSimd};
 
 use super::{
-    Dispatch, Inlined, Kernel, LayerPasses,
+    Dispatch, Kernel, LayerPasses,
     constants::{POWER_F32, POWER_F64},
 };
 
@@ -268,7 +268,7 @@ struct Sse2<P>(pulp::x86::V1, P);
 
 /// For the operations of [`Sse2`] that are not one instruction.
 #[cfg(target_arch = "x86_64")]
-const LANE_BY_LANE: Token<pulp::Scalar128b, Inlined> = Token(pulp::Scalar128b, Inlined);
+const LANE_BY_LANE: Token<pulp::Scalar128b, super::Inlined> = Token(pulp::Scalar128b, super::Inlined);
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! sse2 {
