@@ -27,7 +27,7 @@ pub trait Activation: Copy + Default {
 
 /// The first and the last layer of a chain, and the activations at its two ends.
 ///
-/// An activation whose derivative is computed from its output needs no rows of its own: the layer before it
+/// An activation whose derivative is computed from its output needs no separate rows: the layer before it
 /// applies it while it writes its output (the [`Epilogue`]), and the layer after it applies the derivative
 /// while it writes `dx` (the [`InputGrad`]).
 ///

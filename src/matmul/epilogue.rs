@@ -1,5 +1,5 @@
 //! What a matrix product applies to each result as it writes it, so that an activation between two layers
-//! needs no pass of its own.
+//! needs no separate pass.
 
 use crate::simd::{Element, Real};
 

@@ -3,10 +3,12 @@
 
 pub mod init;
 mod macros;
+mod pass;
 mod sequential;
 
-pub(crate) use self::sequential::{Buffers, Forward};
+pub(crate) use self::pass::{Buffers, Forward};
 pub use self::{
     macros::types,
-    sequential::{Cache, Pass, Sequential},
+    pass::{Cache, Pass},
+    sequential::Sequential,
 };

@@ -15,10 +15,10 @@ pub trait Kernel<T> {
 /// How the pass of each layer is compiled ([`Simd::layer_pass`]): [`Inlined`] or [`Outlined`].
 ///
 /// All passes of a network are usually compiled as one function. The compiler's time grows faster than the length
-/// of a function, so deep networks compile several times as fast if the pass of each layer is a function of its own;
+/// of a function, so deep networks compile several times as fast if the pass of each layer is a separate function;
 /// layers of equal shape then share it. In a shallow network the calls would cost 1 to 2 % of a training step.
 pub trait LayerPasses: Copy + Default {
-    /// Whether the pass of each layer is a function of its own.
+    /// Whether the pass of each layer is a separate function.
     const OUTLINED: bool;
 }
 
@@ -30,7 +30,7 @@ impl LayerPasses for Inlined {
     const OUTLINED: bool = false;
 }
 
-/// Each layer in a function of its own.
+/// Each layer in a separate function.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Outlined;
 

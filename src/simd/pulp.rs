@@ -14,7 +14,7 @@ trait PulpExt: PulpSimd {
     /// routine that rounds only once.
     const HAS_FMA: bool;
 
-    /// Runs `f` in a function of its own, compiled for this instruction set. (Without `inline(never)` the optimiser
+    /// Runs `f` in a separate function, compiled for this instruction set. (Without `inline(never)` the optimiser
     /// would inline some of these functions again.)
     #[inline(never)]
     fn outlined<R>(self, f: impl FnOnce() -> R) -> R {
@@ -86,7 +86,7 @@ impl PulpExt for pulp::wasm::Simd128 {
     const HAS_FMA: bool = false;
 }
 
-/// Runs `f` in a function of its own. The SSE2 code of a kernel must not enlarge every caller, as few processors
+/// Runs `f` in a separate function. The SSE2 code of a kernel must not enlarge every caller, as few processors
 /// use it.
 #[cfg(target_arch = "x86_64")]
 #[inline(never)]
