@@ -15,7 +15,7 @@ use crate::{
     layers::{Elem, If, Layer, LayerTypes, Row},
     loss::Loss,
     optim::{Optimizer, OptimizerMemory},
-    simd::{Element, Zeroed},
+    simd::Element,
 };
 
 /// A training run, made by [`Trainer::fit`] and started by [`run`](Self::run).
@@ -273,22 +273,37 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out>,
     {
-        let mut sum = Elem::<N>::ZERO;
-        let mut left = x.len();
-        while left > 0 {
-            let size = left.min(B);
-            left -= size;
+        mean_over_batches(x.len(), B, last_loss, |size| {
             gather(self.buffers.input_mut(), targets, x, y, &mut order);
             let (targets, _) = targets.split_at(size);
-            let loss = self.step_on(targets);
-            if !loss.is_finite() {
-                return None;
-            }
-            *last_loss = Some(loss);
-            sum = sum + loss * Elem::<N>::from_count(size);
-        }
-        Some(sum / Elem::<N>::from_count(x.len()))
+            self.step_on(targets)
+        })
     }
+}
+
+/// Calls `step` for each batch of an epoch with the number of its samples, at most `batch`. Returns the mean loss over
+/// all samples, or `None` after the first batch whose loss is not finite. `last_loss` is the loss of the last batch
+/// before that.
+#[inline]
+pub(super) fn mean_over_batches<T: Element>(
+    samples: usize,
+    batch: usize,
+    last_loss: &mut Option<T>,
+    mut step: impl FnMut(usize) -> T,
+) -> Option<T> {
+    let mut sum = T::ZERO;
+    let mut left = samples;
+    while left > 0 {
+        let size = left.min(batch);
+        left -= size;
+        let loss = step(size);
+        if !loss.is_finite() {
+            return None;
+        }
+        *last_loss = Some(loss);
+        sum = sum + loss * T::from_count(size);
+    }
+    Some(sum / T::from_count(samples))
 }
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> fmt::Debug

@@ -36,6 +36,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use super::{
     data::{check, gather},
+    fit::mean_over_batches,
     shuffle::Permutation,
     trainer::{Evaluate, Gradient, Trainer},
 };
@@ -333,19 +334,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Paralle
         mut order: Permutation,
         last_loss: &mut Option<Elem<N>>,
     ) -> Option<Elem<N>> {
-        let mut sum = Elem::<N>::ZERO;
-        let mut left = x.len();
-        while left > 0 {
-            let size = left.min(self.passes.batch);
-            left -= size;
-            let loss = (self.passes.step)(trainer, &mut self.workers, x, y, &mut order.by_ref().take(size));
-            if !loss.is_finite() {
-                return None;
-            }
-            *last_loss = Some(loss);
-            sum = sum + loss * Elem::<N>::from_count(size);
-        }
-        Some(sum / Elem::<N>::from_count(x.len()))
+        mean_over_batches(x.len(), self.passes.batch, last_loss, |size| {
+            (self.passes.step)(trainer, &mut self.workers, x, y, &mut order.by_ref().take(size))
+        })
     }
 
     /// The mean loss over a data set.
