@@ -27,6 +27,22 @@ pub enum Error<T> {
     Data(DataError<T>),
     /// The validation data are invalid.
     Validation(DataError<T>),
+    /// A number in the gradient is infinite or NaN, although the loss is finite. Nothing was updated.
+    Gradient {
+        /// The index of the layer, counted from 0.
+        layer: usize,
+        /// The name of the parameter: `"weight"`, `"bias"`.
+        name: &'static str,
+        /// The row of the number in the parameter.
+        row: usize,
+        /// The column of the number; 0 in a vector.
+        column: usize,
+        /// The number.
+        value: T,
+    },
+    /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
+    /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
+    Overflow,
     /// A loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) documents the state of the
     /// network.
     Diverged {
@@ -107,6 +123,18 @@ impl<T: Element> fmt::Display for Error<T> {
             Self::NoEpochs => write!(f, "the number of epochs is 0: expected at least 1"),
             Self::Data(error) => write!(f, "{error}"),
             Self::Validation(error) => write!(f, "validation data: {error}"),
+            Self::Gradient { layer, name, row, column, value } => {
+                write!(
+                    f,
+                    "the gradient of `{layer}.{name}` at row {row}, column {column} is {value}: expected finite numbers; nothing was updated"
+                )
+            }
+            Self::Overflow => {
+                write!(
+                    f,
+                    "the step is too large for the number type: parameters that would become infinite or NaN keep their values; try a smaller learning rate or smaller inputs"
+                )
+            }
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(
                     f,

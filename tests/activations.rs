@@ -380,7 +380,7 @@ where
     let sgd = Sgd { lr: 0.05 };
     let mut trainer = Trainer::<_, _, B>::new(net, sgd);
     trainer.step(&x, &y);
-    sgd.step(&mut net, &gradient);
+    sgd.step(&mut net, &gradient).expect("finite numbers");
     assert_close(what, &flat(&trainer.net), &flat(&net), ROUNDING);
 }
 

@@ -140,7 +140,7 @@ fn step_by_hand<const B: usize>(net: &mut Net, sgd: Sgd<f64>, x: &[[f64; 5]; B],
     let loss = Mse.forward(pass.output(), y);
     let dy = Mse.backward(pass.output(), y);
     pass.backward(&dy, &mut gradient);
-    sgd.step(net, &gradient);
+    sgd.step(net, &gradient).expect("finite numbers");
     loss
 }
 
@@ -233,7 +233,7 @@ where
         let before = common::bits(&halves.net);
         let loss = halves.gradient(&x, &y, &mut gradient);
         assert_eq!(common::bits(&halves.net), before, "{what}: the gradient changed the network");
-        halves.update(&gradient);
+        halves.update(&gradient).expect("finite numbers");
         assert_eq!(whole.step(&x, &y).to_bits(), loss.to_bits(), "{what}: the loss of step {step}");
         assert_eq!(common::bits(&halves.net), common::bits(&whole.net), "{what}: step {step}");
         assert_ne!(common::bits(&halves.net), before, "{what}: nothing was learned");
@@ -300,7 +300,7 @@ fn gradients_of_two_half_batches_sum_to_that_of_the_whole() {
     set_flat(&mut sum, &mean);
     assert_relative_eq!(sum, whole, epsilon = ROUNDING, max_relative = ROUNDING);
 
-    machine.update(&sum);
+    machine.update(&sum).expect("finite numbers");
     trainer.step(&x, &y);
     assert_relative_eq!(machine.net, trainer.net, epsilon = ROUNDING, max_relative = ROUNDING);
     assert_ne!(machine.net, net, "nothing was learned");

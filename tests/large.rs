@@ -35,7 +35,7 @@ fn wide_layers_work() {
     let before = Mse.forward(pass.output(), &y);
     let dy = Mse.backward(pass.output(), &y);
     pass.backward(&dy, gradient);
-    Sgd { lr: 1e-4 }.step(net, gradient);
+    Sgd { lr: 1e-4 }.step(net, gradient).expect("finite numbers");
     let after = Mse.forward(net.forward(&x, cache).output(), &y);
     assert!(after < before, "the loss went from {before} to {after}");
     assert_eq!(Wide::PARAMS, 9002);

@@ -123,7 +123,7 @@ fn trainer_step_equals_step_by_hand() {
     assert_relative_eq!(loss, Mse.forward(pass.output(), &y), max_relative = ROUNDING);
     let dy = Mse.backward(pass.output(), &y);
     pass.backward(&dy, &mut gradient);
-    SGD.step(&mut by_hand, &gradient);
+    SGD.step(&mut by_hand, &gradient).expect("finite numbers");
     assert_relative_eq!(trainer.net, by_hand, epsilon = ROUNDING, max_relative = ROUNDING);
     assert_ne!(flat(&gradient), flat(&Net::ZERO));
 }

@@ -75,7 +75,7 @@ fn zeroing() {
 fn sgd_step() {
     let mut layer = Linear::new([[1.0, -2.0], [0.5, 4.0]], [3.0, 0.0]);
     let gradient = Linear::new([[2.0, 2.0], [-1.0, 0.0]], [-4.0, 8.0]);
-    Sgd { lr: 0.25 }.step(&mut layer, &gradient);
+    Sgd { lr: 0.25 }.step(&mut layer, &gradient).expect("finite numbers");
     assert_eq!(layer, Linear::new([[0.5, -2.5], [0.75, 4.0]], [4.0, -2.0]));
 }
 

@@ -59,7 +59,7 @@ fn assert_matches_pytorch(optimizer: impl Optimizer<f64> + Copy, [after_1, after
         let pass = net.forward(&x, &mut cache);
         let dy = Mse.backward(pass.output(), &y);
         pass.backward(&dy, &mut gradient);
-        optimizer.step(&mut net, &gradient, &mut state);
+        optimizer.step(&mut net, &gradient, &mut state).expect("finite numbers");
         if step == 0 {
             assert_close("1 fused step", &flat(&trainer.net), after_1, TOLERANCE);
             assert_close("1 update", &flat(&net), after_1, TOLERANCE);
@@ -233,7 +233,7 @@ where
         let pass = net.forward(&x, &mut cache);
         let dy = Mse.backward(pass.output(), &y);
         pass.backward(&dy, &mut gradient);
-        optimizer.step(&mut net, &gradient, &mut state);
+        optimizer.step(&mut net, &gradient, &mut state).expect("finite numbers");
     }
     assert_relative_eq!(trainer.net, net, epsilon = ROUNDING, max_relative = ROUNDING);
     assert!(net != before, "nothing was learned");
@@ -293,14 +293,14 @@ fn cloned_optimizer_state_resumes() {
     let mut saved = OptimizerState::ZERO;
     for step in 0..10 {
         set_flat(&mut gradient, &flat(&straight));
-        adam.step(&mut straight, &gradient, &mut state);
+        adam.step(&mut straight, &gradient, &mut state).expect("finite numbers");
         if step == 4 {
             (resumed, saved) = (straight, state);
         }
     }
     for _ in 5..10 {
         set_flat(&mut gradient, &flat(&resumed));
-        Adam::new(0.01).step(&mut resumed, &gradient, &mut saved);
+        Adam::new(0.01).step(&mut resumed, &gradient, &mut saved).expect("finite numbers");
     }
     assert_eq!(resumed, straight);
     assert_eq!(saved, state);
@@ -401,10 +401,14 @@ fn schedules_out_of_range() {
 fn clipping_does_not_hide_nan() {
     let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
     let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipValue { optimizer: SGD, max_value: 0.1 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
+    ClipValue { optimizer: SGD, max_value: 0.1 }
+        .step(&mut net, &gradient, &mut { OptimizerState::ZERO })
+        .expect("finite numbers");
     assert!(net.0.weight_at(0, 0).is_nan());
     assert_eq!(net.0.bias(), &[1.0 - 0.05 * 0.1]);
     let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipNorm { optimizer: SGD, max_norm: 0.1 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
+    ClipNorm { optimizer: SGD, max_norm: 0.1 }
+        .step(&mut net, &gradient, &mut { OptimizerState::ZERO })
+        .expect("finite numbers");
     assert!(net.0.weight_at(0, 0).is_nan() && net.0.bias()[0].is_nan());
 }

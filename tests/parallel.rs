@@ -387,7 +387,7 @@ fn gradients_of_two_machines_sum_to_that_of_the_whole_batch() {
     // The update is that of a parallel step.
     let mut by_step = precise();
     by_step.step_parallel(&mut workers, &x, &y).expect("samples");
-    trainer.update(&sum);
+    trainer.update(&sum).expect("finite numbers");
     assert_relative_eq!(trainer.net, by_step.net, epsilon = ROUNDING, max_relative = ROUNDING);
 }
 

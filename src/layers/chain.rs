@@ -195,22 +195,35 @@ where
         input_grad: impl InputGrad<Elem<A>>,
         rule: U,
         mut state: SlotsOf<U, Elem<A>, &mut Self>,
-    ) {
+    ) -> bool {
         let (next, activation) = (ctx.after(A::LAYERS), OutputActivation::<A>::default());
         let rest_state = U::Slots::map(U::Slots::reborrow(&mut state), |s| &mut s.1);
         if const { stores_rows::<A, R>() } {
             if let Some(rows) = InputActivation::<R>::between(between) {
-                self.1.backward_update(next, rest, &mut scratch.1, dy, NoActivation, rule, rest_state);
+                if !self.1.backward_update(next, rest, &mut scratch.1, dy, NoActivation, rule, rest_state) {
+                    return false;
+                }
                 let dx = R::In::same_rows(R::input_buffer(rest, dy));
                 apply_grad(ctx.token, activation, A::Out::flatten_mut(rows), A::Out::flatten(dx));
                 let first_state = U::Slots::map(state, |s| &mut s.0);
-                self.0.backward_update(ctx, first, &mut scratch.0, rows, input_grad, rule, first_state);
+                return self.0.backward_update(
+                    ctx,
+                    first,
+                    &mut scratch.0,
+                    rows,
+                    input_grad,
+                    rule,
+                    first_state,
+                );
             }
+            true
         } else {
-            self.1.backward_update(next, rest, &mut scratch.1, dy, activation, rule, rest_state);
+            if !self.1.backward_update(next, rest, &mut scratch.1, dy, activation, rule, rest_state) {
+                return false;
+            }
             let dx = R::In::same_rows(R::input_buffer(rest, dy));
             let first_state = U::Slots::map(state, |s| &mut s.0);
-            self.0.backward_update(ctx, first, &mut scratch.0, dx, input_grad, rule, first_state);
+            self.0.backward_update(ctx, first, &mut scratch.0, dx, input_grad, rule, first_state)
         }
     }
 

@@ -5,8 +5,10 @@ use core::fmt;
 use rand::Rng;
 
 use super::{
-    Context, Ends, Epilogue, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row, Shape, Slots,
-    SlotsOf, UpdateRule, depth::Depth, update::update_slice,
+    Context, Ends, Epilogue, FiniteCheck, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row,
+    Shape, Slots, SlotsOf, UpdateRule,
+    depth::Depth,
+    update::{UpdateCheck, update_slice},
 };
 use crate::simd::{Dispatch, Element, Kernel, Simd, Vector, Zeroed};
 
@@ -94,7 +96,8 @@ pub trait Layer: LayerTypes {
     );
 
     /// The same, but updates each parameter by `rule` as soon as its gradient is known. `state` holds, for each
-    /// value that the rule keeps, a layer of the same type.
+    /// value that the rule keeps, a layer of the same type. Returns false if a parameter kept its value because the
+    /// new one would not be finite (see [`UpdateRule::finite_check`]).
     ///
     /// The default keeps a gradient of this layer on the stack. [`Linear`](crate::Linear) and [`LayerNorm`](crate::LayerNorm) keep none.
     #[inline(always)]
@@ -107,10 +110,11 @@ pub trait Layer: LayerTypes {
         input_grad: impl InputGrad<Elem<Self>>,
         rule: R,
         state: SlotsOf<R, Elem<Self>, &mut Self>,
-    ) {
+    ) -> bool {
         let mut gradient = Self::ZERO;
         self.backward(ctx, cache, scratch, dy, input_grad, &mut gradient);
-        update(ctx.token, rule, self, &gradient, state);
+        let checks = rule.finite_check() != FiniteCheck::Never;
+        update(ctx.token, rule, self, &gradient, state, checks)
     }
 
     /// Writes the layer as text: what PyTorch prints, or Rust source.
@@ -197,7 +201,8 @@ pub(crate) fn parameters<L: Layer>(layer: &L) -> impl Iterator<Item = Parameter<
 }
 
 /// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule
-/// keeps, a network of the same type.
+/// keeps, a network of the same type. If `checks`, a parameter whose new value or state would not be finite keeps the
+/// old ones, and the result is false.
 #[inline(always)]
 pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     token: S,
@@ -205,13 +210,16 @@ pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     net: &mut L,
     gradient: &L,
     mut state: SlotsOf<R, Elem<L>, &mut L>,
-) {
+    checks: bool,
+) -> bool {
+    let mut check = UpdateCheck::new(token, checks);
     let mut index = 0;
     while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {
             s.parameter_mut(index).map_or(&mut [][..], |parameter| parameter.values)
         });
-        update_slice(token, rule, parameter.values, gradient.values, state);
+        update_slice(token, rule, parameter.values, gradient.values, state, &mut check);
         index += 1;
     }
+    check.passed()
 }

@@ -17,11 +17,11 @@ use rand::Rng;
 use typenum::{Const, Prod, ToUInt, U, U2, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
-    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
+    NoActivation, ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
-    update::update_vector,
+    update::{UpdateCheck, update_vector},
 };
 use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, transform, transform2};
 
@@ -281,16 +281,18 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
         input_grad: impl InputGrad<T>,
         rule: R,
         mut state: SlotsOf<R, T, &mut Self>,
-    ) {
+    ) -> bool {
+        let mut check = UpdateCheck::new(token, rule.finite_check() != FiniteCheck::Never);
         let rows = self.row_means(token, x, dy, input_grad);
         for at in (0..N).step_by(S::LANES) {
             let w = Vector::load(token, &self.weight[at..]);
             let [dw, db] = backward_features(at, w, x, dy, &rows, input_grad);
             let weights = R::Slots::map(R::Slots::reborrow(&mut state), |s| &mut s.weight[at..]);
-            update_vector(token, rule, &mut self.weight[at..], dw, weights);
+            update_vector(rule, &mut self.weight[at..], dw, T::ONE, weights, &mut check);
             let biases = R::Slots::map(R::Slots::reborrow(&mut state), |s| &mut s.bias[at..]);
-            update_vector(token, rule, &mut self.bias[at..], db, biases);
+            update_vector(rule, &mut self.bias[at..], db, T::ONE, biases, &mut check);
         }
+        check.passed()
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

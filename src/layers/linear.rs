@@ -17,11 +17,11 @@ use rand::Rng;
 use typenum::{Add1, B1, Const, Prod, ToUInt, U, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, ParamCount,
-    Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
+    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
-    update::update_vector,
+    update::{UpdateCheck, update_vector},
 };
 use crate::{
     matmul::{self, GradientSink, storage::Weights},
@@ -192,7 +192,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
             #[inline(always)]
             || {
                 let mut sink = Accumulate { layer: self, gradient };
-                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, &mut sink);
+                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, None, &mut sink);
             },
         );
     }
@@ -207,14 +207,18 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         input_grad: impl InputGrad<T>,
         rule: R,
         state: SlotsOf<R, T, &mut Self>,
-    ) {
+    ) -> bool {
         token.layer_pass(
             #[inline(always)]
             || {
-                let mut sink = Update { layer: self, state, rule };
-                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, &mut sink);
+                let check = rule.finite_check();
+                let required = if let FiniteCheck::Gradient(factor) = check { Some(factor) } else { None };
+                let check = UpdateCheck::new(token, check == FiniteCheck::Always);
+                let mut sink = Update { layer: self, state, rule, check };
+                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, required, &mut sink)
+                    && sink.check.passed()
             },
-        );
+        )
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
@@ -281,33 +285,8 @@ struct Accumulate<'a, const IN: usize, const OUT: usize, T> {
     gradient: &'a mut Linear<IN, OUT, T>,
 }
 
-impl<const IN: usize, const OUT: usize, T: Element> GradientSink<T, IN, OUT> for Accumulate<'_, IN, OUT, T> {
-    #[inline(always)]
-    fn weights(&self) -> &[[T; OUT]; IN] {
-        self.layer.weight.stored()
-    }
-
-    #[inline(always)]
-    fn weight_grad<S: Simd<T>>(&mut self, row: usize, column: usize, gradient: Vector<S, T>) {
-        gradient.add_to(self.gradient.weight.tail_mut(row, column));
-    }
-
-    #[inline(always)]
-    fn bias_grad<S: Simd<T>>(&mut self, from: usize, gradient: Vector<S, T>) {
-        gradient.add_to(&mut self.gradient.bias[from..]);
-    }
-}
-
-/// Receives `dW` and `db` from the kernel, vector by vector, and applies the optimiser's update rule at once: no gradient
-/// is stored.
-struct Update<'a, 'b, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> {
-    layer: &'a mut Linear<IN, OUT, T>,
-    state: SlotsOf<R, T, &'b mut Linear<IN, OUT, T>>,
-    rule: R,
-}
-
-impl<const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> GradientSink<T, IN, OUT>
-    for Update<'_, '_, IN, OUT, T, R>
+impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element> GradientSink<S, T, IN, OUT>
+    for Accumulate<'_, IN, OUT, T>
 {
     #[inline(always)]
     fn weights(&self) -> &[[T; OUT]; IN] {
@@ -315,15 +294,44 @@ impl<const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> GradientSi
     }
 
     #[inline(always)]
-    fn weight_grad<S: Simd<T>>(&mut self, row: usize, column: usize, gradient: Vector<S, T>) {
-        let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| s.weight.tail_mut(row, column));
-        update_vector(gradient.token(), self.rule, self.layer.weight.tail_mut(row, column), gradient, state);
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T) {
+        sum.add_scaled_to(factor, self.gradient.weight.tail_mut(row, column));
     }
 
     #[inline(always)]
-    fn bias_grad<S: Simd<T>>(&mut self, from: usize, gradient: Vector<S, T>) {
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T) {
+        sum.add_scaled_to(factor, &mut self.gradient.bias[from..]);
+    }
+}
+
+/// Receives `dW` and `db` from the kernel, vector by vector, and applies the optimiser's update rule at once: no gradient
+/// is stored.
+struct Update<'a, 'b, S: Simd<T>, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> {
+    layer: &'a mut Linear<IN, OUT, T>,
+    state: SlotsOf<R, T, &'b mut Linear<IN, OUT, T>>,
+    rule: R,
+    check: UpdateCheck<S, T>,
+}
+
+impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> GradientSink<S, T, IN, OUT>
+    for Update<'_, '_, S, IN, OUT, T, R>
+{
+    #[inline(always)]
+    fn weights(&self) -> &[[T; OUT]; IN] {
+        self.layer.weight.stored()
+    }
+
+    #[inline(always)]
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T) {
+        let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| s.weight.tail_mut(row, column));
+        let weights = self.layer.weight.tail_mut(row, column);
+        update_vector(self.rule, weights, sum, factor, state, &mut self.check);
+    }
+
+    #[inline(always)]
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T) {
         let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| &mut s.bias[from..]);
-        update_vector(gradient.token(), self.rule, &mut self.layer.bias[from..], gradient, state);
+        update_vector(self.rule, &mut self.layer.bias[from..], sum, factor, state, &mut self.check);
     }
 }
 

@@ -52,6 +52,6 @@ pub use self::{
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
-    update::{Keeps, Slots, SlotsOf, UpdateRule},
+    update::{FiniteCheck, Keeps, Slots, SlotsOf, UpdateRule},
 };
 pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

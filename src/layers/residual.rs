@@ -202,12 +202,15 @@ where
         input_grad: impl InputGrad<Elem<L>>,
         rule: R,
         state: SlotsOf<R, Elem<L>, &mut Self>,
-    ) {
+    ) -> bool {
         Self::into_body(ctx, cache, dy);
         let ResidualCache { body, body_output, .. } = cache;
         let state = R::Slots::map(state, |s| &mut s.0);
-        self.0.backward_update(ctx, body, scratch, body_output, NoActivation, rule, state);
-        Self::out_of_body(ctx, cache, dy, input_grad);
+        let updated = self.0.backward_update(ctx, body, scratch, body_output, NoActivation, rule, state);
+        if updated {
+            Self::out_of_body(ctx, cache, dy, input_grad);
+        }
+        updated
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

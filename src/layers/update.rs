@@ -15,6 +15,65 @@ pub trait UpdateRule<T: Element>: Copy {
     /// The updated parameter `p`, given its gradient `dp`. `state` holds the values kept for it, as an array
     /// `[V; 2]` for [`Keeps<2>`](Keeps), and is updated in place.
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<Self, T, V>) -> V;
+
+    /// The same for the gradient `dp = factor · sum`: the factor is that of the mean over the batch. A rule that
+    /// multiplies the gradient anyway saves a multiplication here.
+    #[inline(always)]
+    fn update_scaled<V: Real<T>>(self, p: V, sum: V, factor: T, state: &mut SlotsOf<Self, T, V>) -> V {
+        self.update(p, sum * factor, state)
+    }
+
+    /// Which updated values are checked. A parameter whose new value, or one of whose new state values, would be
+    /// infinite or NaN keeps its old value and state.
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        FiniteCheck::Always
+    }
+}
+
+/// Which updated values [`UpdateRule::finite_check`] asks to be checked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FiniteCheck<T> {
+    /// All of them.
+    Always,
+    /// Instead of the updated values, the gradient: only numbers are used whose product with this factor is finite. With
+    /// these, the rule guarantees, all updated values are finite.
+    Gradient(T),
+    /// None, as in PyTorch.
+    Never,
+}
+
+impl<T: Element> FiniteCheck<T> {
+    /// Whether the values updated with a gradient of this norm are to be checked.
+    #[inline(always)]
+    pub(crate) fn applies(self, norm: T) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Gradient(factor) => !(norm * factor).is_finite(),
+            Self::Never => false,
+        }
+    }
+}
+
+/// The check of the updated values of one layer, and its result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UpdateCheck<S: Simd<T>, T> {
+    applies: bool,
+    /// 0, or NaN in the lanes in which an updated value was not finite.
+    found: Vector<S, T>,
+}
+
+impl<S: Simd<T>, T: Element> UpdateCheck<S, T> {
+    #[inline(always)]
+    pub(crate) fn new(token: S, applies: bool) -> Self {
+        Self { applies, found: Vector::from_number(token, T::ZERO) }
+    }
+
+    /// Whether all updated values were finite, or were not checked.
+    #[inline(always)]
+    pub(crate) fn passed(&self) -> bool {
+        !self.applies || !self.found.sum().is_nan()
+    }
 }
 
 /// The values of type `X` that the rule `R` keeps: an array, `[X; 2]` for [`Keeps<2>`](Keeps).
@@ -33,6 +92,8 @@ pub trait Slots {
     fn reborrow<'a, X: ?Sized>(values: &'a mut Self::Of<&mut X>) -> Self::Of<&'a mut X>;
     /// Applies `f` to each value.
     fn map<X, Y>(values: Self::Of<X>, f: impl FnMut(X) -> Y) -> Self::Of<Y>;
+    /// Calls `f` with each value of `a` and the value of `b` in the same place.
+    fn zip<X, Y>(a: &mut Self::Of<X>, b: Self::Of<Y>, f: impl FnMut(&mut X, Y));
     /// Loads a vector from the start of each slice.
     fn load<S: Simd<T>, T: Element>(token: S, slices: &Self::Of<&mut [T]>) -> Self::Of<Vector<S, T>>;
     /// Stores each vector at the start of a slice.
@@ -63,6 +124,13 @@ impl<const N: usize> Slots for Keeps<N> {
     }
 
     #[inline(always)]
+    fn zip<X, Y>(a: &mut [X; N], b: [Y; N], mut f: impl FnMut(&mut X, Y)) {
+        for (a, b) in a.iter_mut().zip(b) {
+            f(a, b);
+        }
+    }
+
+    #[inline(always)]
     fn load<S: Simd<T>, T: Element>(token: S, slices: &[&mut [T]; N]) -> [Vector<S, T>; N] {
         let mut vectors = [Vector::from_number(token, T::ZERO); N];
         for (vector, slice) in vectors.iter_mut().zip(slices) {
@@ -79,18 +147,31 @@ impl<const N: usize> Slots for Keeps<N> {
     }
 }
 
-/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient. `state` holds
+/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient `factor · sum`. `state` holds
 /// the slices of the values that the rule keeps.
 #[inline(always)]
 pub(crate) fn update_vector<S: Simd<T>, T: Element, R: UpdateRule<T>>(
-    token: S,
     rule: R,
     parameters: &mut [T],
-    gradient: Vector<S, T>,
+    sum: Vector<S, T>,
+    factor: T,
     state: SlotsOf<R, T, &mut [T]>,
+    check: &mut UpdateCheck<S, T>,
 ) {
+    let token = sum.token();
+    let p = Vector::load(token, parameters);
     let mut kept = R::Slots::load(token, &state);
-    let updated = rule.update(Vector::load(token, parameters), gradient, &mut kept);
+    let mut updated = rule.update_scaled(p, sum, factor, &mut kept);
+    if check.applies {
+        // 0 times a number is 0 if the number is finite, else NaN.
+        let mut zero = updated * T::ZERO;
+        R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, _| zero = new.scale_add(T::ZERO, zero));
+        updated = zero.select_le(T::ZERO, updated, p);
+        R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, old| {
+            *new = zero.select_le(T::ZERO, *new, old);
+        });
+        check.found = check.found + zero;
+    }
     updated.store(parameters);
     R::Slots::store(kept, state);
 }
@@ -103,10 +184,11 @@ pub(crate) fn update_slice<S: Simd<T>, T: Element, R: UpdateRule<T>>(
     parameters: &mut [T],
     gradient: &[T],
     mut state: SlotsOf<R, T, &mut [T]>,
+    check: &mut UpdateCheck<S, T>,
 ) {
     for at in (0..parameters.len().min(gradient.len())).step_by(S::LANES) {
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| s.get_mut(at..).unwrap_or_default());
         let gradient = Vector::load(token, &gradient[at..]);
-        update_vector(token, rule, &mut parameters[at..], gradient, state);
+        update_vector(rule, &mut parameters[at..], gradient, T::ONE, state, check);
     }
 }

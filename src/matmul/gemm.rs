@@ -19,6 +19,9 @@ impl<const N: usize> RowCount for Rows<N> {
 /// from `c < columns`: the product of a `(R, K)` and a `(K, columns)` matrix. `b` may have more
 /// columns than `columns`.
 ///
+/// If there is a `factor`, only sums are passed to `out` that stay finite when they are multiplied by it; those of a tile
+/// are tested together. Returns false if a tile did not pass.
+///
 /// The columns are walked in panels of [`nr`] vectors, so that a panel of `b` stays in the cache
 /// while all rows pass by, and each panel in tiles whose sums stay in registers.
 #[inline(always)]
@@ -28,18 +31,20 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
     a: impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: impl Fn(usize) -> S::Register,
+    factor: Option<S::Register>,
     mut out: impl FnMut(usize, usize, S::Register),
-) {
+) -> bool {
+    let mut passed = true;
     // All panels of full width, then the narrower one that is left.
     macro_rules! panels {
         ($panel:ident, $width:literal of $($n:literal)+) => {{
             let width = $width * S::LANES;
             for n in 0..columns / width {
-                $panel::<S, T, R, C, $width>(simd, n * width, &a, b, &init, &mut out);
+                passed &= $panel::<S, T, R, C, $width>(simd, n * width, &a, b, &init, factor, &mut out);
             }
             let c = columns / width * width;
             match (columns - c).div_ceil(S::LANES) {
-                $( $n => $panel::<S, T, R, C, $n>(simd, c, &a, b, &init, &mut out), )+
+                $( $n => passed &= $panel::<S, T, R, C, $n>(simd, c, &a, b, &init, factor, &mut out), )+
                 _ => {}
             }
         }};
@@ -49,6 +54,33 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
         4 => panels!(tiles_of_4_vectors, 4 of 1 2 3 4),
         _ => panels!(tiles_of_2_vectors, 2 of 1 2),
     }
+    passed
+}
+
+/// Whether all sums stay finite when they are multiplied by `factor`, if there is one. (The products are added: the total
+/// is infinite or NaN if one of them is.)
+#[inline(always)]
+pub(super) fn stay_finite<S: Simd<T>, T: Element, const MR: usize, const NR: usize>(
+    simd: S,
+    factor: Option<S::Register>,
+    sums: &[[S::Register; NR]; MR],
+) -> bool {
+    let Some(factor) = factor else { return true };
+    // Two totals for each column, used alternately, because each addition waits for the one before.
+    let mut totals = [[simd.splat(T::ZERO); NR]; 2];
+    for (m, row) in sums.iter().enumerate() {
+        for (total, sum) in totals[m % 2].iter_mut().zip(row) {
+            *total = if m < 2 { simd.mul(*sum, factor) } else { simd.mul_add(*sum, factor, *total) };
+        }
+    }
+    let mut total = totals[0][0];
+    for (n, other) in totals.as_flattened().iter().enumerate().take(if MR == 1 { NR } else { 2 * NR }) {
+        if n > 0 {
+            total = simd.add(total, *other);
+        }
+    }
+    // 0 if the total is finite, else NaN.
+    simd.all(simd.le(simd.sub(total, total), simd.splat(T::ZERO)))
 }
 
 /// `NR`: how many vectors wide a tile is. A tile of `MR` rows holds `MR · NR` sums, `NR` vectors of `b` and
@@ -95,12 +127,13 @@ fn single_row<S: Simd<T>, T: Element, R: RowCount, const C: usize, const NR: usi
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
+    factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
-) {
+) -> bool {
     match NR {
-        1 | 2 => row::<S, T, C, NR, 4>(simd, c, a, b, init, out),
-        _ if NR < 8 || S::REGISTERS >= 32 => row::<S, T, C, NR, 2>(simd, c, a, b, init, out),
-        _ => row::<S, T, C, NR, 1>(simd, c, a, b, init, out),
+        1 | 2 => row::<S, T, C, NR, 4>(simd, c, a, b, init, factor, out),
+        _ if NR < 8 || S::REGISTERS >= 32 => row::<S, T, C, NR, 2>(simd, c, a, b, init, factor, out),
+        _ => row::<S, T, C, NR, 1>(simd, c, a, b, init, factor, out),
     }
 }
 
@@ -114,23 +147,26 @@ macro_rules! tiles {
             a: &impl Fn(usize, usize) -> T,
             b: &[[T; C]],
             init: &impl Fn(usize) -> S::Register,
+            factor: Option<S::Register>,
             out: &mut impl FnMut(usize, usize, S::Register),
-        ) {
+        ) -> bool {
+            let mut passed = true;
             let count = const { tile_count(S::REGISTERS, S::HAS_FMA, R::N) };
             match const { mr(S::REGISTERS, S::HAS_FMA, R::N) } {
                 $( $low => {
                     let higher = R::N - count * $low;
                     if const { tile_count(S::REGISTERS, S::HAS_FMA, R::N) * $low < R::N } {
                         for n in 0..higher {
-                            tile::<S, T, C, $high, NR>(simd, n * $high, c, a, b, init, out);
+                            passed &= tile::<S, T, C, $high, NR>(simd, n * $high, c, a, b, init, factor, out);
                         }
                     }
                     for n in higher..count {
-                        tile::<S, T, C, $low, NR>(simd, higher + n * $low, c, a, b, init, out);
+                        passed &= tile::<S, T, C, $low, NR>(simd, higher + n * $low, c, a, b, init, factor, out);
                     }
                 } )+
                 _ => {}
             }
+            passed
         }
     };
 }
@@ -148,8 +184,9 @@ fn tile<S: Simd<T>, T: Element, const C: usize, const MR: usize, const NR: usize
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
+    factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
-) {
+) -> bool {
     let mut sums = [[simd.splat(T::ZERO); NR]; MR];
     for n in 0..NR {
         let start = init(c + n * S::LANES);
@@ -169,11 +206,15 @@ fn tile<S: Simd<T>, T: Element, const C: usize, const MR: usize, const NR: usize
             }
         }
     }
+    if !stay_finite(simd, factor, &sums) {
+        return false;
+    }
     for m in 0..MR {
         for n in 0..NR {
             out(r + m, c + n * S::LANES, sums[m][n]);
         }
     }
+    true
 }
 
 /// A single row by `NR` vectors of columns from `c`. Each sum has `ACCUMULATORS` accumulators, used in turn
@@ -185,8 +226,9 @@ fn row<S: Simd<T>, T: Element, const C: usize, const NR: usize, const ACCUMULATO
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
+    factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
-) {
+) -> bool {
     let mut sums = [[simd.splat(T::ZERO); NR]; ACCUMULATORS];
     for (n, sum) in sums[0].iter_mut().enumerate() {
         *sum = init(c + n * S::LANES);
@@ -205,8 +247,15 @@ fn row<S: Simd<T>, T: Element, const C: usize, const NR: usize, const ACCUMULATO
         for more in &*more {
             *sum = simd.add(*sum, more[n]);
         }
-        out(0, c + n * S::LANES, *sum);
     }
+    let sums = first[0];
+    if !stay_finite(simd, factor, &[sums]) {
+        return false;
+    }
+    for (n, sum) in sums.into_iter().enumerate() {
+        out(0, c + n * S::LANES, sum);
+    }
+    true
 }
 
 /// Adds `a b` to the sums.
@@ -301,6 +350,7 @@ mod tests {
                         &b[..k],
                         #[inline(always)]
                         |_| simd.splat(one),
+                        None,
                         #[inline(always)]
                         |r, c, sum| simd.store(&mut found[r][c..columns], sum),
                     );

@@ -17,7 +17,7 @@ mod transpose;
 
 use self::{
     epilogue::{Epilogue, InputGrad},
-    gemm::{RowCount, Rows, gemm},
+    gemm::{RowCount, Rows, gemm, stay_finite},
     storage::{is_output_major, output_rows},
     transpose::transpose,
 };
@@ -47,6 +47,7 @@ pub(crate) fn forward<S: Simd<T>, T: Element, const IN: usize, const OUT: usize,
         w,
         #[inline(always)]
         |o| simd.load(&bias[o..]),
+        None,
         #[inline(always)]
         |b, o, sum| simd.store(&mut z[b][o..], epilogue.apply(Vector::new(simd, sum)).register),
     );
@@ -150,20 +151,23 @@ fn first_lane<S: Simd<T>, T: Element>(simd: S, value: T) -> S::Register {
 /// The number of lanes of the widest vector.
 const MOST_LANES: usize = 16;
 
-/// Receives the gradient of a layer, one vector at a time: adds it to a gradient, or updates the weights with
-/// it at once.
-pub(crate) trait GradientSink<T, const IN: usize, const OUT: usize> {
+/// Receives the gradient of a layer, one vector at a time, as a sum over the batch and the factor `1 / B`: adds it to a
+/// gradient, or updates the weights with it at once.
+pub(crate) trait GradientSink<S: Simd<T>, T, const IN: usize, const OUT: usize> {
     /// The current weights, as they are stored.
     fn weights(&self) -> &[[T; OUT]; IN];
     /// Takes the gradient of the stored weights of a row from a column on, as many as there are lanes.
-    fn weight_grad<S: Simd<T>>(&mut self, row: usize, column: usize, gradient: Vector<S, T>);
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T);
     /// Takes the gradient of the biases from output `from` on, as many as there are lanes.
-    fn bias_grad<S: Simd<T>>(&mut self, from: usize, gradient: Vector<S, T>);
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T);
 }
 
 /// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz` over the batch, to `sink`. Overwrites `x` with
 /// `dx = dz W`, computed from the weights before the update, to which `input_grad` is applied: it multiplies
 /// by the derivative of the activation before this layer.
+///
+/// If a factor is `required`, `sink` receives only gradients whose product with it is finite. Those that are not, and those
+/// computed together with them, are left out, and the result is false; `dx` may then not be valid.
 #[inline(always)]
 pub(crate) fn backward<
     S: Simd<T>,
@@ -178,42 +182,119 @@ pub(crate) fn backward<
     dz: &[[T; OUT]; B],
     input_grad: G,
     transposed: &mut Transposed<T, OUT>,
-    sink: &mut impl GradientSink<T, IN, OUT>,
-) {
-    let inv_batch = simd.splat(T::ONE / T::from_count(B));
-    for o in (0..OUT).step_by(S::LANES) {
-        let sum = dz.iter().fold(simd.splat(T::ZERO), |sum, dz| simd.add(sum, simd.load(&dz[o..])));
-        sink.bias_grad(o, Vector::new(simd, simd.mul(inv_batch, sum)));
+    required: Option<T>,
+    sink: &mut impl GradientSink<S, T, IN, OUT>,
+) -> bool {
+    let inv_batch = T::ONE / T::from_count(B);
+    let mut factor = None;
+    if let Some(required) = required {
+        if const { S::LANES == 1 || B == 1 } {
+            if !rows_stay_finite(simd, required, x, dz) {
+                return false;
+            }
+        } else {
+            factor = Some(simd.splat(required * inv_batch));
+        }
     }
+    let mut passed = match const { OUT.div_ceil(S::LANES) } {
+        1 => bias_grads::<_, _, _, IN, OUT, B, 1>(simd, dz, inv_batch, factor, sink),
+        2 => bias_grads::<_, _, _, IN, OUT, B, 2>(simd, dz, inv_batch, factor, sink),
+        _ => bias_grads::<_, _, _, IN, OUT, B, 4>(simd, dz, inv_batch, factor, sink),
+    };
     if const { S::LANES == 1 } {
-        return scalar_kernels::backward(x, dz, input_grad, sink);
-    }
-    if const { is_output_major::<IN, OUT>() } {
-        return backward_output_major(simd, x, dz, input_grad, inv_batch, sink);
-    }
-    if const { B == 1 } {
-        return backward_row(simd, x, dz, input_grad, sink);
-    }
-    if const { IN >= PANEL } {
-        for panel in 0..IN / PANEL {
-            backward_panel::<_, _, _, Rows<PANEL>, IN, OUT, B>(
-                simd,
-                panel * PANEL,
-                x,
-                dz,
-                input_grad,
-                inv_batch,
-                transposed,
-                sink,
+        scalar_kernels::backward(simd, x, dz, input_grad, sink);
+    } else if const { is_output_major::<IN, OUT>() } {
+        passed &= backward_output_major(simd, x, dz, input_grad, inv_batch, factor, sink);
+    } else if const { B == 1 } {
+        backward_row(simd, x, dz, input_grad, sink);
+    } else {
+        if const { IN >= PANEL } {
+            for panel in 0..IN / PANEL {
+                passed &= backward_panel::<_, _, _, Rows<PANEL>, IN, OUT, B>(
+                    simd,
+                    panel * PANEL,
+                    x,
+                    dz,
+                    input_grad,
+                    inv_batch,
+                    transposed,
+                    factor,
+                    sink,
+                );
+            }
+        }
+        if const { !IN.is_multiple_of(PANEL) } {
+            let from = IN / PANEL * PANEL;
+            passed &= backward_panel::<_, _, _, RemainingRows<IN>, IN, OUT, B>(
+                simd, from, x, dz, input_grad, inv_batch, transposed, factor, sink,
             );
         }
     }
-    if const { !IN.is_multiple_of(PANEL) } {
-        let from = IN / PANEL * PANEL;
-        backward_panel::<_, _, _, RemainingRows<IN>, IN, OUT, B>(
-            simd, from, x, dz, input_grad, inv_batch, transposed, sink,
-        );
+    passed
+}
+
+/// Passes the sums of `dz` over the batch to `sink`, `N` vectors at a time.
+#[inline(always)]
+fn bias_grads<
+    S: Simd<T>,
+    T: Element,
+    G: GradientSink<S, T, IN, OUT>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+    const N: usize,
+>(
+    simd: S,
+    dz: &[[T; OUT]; B],
+    inv_batch: T,
+    factor: Option<S::Register>,
+    sink: &mut G,
+) -> bool {
+    let mut passed = true;
+    for first in (0..OUT).step_by(N * S::LANES) {
+        let mut sums = [simd.splat(T::ZERO); N];
+        for dz in dz {
+            for (sum, o) in sums.iter_mut().zip((first..OUT).step_by(S::LANES)) {
+                *sum = simd.add(*sum, simd.load(&dz[o..]));
+            }
+        }
+        if stay_finite(simd, factor, &[sums]) {
+            for (sum, o) in sums.into_iter().zip((first..OUT).step_by(S::LANES)) {
+                sink.bias_grad(o, Vector::new(simd, sum), inv_batch);
+            }
+        } else {
+            passed = false;
+        }
     }
+    passed
+}
+
+/// Whether the products of all numbers in `dW` and `db` with the required factor are finite, judged by the rows alone: it is
+/// so if the product of `1 + Σ x² + Σ dz²` is.
+///
+/// That sum is a bound because `|Σ dz x| / B ≤ Σ (dz² + x²) / 2` and `|Σ dz| / B ≤ Σ (dz² + 1) / 2 B`, summed over the
+/// batch. Each lane holds the squares of other columns; the total of all lanes is not needed, since a number in `dW`
+/// belongs to two columns, and half of the larger bound would do.
+#[inline(always)]
+fn rows_stay_finite<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    simd: S,
+    required: T,
+    x: &[[T; IN]; B],
+    dz: &[[T; OUT]; B],
+) -> bool {
+    let mut sums = [simd.splat(T::ONE); 2];
+    for rows in [x.as_flattened(), dz.as_flattened()] {
+        let pairs = rows.chunks_exact(2 * S::LANES);
+        let rest = pairs.remainder();
+        for pair in pairs.chain(rest.chunks(2 * S::LANES)) {
+            for (sum, numbers) in sums.iter_mut().zip(pair.chunks(S::LANES)) {
+                let numbers = simd.load(numbers);
+                *sum = simd.mul_add(numbers, numbers, *sum);
+            }
+        }
+    }
+    let [a, b] = sums;
+    stay_finite(simd, Some(simd.splat(required)), &[[simd.add(a, b)]])
 }
 
 /// Whether the target can have SIMD.
@@ -256,15 +337,16 @@ fn backward_panel<
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     input_grad: G,
-    inv_batch: S::Register,
+    inv_batch: T,
     transposed: &mut Transposed<T, OUT>,
-    sink: &mut impl GradientSink<T, IN, OUT>,
-) {
+    factor: Option<S::Register>,
+    sink: &mut impl GradientSink<S, T, IN, OUT>,
+) -> bool {
     let zero = simd.splat(T::ZERO);
     if G::NEEDED {
         transpose(simd, &sink.weights()[from..from + Inputs::N], transposed);
     }
-    gemm::<S, T, Inputs, OUT>(
+    let passed = gemm::<S, T, Inputs, OUT>(
         simd,
         OUT,
         #[inline(always)]
@@ -272,8 +354,9 @@ fn backward_panel<
         dz,
         #[inline(always)]
         |_| zero,
+        factor,
         #[inline(always)]
-        |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, simd.mul(inv_batch, sum))),
+        |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, sum), inv_batch),
     );
     if G::NEEDED {
         gemm::<S, T, Rows<B>, TRANSPOSED_PANEL>(
@@ -284,6 +367,7 @@ fn backward_panel<
             transposed,
             #[inline(always)]
             |_| zero,
+            None,
             #[inline(always)]
             |b, i, dx| {
                 let x = &mut x[b][from + i..];
@@ -292,6 +376,7 @@ fn backward_panel<
             },
         );
     }
+    passed
 }
 
 /// Both products for a single sample, in one pass over the weights: memory traffic is the limit, so each row
@@ -309,7 +394,7 @@ fn backward_row<
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     input_grad: G,
-    sink: &mut impl GradientSink<T, IN, OUT>,
+    sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) {
     for (x, dz) in x.iter_mut().zip(dz) {
         for (i, x) in x.iter_mut().enumerate() {
@@ -320,7 +405,7 @@ fn backward_row<
                 if G::NEEDED {
                     dx = simd.mul_add(dz, simd.load(&sink.weights()[i][o..]), dx);
                 }
-                sink.weight_grad(i, o, Vector::new(simd, simd.mul(spread, dz)));
+                sink.weight_grad(i, o, Vector::new(simd, simd.mul(spread, dz)), T::ONE);
             }
             if G::NEEDED {
                 *x = input_grad.apply(Vector::number(*x), Vector::number(simd.sum(dx))).get();
@@ -343,9 +428,11 @@ fn backward_output_major<
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     input_grad: G,
-    inv_batch: S::Register,
-    sink: &mut impl GradientSink<T, IN, OUT>,
-) {
+    inv_batch: T,
+    factor: Option<S::Register>,
+    sink: &mut impl GradientSink<S, T, IN, OUT>,
+) -> bool {
+    let mut passed = true;
     for at in (0..IN).step_by(S::LANES) {
         let mut w = [simd.splat(T::ZERO); OUT];
         for (w, row) in w.iter_mut().zip(output_rows(sink.weights())) {
@@ -365,8 +452,13 @@ fn backward_output_major<
                 simd.store(x, input_grad.apply(Vector::new(simd, a), Vector::new(simd, dx)).register);
             }
         }
-        for (o, dw) in dw.into_iter().enumerate() {
-            sink.weight_grad(o, at, Vector::new(simd, simd.mul(inv_batch, dw)));
+        if stay_finite(simd, factor, &[dw]) {
+            for (o, dw) in dw.into_iter().enumerate() {
+                sink.weight_grad(o, at, Vector::new(simd, dw), inv_batch);
+            }
+        } else {
+            passed = false;
         }
     }
+    passed
 }

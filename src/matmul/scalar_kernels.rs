@@ -9,7 +9,7 @@ use super::{
     epilogue::{Epilogue, InputGrad},
     storage::{is_output_major, output_rows},
 };
-use crate::simd::{Element, Vector};
+use crate::simd::{Element, Simd, Vector};
 
 /// The number of elements that one iteration of an inner loop processes.
 const WIDE: usize = 4;
@@ -71,11 +71,19 @@ pub(super) fn forward<T: Element, const IN: usize, const OUT: usize, const B: us
 ///
 /// Both are computed in one pass over the weights, each of which is read and written once.
 #[inline(always)]
-pub(super) fn backward<T: Element, G: InputGrad<T>, const IN: usize, const OUT: usize, const B: usize>(
+pub(super) fn backward<
+    S: Simd<T>,
+    T: Element,
+    G: InputGrad<T>,
+    const IN: usize,
+    const OUT: usize,
+    const B: usize,
+>(
+    token: S,
     x: &mut [[T; IN]; B],
     dz: &[[T; OUT]; B],
     input_grad: G,
-    sink: &mut impl GradientSink<T, IN, OUT>,
+    sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) {
     let inv_batch = T::ONE / T::from_count(B);
     for i in 0..IN {
@@ -89,7 +97,7 @@ pub(super) fn backward<T: Element, G: InputGrad<T>, const IN: usize, const OUT: 
                     *dx = dz[o] * w + *dx;
                     dw = x[i] * dz[o] + dw;
                 }
-                sink.weight_grad(o, i, Vector::number(inv_batch * dw));
+                sink.weight_grad(o, i, Vector::from_number(token, dw), inv_batch);
             }
         } else {
             for at in 0..OUT / WIDE {
@@ -101,11 +109,11 @@ pub(super) fn backward<T: Element, G: InputGrad<T>, const IN: usize, const OUT: 
                     *dx = dz3 * w3 + (dz2 * w2 + (dz1 * w1 + (dz0 * w0 + *dx)));
                     dw = if B == 1 { mul(x[i], dz) } else { mul_add(x[i], dz, dw) };
                 }
-                let [dw0, dw1, dw2, dw3] = mul(inv_batch, dw);
-                sink.weight_grad(i, WIDE * at, Vector::number(dw0));
-                sink.weight_grad(i, WIDE * at + 1, Vector::number(dw1));
-                sink.weight_grad(i, WIDE * at + 2, Vector::number(dw2));
-                sink.weight_grad(i, WIDE * at + 3, Vector::number(dw3));
+                let [dw0, dw1, dw2, dw3] = dw;
+                sink.weight_grad(i, WIDE * at, Vector::from_number(token, dw0), inv_batch);
+                sink.weight_grad(i, WIDE * at + 1, Vector::from_number(token, dw1), inv_batch);
+                sink.weight_grad(i, WIDE * at + 2, Vector::from_number(token, dw2), inv_batch);
+                sink.weight_grad(i, WIDE * at + 3, Vector::from_number(token, dw3), inv_batch);
             }
             for o in OUT / WIDE * WIDE..OUT {
                 let w = sink.weights()[i][o];
@@ -114,7 +122,7 @@ pub(super) fn backward<T: Element, G: InputGrad<T>, const IN: usize, const OUT: 
                     *dx = dz[o] * w + *dx;
                     dw = x[i] * dz[o] + dw;
                 }
-                sink.weight_grad(i, o, Vector::number(inv_batch * dw));
+                sink.weight_grad(i, o, Vector::from_number(token, dw), inv_batch);
             }
         }
         if G::NEEDED {

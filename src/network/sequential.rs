@@ -344,9 +344,9 @@ impl<L: Layer> Layer for Sequential<L> {
         input_grad: impl InputGrad<Elem<L>>,
         rule: R,
         state: SlotsOf<R, Elem<L>, &mut Self>,
-    ) {
+    ) -> bool {
         let state = R::Slots::map(state, |s| &mut s.0);
-        self.0.backward_update(ctx, cache, scratch, dy, input_grad, rule, state);
+        self.0.backward_update(ctx, cache, scratch, dy, input_grad, rule, state)
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

@@ -6,11 +6,11 @@ use typenum::{U2, U5};
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
-    flush::{flush, mean_square},
+    flush::{flush, largest_change, largest_squared, mean_square},
 };
 use crate::{
     error::Error,
-    layers::{Keeps, UpdateRule},
+    layers::{FiniteCheck, Keeps, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -78,8 +78,9 @@ pub struct Adam<T = f32> {
 /// // Where the gradient is 0, only the decay is left: here a factor of 1 − 0.5 · 0.5.
 /// let mut net = Sequential(Linear::new([[4.0]], [8.0]));
 /// let optimizer = AdamW { weight_decay: 0.5, ..AdamW::new(0.5) };
-/// optimizer.step(&mut net, &Zeroed::ZERO, &mut OptimizerState::ZERO);
+/// optimizer.step(&mut net, &Zeroed::ZERO, &mut OptimizerState::ZERO)?;
 /// assert_eq!(net, Sequential(Linear::new([[3.0]], [6.0])));
+/// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -128,48 +129,95 @@ impl<T: Element> Default for AdamW<T> {
     }
 }
 
-/// The rule of one step of [`Adam`] or [`AdamW`]: `p ← decay_factor · p − step_size · m / (√v + eps)`.
+/// The part of a step that [`Adam`] and [`AdamW`] share: updates the two means, and computes the change of a parameter,
+/// `step_size · m / (√v + eps)`.
 ///
 /// `m / (√v + eps)` is `m̂ / (√v̂ + eps)` with both sides of the fraction multiplied by `√(1 − β₂ᵗ)`: `step_size`
 /// and `eps` contain the corrections of the bias, which are the same for all parameters.
 #[derive(Clone, Copy, Debug)]
-pub struct AdamRule<T> {
-    /// The factor of the parameter in its gradient.
-    weight_decay: T,
-    /// The part of the parameter that the decoupled weight decay leaves: `1 − lr · weight_decay`.
-    decay_factor: T,
+struct Moments<T> {
     betas: (T, T),
     step_size: T,
     eps: T,
 }
 
-impl<T: Element> AdamRule<T> {
-    /// The rule of step `t`, counted from 1, without weight decay.
+impl<T: Element> Moments<T> {
+    /// For step `t`, counted from 1.
     #[inline(always)]
     fn new(lr: T, betas: (T, T), eps: T, t: usize) -> Self {
         let bias_correction_1 = one_minus_power(betas.0, t);
         let root_bias_correction_2 = Float::sqrt(one_minus_power(betas.1, t));
         Self {
-            weight_decay: T::ZERO,
-            decay_factor: T::ONE,
             betas,
             step_size: lr * root_bias_correction_2 / bias_correction_1,
             eps: eps * root_bias_correction_2,
         }
     }
+
+    /// Updates the means, and subtracts the change from `p`.
+    #[inline(always)]
+    fn update<V: Real<T>>(self, p: V, g: V, [m, v]: &mut [V; 2]) -> V {
+        let (beta_1, beta_2) = self.betas;
+        *m = flush((g - *m).scale_add(T::ONE - beta_1, *m));
+        *v = mean_square(beta_2, *v, g);
+        let quotient = *m / (v.sqrt() + self.eps);
+        quotient.scale_add(-self.step_size, p)
+    }
+
+    /// The largest absolute value of `g` for which `v` and the change of a parameter are finite. (No mean of gradients is
+    /// larger than they are.)
+    #[inline(always)]
+    fn largest_gradient(self) -> T {
+        Float::min(largest_squared(), largest_change::<T>() / self.step_size * self.eps)
+    }
+}
+
+/// The rule of one step of [`Adam`].
+#[derive(Clone, Copy, Debug)]
+pub struct AdamRule<T> {
+    /// The factor of the parameter in its gradient.
+    weight_decay: T,
+    moments: Moments<T>,
 }
 
 impl<T: Element> UpdateRule<T> for AdamRule<T> {
     type Slots = Keeps<2>;
 
     #[inline(always)]
-    fn update<V: Real<T>>(self, p: V, dp: V, [m, v]: &mut [V; 2]) -> V {
-        let (beta_1, beta_2) = self.betas;
-        let g = p.scale_add(self.weight_decay, dp);
-        *m = flush((g - *m).scale_add(T::ONE - beta_1, *m));
-        *v = mean_square(beta_2, *v, g);
-        let quotient = *m / (v.sqrt() + self.eps);
-        quotient.scale_add(-self.step_size, p * self.decay_factor)
+    fn update<V: Real<T>>(self, p: V, dp: V, means: &mut [V; 2]) -> V {
+        let largest = self.moments.largest_gradient();
+        let g = p.scale_add(self.weight_decay, dp).clamp(-largest, largest);
+        self.moments.update(p, g, means)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        FiniteCheck::Gradient(T::max_value() / self.moments.largest_gradient())
+    }
+}
+
+/// The rule of one step of [`AdamW`].
+#[derive(Clone, Copy, Debug)]
+pub struct AdamWRule<T> {
+    /// The part of the parameter that the decoupled weight decay leaves: `1 − lr · weight_decay`.
+    decay_factor: T,
+    moments: Moments<T>,
+}
+
+impl<T: Element> UpdateRule<T> for AdamWRule<T> {
+    type Slots = Keeps<2>;
+
+    #[inline(always)]
+    fn update<V: Real<T>>(self, p: V, dp: V, means: &mut [V; 2]) -> V {
+        self.moments.update(p * self.decay_factor, dp, means)
+    }
+
+    /// With a factor beyond ±1 the parameters would grow without a limit.
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        let shrinks = Float::abs(self.decay_factor) <= T::ONE;
+        let largest = if shrinks { self.moments.largest_gradient() } else { T::ZERO };
+        FiniteCheck::Gradient(T::max_value() / largest)
     }
 }
 
@@ -202,7 +250,7 @@ impl<T: Element> Optimizer<T> for Adam<T> {
     #[inline(always)]
     fn rule(&self, step: usize, _: T) -> AdamRule<T> {
         let Self { lr, betas, eps, weight_decay } = *self;
-        AdamRule { weight_decay, ..AdamRule::new(lr, betas, eps, step) }
+        AdamRule { weight_decay, moments: Moments::new(lr, betas, eps, step) }
     }
 
     fn check(&self) -> Result<(), Error<T>> {
@@ -220,12 +268,12 @@ impl<T> OptimizerMemory for AdamW<T> {
 }
 
 impl<T: Element> Optimizer<T> for AdamW<T> {
-    type Rule = AdamRule<T>;
+    type Rule = AdamWRule<T>;
 
     #[inline(always)]
-    fn rule(&self, step: usize, _: T) -> AdamRule<T> {
+    fn rule(&self, step: usize, _: T) -> AdamWRule<T> {
         let Self { lr, betas, eps, weight_decay } = *self;
-        AdamRule { decay_factor: T::ONE - lr * weight_decay, ..AdamRule::new(lr, betas, eps, step) }
+        AdamWRule { decay_factor: T::ONE - lr * weight_decay, moments: Moments::new(lr, betas, eps, step) }
     }
 
     fn check(&self) -> Result<(), Error<T>> {

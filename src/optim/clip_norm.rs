@@ -7,7 +7,7 @@ use typenum::{Add1, B1, Unsigned};
 use super::{NotStored, Optimizer, OptimizerMemory, OptimizerSize, Stored, check_positive};
 use crate::{
     error::Error,
-    layers::{SlotsOf, UpdateRule},
+    layers::{FiniteCheck, SlotsOf, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -29,9 +29,10 @@ use crate::{
 /// let mut net = Sequential(Linear::new([[1.0_f64, 2.0]], [3.0]));
 /// let gradient = Sequential(Linear::new([[30.0, 0.0]], [-40.0]));
 /// let optimizer = ClipNorm { optimizer: Sgd { lr: 1.0 }, max_norm: 0.5 };
-/// optimizer.step(&mut net, &gradient, &mut OptimizerState::ZERO);
+/// optimizer.step(&mut net, &gradient, &mut OptimizerState::ZERO)?;
 /// assert!((net.0.weight_at(0, 0) - 0.7).abs() < 1e-6);
 /// assert!((net.0.bias()[0] - 3.4).abs() < 1e-6);
+/// # Ok::<(), constnet::Error<f64>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -55,6 +56,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipNormRule<R, T> {
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<R, T, V>) -> V {
         self.rule.update(p, dp * self.factor, state)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        self.rule.finite_check()
     }
 }
 

@@ -7,7 +7,7 @@ use typenum::{Add1, B1, Unsigned};
 use super::{Optimizer, OptimizerMemory, OptimizerSize, check_positive};
 use crate::{
     error::Error,
-    layers::{SlotsOf, UpdateRule},
+    layers::{FiniteCheck, SlotsOf, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -22,8 +22,9 @@ use crate::{
 /// let mut net = Sequential(Linear::new([[1.0, 2.0]], [3.0]));
 /// let gradient = Sequential(Linear::new([[-8.0, 0.25]], [4.0]));
 /// let optimizer = ClipValue { optimizer: Sgd { lr: 1.0 }, max_value: 0.5 };
-/// optimizer.step(&mut net, &gradient, &mut OptimizerState::ZERO);
+/// optimizer.step(&mut net, &gradient, &mut OptimizerState::ZERO)?;
 /// assert_eq!(net, Sequential(Linear::new([[1.5, 1.75]], [2.5])));
+/// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -47,6 +48,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<R, T, V>) -> V {
         self.rule.update(p, dp.clamp(-self.max_value, self.max_value), state)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        self.rule.finite_check()
     }
 }
 

@@ -8,11 +8,29 @@
 //! | [`Adam`], [`AdamW`] | `Adam`, `AdamW` | 2 |
 //! | [`ClipValue`] around another | `clip_grad_value_` | none more |
 //! | [`ClipNorm`] around another | `clip_grad_norm_` | 1 more: the gradient |
+//! | [`Unchecked`] around another | no check for infinite numbers and NaN | none more |
 //! | [`WithSchedule`] around another | `lr_scheduler`: see [`schedule`] | none more |
 //!
 //! A [`Trainer`](crate::Trainer) updates each parameter as soon as its gradient is computed, in one pass over
 //! parameters, state and products. To update from a gradient that you computed yourself, call
 //! [`Optimizer::step`].
+//!
+//! # Numbers that are not finite
+//!
+//! A step with an optimiser of this crate leaves no finite parameter or state value infinite or NaN, whatever the data.
+//! An update that would is left out, and reported: [`Trainer::step`](crate::Trainer::step) returns NaN, as it returns a
+//! loss that is not finite, and the others an error. What stays as it was:
+//!
+//! | step | if a number in the gradient is infinite, NaN or too large |
+//! |---|---|
+//! | [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), the parallel step, [`ClipNorm`] | everything |
+//! | the fused step of a [`Trainer`](crate::Trainer) | the parameters that the backward pass computes together with it, and all layers before (nearer to the input) |
+//!
+//! Too large is a gradient whose square (Adam, RMSprop) or whose step (the others) the element type cannot hold: from 9e18
+//! and, divided by the learning rate, from 1e31 on for `f32`. Velocities and gradients with weight decay that would
+//! become larger than that are limited to it. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
+//!
+//! # Small numbers
 //!
 //! On SIMD targets, a velocity or first moment that has decayed below 1e-31 (`f64`: 1e-292) is set to 0, and so
 //! is a mean of squares that would be subnormal. PyTorch does this only after `set_flush_denormal`.
@@ -68,8 +86,9 @@
 //!
 //! let mut net = Sequential(Linear::new([[1.0, 2.0]], [3.0]));
 //! let gradient = Sequential(Linear::new([[4.0, 0.0]], [-5.0]));
-//! SignSgd { lr: 0.5 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
+//! SignSgd { lr: 0.5 }.step(&mut net, &gradient, &mut { OptimizerState::ZERO })?;
 //! assert_eq!(net, Sequential(Linear::new([[0.5, 2.0]], [3.5])));
+//! # Ok::<(), constnet::Error<f32>>(())
 //! ```
 
 mod adam;
@@ -81,10 +100,11 @@ mod optimizer;
 mod rms_prop;
 pub mod schedule;
 mod sgd;
+mod unchecked;
 
 use self::optimizer::{check_decay_rate, check_lr, check_not_negative, check_positive};
 pub use self::{
-    adam::{Adam, AdamRule, AdamW},
+    adam::{Adam, AdamRule, AdamW, AdamWRule},
     clip_norm::{ClipNorm, ClipNormRule},
     clip_value::{ClipValue, ClipValueRule},
     momentum::{Momentum, MomentumRule},
@@ -95,11 +115,13 @@ pub use self::{
     rms_prop::RmsProp,
     schedule::WithSchedule,
     sgd::Sgd,
+    unchecked::{Unchecked, UncheckedRule},
 };
 
 /// The names that the crate root re-exports.
 pub(crate) mod root {
     pub use super::{
-        Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Sgd, WithSchedule, schedule,
+        Adam, AdamW, ClipNorm, ClipValue, Momentum, Optimizer, RmsProp, Sgd, Unchecked, WithSchedule,
+        schedule,
     };
 }

@@ -1,14 +1,15 @@
 //! Gradient descent with momentum.
 
+use num_traits::Float;
 use typenum::{U1, U4};
 
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_not_negative, check_positive,
-    flush::flush,
+    flush::{flush, largest_change},
 };
 use crate::{
     error::Error,
-    layers::{Keeps, UpdateRule},
+    layers::{FiniteCheck, Keeps, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -32,10 +33,11 @@ use crate::{
 /// let mut net = Sequential(Linear::new([[3.0]], [0.0]));
 /// let gradient = Sequential(Linear::new([[1.0]], [0.0]));
 /// let mut state = OptimizerState::ZERO;
-/// optimizer.step(&mut net, &gradient, &mut state);
-/// optimizer.step(&mut net, &gradient, &mut state);
+/// optimizer.step(&mut net, &gradient, &mut state)?;
+/// optimizer.step(&mut net, &gradient, &mut state)?;
 /// assert_eq!(state.slots[0].0.weight(), [[1.5]]);
 /// assert_eq!(net.0.weight(), [[3.0 - 0.5 * 1.0 - 0.5 * 1.5]]);
+/// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -57,6 +59,8 @@ pub struct MomentumRule<T> {
     weight_decay: T,
     gradient_factor: T,
     velocity_factor: T,
+    /// The largest absolute value of `g` and `v`. Larger ones are set to it, so that `v` and `p` stay finite.
+    largest: T,
 }
 
 impl<T: Element> UpdateRule<T> for MomentumRule<T> {
@@ -64,10 +68,15 @@ impl<T: Element> UpdateRule<T> for MomentumRule<T> {
 
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, [v]: &mut [V; 1]) -> V {
-        let g = p.scale_add(self.weight_decay, dp);
-        *v = flush(v.scale_add(self.momentum, g));
+        let g = p.scale_add(self.weight_decay, dp).clamp(-self.largest, self.largest);
+        *v = flush(v.scale_add(self.momentum, g).clamp(-self.largest, self.largest));
         let p = g.scale_add(self.gradient_factor, p);
         v.scale_add(self.velocity_factor, p)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        FiniteCheck::Gradient(T::max_value() / self.largest)
     }
 }
 
@@ -84,7 +93,11 @@ impl<T: Element> Optimizer<T> for Momentum<T> {
         let Self { lr, momentum, nesterov, weight_decay } = *self;
         let (gradient_factor, velocity_factor) =
             if nesterov { (-lr, -lr * momentum) } else { (T::ZERO, -lr) };
-        MomentumRule { momentum, weight_decay, gradient_factor, velocity_factor }
+        // Neither the velocity may overflow nor the change of a parameter, which is a sum of two products.
+        let largest_velocity = T::max_value() * T::from_f64(0.25) / Float::max(momentum, T::ONE);
+        let largest_step = largest_change::<T>() * T::from_f64(0.5) / (lr * Float::max(momentum, T::ONE));
+        let largest = Float::min(largest_velocity, largest_step);
+        MomentumRule { momentum, weight_decay, gradient_factor, velocity_factor, largest }
     }
 
     fn check(&self) -> Result<(), Error<T>> {

@@ -7,7 +7,9 @@ use typenum::Unsigned;
 
 use crate::{
     error::Error,
-    layers::{Context, Elem, InputGrad, Layer, Row, Shape, Slots, UpdateRule, update, zero},
+    layers::{
+        Context, Elem, FiniteCheck, InputGrad, Layer, Row, Shape, Slots, UpdateRule, parameters, update, zero,
+    },
     simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
 };
 
@@ -61,15 +63,23 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
     /// Updates a network, given its gradient.
     ///
     /// The optimiser's parameters are not checked here; call [`check`](Self::check) for that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Gradient`] if a number in the gradient is infinite or NaN, and [`Error::Overflow`] if the norm of the
+    /// gradient is infinite: network and state are then as they were. [`Error::Overflow`] also if a new value of a
+    /// parameter or of its state would be infinite or NaN: that parameter and its state then keep their old values, and
+    /// all others are updated.
     fn step<L: Layer<In: Shape<Elem = T>>>(
         &self,
         net: &mut L,
         gradient: &L,
         state: &mut OptimizerState<L, Self>,
-    ) where
+    ) -> Result<(), Error<T>>
+    where
         Self: Sized,
     {
-        T::dispatch(Step { optimizer: self, net, gradient, state });
+        T::dispatch(Step { optimizer: self, net, gradient, state })
     }
 }
 
@@ -150,24 +160,64 @@ struct Step<'a, T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> {
 }
 
 impl<T: Element, O: Optimizer<T>, L: Layer<In: Shape<Elem = T>>> Kernel<T> for Step<'_, T, O, L> {
-    type Output = ();
+    type Output = Result<(), Error<T>>;
 
     #[inline(always)]
-    fn run<S: Simd<T>>(self, token: S) {
+    fn run<S: Simd<T>>(self, token: S) -> Result<(), Error<T>> {
         let Self { optimizer, net, gradient, state: OptimizerState { steps, slots, .. } } = self;
-        let norm = O::GradientStore::norm(token, optimizer, gradient);
-        count_step(steps);
-        update(token, optimizer.rule(*steps, norm), net, gradient, O::Slots::borrow(slots));
+        step_with_gradient(token, optimizer, net, gradient, steps, slots)
     }
 }
 
-/// Counts a step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
+/// A step with the whole gradient: checks the gradient, then updates all parameters.
 #[inline(always)]
-fn count_step(steps: &mut usize) {
-    *steps += usize::from(*steps < usize::MAX);
+fn step_with_gradient<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
+    token: S,
+    optimizer: &O,
+    net: &mut L,
+    gradient: &L,
+    steps: &mut usize,
+    slots: &mut StoredSlots<L, O>,
+) -> Result<(), Error<Elem<L>>> {
+    let norm = norm(token, optimizer, gradient);
+    let norm_of_rule = if O::GradientStore::STORED { norm } else { Elem::<L>::ZERO };
+    let next_step = following(*steps);
+    let rule = optimizer.rule(next_step, norm_of_rule);
+    let check = rule.finite_check();
+    if check != FiniteCheck::Never && !norm.is_finite() {
+        return Err(not_finite(gradient));
+    }
+    *steps = next_step;
+    let checks = check.applies(norm);
+    if update(token, rule, net, gradient, O::Slots::borrow(slots), checks) {
+        Ok(())
+    } else {
+        Err(Error::Overflow)
+    }
 }
 
-/// The norm of a gradient: the square root of the sum of all squares.
+/// The error for a gradient whose norm is not finite.
+#[cold]
+fn not_finite<L: Layer>(gradient: &L) -> Error<Elem<L>> {
+    for parameter in parameters(gradient) {
+        let [rows, columns] = parameter.shape;
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            if let Some(&value) = parameter.get(row, column).filter(|value| !value.is_finite()) {
+                return Error::Gradient { layer: parameter.layer, name: parameter.name, row, column, value };
+            }
+        }
+    }
+    Error::Overflow
+}
+
+/// The number of the next step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
+#[inline(always)]
+fn following(steps: usize) -> usize {
+    steps + usize::from(steps < usize::MAX)
+}
+
+/// The norm of a gradient: the square root of the sum of all squares. Infinite or NaN if a number in the gradient is, or
+/// if the norm itself is too large for the element type.
 #[inline(always)]
 pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
     token: S,
@@ -183,7 +233,29 @@ pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
         }
         index += 1;
     }
-    Float::sqrt(sum.sum())
+    let sum = sum.sum();
+    // With squares this small or this large, digits are lost.
+    let least = Elem::<L>::min_positive_value() / Elem::<L>::epsilon();
+    if sum >= least && sum.is_finite() { Float::sqrt(sum) } else { scaled_norm(optimizer, gradient) }
+}
+
+/// The norm of a gradient, computed from all numbers divided by the largest, so that no square overflows or underflows.
+#[cold]
+#[inline(never)]
+fn scaled_norm<O: Optimizer<Elem<L>>, L: Layer>(optimizer: &O, gradient: &L) -> Elem<L> {
+    let numbers = || parameters(gradient).flat_map(|parameter| parameter.values);
+    let absolute = |dp: &Elem<L>| optimizer.limit(Vector::number(*dp)).get().abs();
+    let zero = Elem::<L>::ZERO;
+    // NaN is never smaller, and so stays the largest.
+    let largest = numbers().map(absolute).fold(zero, |a, b| if b < a || a.is_nan() { a } else { b });
+    if largest == zero || !largest.is_finite() {
+        return largest;
+    }
+    let sum = numbers().map(absolute).fold(zero, |sum, dp| {
+        let scaled = dp / largest;
+        sum + scaled * scaled
+    });
+    largest * Float::sqrt(sum)
 }
 
 /// How many numbers an optimiser holds, as types of `typenum`: for [`sizes`](crate::sizes).
@@ -233,9 +305,11 @@ pub(super) fn check_decay_rate<T: Element>(name: &'static str, value: T) -> Resu
 pub trait GradientStore {
     /// The stored gradient of a network, or `()`.
     type Of<L: Zeroed>: Zeroed;
+    /// Whether there is one.
+    const STORED: bool;
 
     /// The backward pass of a network, and the update of its parameters. Given `dy`, the gradient with respect to the
-    /// output.
+    /// output. Returns false if a parameter was not updated because a number would not have been finite.
     fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
         ctx: Context<S>,
         net: &mut L,
@@ -244,15 +318,9 @@ pub trait GradientStore {
         input_grad: impl InputGrad<Elem<L>>,
         optimizer: &O,
         state: &mut OptimizerState<L, O>,
-    ) where
+    ) -> bool
+    where
         O: Optimizer<Elem<L>, GradientStore = Self>;
-
-    /// The norm of the gradient, or 0 if the rule does not need it.
-    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
-        token: S,
-        optimizer: &O,
-        gradient: &L,
-    ) -> Elem<L>;
 }
 
 /// Each parameter is updated as soon as its gradient is computed; no gradient is stored.
@@ -265,6 +333,7 @@ pub struct Stored;
 
 impl GradientStore for NotStored {
     type Of<L: Zeroed> = ();
+    const STORED: bool = false;
 
     #[inline(always)]
     fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
@@ -275,23 +344,20 @@ impl GradientStore for NotStored {
         input_grad: impl InputGrad<Elem<L>>,
         optimizer: &O,
         state: &mut OptimizerState<L, O>,
-    ) where
+    ) -> bool
+    where
         O: Optimizer<Elem<L>, GradientStore = Self>,
     {
-        count_step(&mut state.steps);
+        state.steps = following(state.steps);
         let rule = optimizer.rule(state.steps, Elem::<L>::ZERO);
         let slots = O::Slots::borrow(&mut state.slots);
-        net.backward_update(ctx, cache, scratch, dy, input_grad, rule, slots);
-    }
-
-    #[inline(always)]
-    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(_: S, _: &O, _: &L) -> Elem<L> {
-        Elem::<L>::ZERO
+        net.backward_update(ctx, cache, scratch, dy, input_grad, rule, slots)
     }
 }
 
 impl GradientStore for Stored {
     type Of<L: Zeroed> = L;
+    const STORED: bool = true;
 
     #[inline(always)]
     fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
@@ -302,23 +368,13 @@ impl GradientStore for Stored {
         input_grad: impl InputGrad<Elem<L>>,
         optimizer: &O,
         state: &mut OptimizerState<L, O>,
-    ) where
+    ) -> bool
+    where
         O: Optimizer<Elem<L>, GradientStore = Self>,
     {
         let OptimizerState { steps, slots, gradient } = state;
         zero(gradient);
         net.backward(ctx, cache, scratch, dy, input_grad, gradient);
-        count_step(steps);
-        let rule = optimizer.rule(*steps, norm(ctx.token, optimizer, gradient));
-        update(ctx.token, rule, net, gradient, O::Slots::borrow(slots));
-    }
-
-    #[inline(always)]
-    fn norm<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
-        token: S,
-        optimizer: &O,
-        gradient: &L,
-    ) -> Elem<L> {
-        norm(token, optimizer, gradient)
+        step_with_gradient(ctx.token, optimizer, net, gradient, steps, slots).is_ok()
     }
 }

@@ -1,14 +1,16 @@
 //! Steps divided by the root of a running mean square.
 
+use num_traits::Float;
 use typenum::{U1, U4};
 
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
-    check_positive, flush::mean_square,
+    check_positive,
+    flush::{largest_change, largest_squared, mean_square},
 };
 use crate::{
     error::Error,
-    layers::{Keeps, UpdateRule},
+    layers::{FiniteCheck, Keeps, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -48,6 +50,12 @@ pub struct RmsProp<T = f32> {
 }
 
 impl<T: Element> RmsProp<T> {
+    /// The largest absolute value of `g` for which `s` and the change of a parameter are finite. Larger ones are set to it.
+    #[inline(always)]
+    fn largest_gradient(self) -> T {
+        Float::min(largest_squared(), largest_change::<T>() / self.lr * self.eps)
+    }
+
     /// RMSprop with this learning rate and PyTorch's defaults: `alpha` 0.99, `eps` 1e-8, no weight decay.
     #[must_use]
     pub fn new(lr: T) -> Self {
@@ -67,10 +75,16 @@ impl<T: Element> UpdateRule<T> for RmsProp<T> {
 
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, [s]: &mut [V; 1]) -> V {
-        let g = p.scale_add(self.weight_decay, dp);
+        let largest = self.largest_gradient();
+        let g = p.scale_add(self.weight_decay, dp).clamp(-largest, largest);
         *s = mean_square(self.alpha, *s, g);
         let quotient = g / (s.sqrt() + self.eps);
         quotient.scale_add(-self.lr, p)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        FiniteCheck::Gradient(T::max_value() / self.largest_gradient())
     }
 }
 

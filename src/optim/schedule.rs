@@ -203,9 +203,10 @@ fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error
 /// let mut net = Sequential(Linear::new([[3.0]], [0.0]));
 /// let gradient = Sequential(Linear::new([[1.0]], [0.0]));
 /// let mut state = OptimizerState::ZERO;
-/// optimizer.step(&mut net, &gradient, &mut state);
-/// optimizer.step(&mut net, &gradient, &mut state);
+/// optimizer.step(&mut net, &gradient, &mut state)?;
+/// optimizer.step(&mut net, &gradient, &mut state)?;
 /// assert_eq!(net.0.weight(), [[3.0 - 1.0 - 0.5]]);
+/// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -2,10 +2,13 @@
 
 use typenum::{U0, U1};
 
-use super::{Momentum, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, check_lr};
+use super::{
+    Momentum, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, check_lr,
+    flush::largest_change,
+};
 use crate::{
     error::Error,
-    layers::{Keeps, Layer, Shape, UpdateRule},
+    layers::{FiniteCheck, Keeps, Layer, Shape, UpdateRule},
     simd::{Element, Real, Zeroed},
 };
 
@@ -22,8 +25,9 @@ use crate::{
 ///
 /// let mut net = Sequential(Linear::new([[1.0, 2.0]], [3.0]));
 /// let gradient = Sequential(Linear::new([[2.0, 0.0]], [-2.0]));
-/// Sgd { lr: 0.5 }.step(&mut net, &gradient);
+/// Sgd { lr: 0.5 }.step(&mut net, &gradient)?;
 /// assert_eq!(net, Sequential(Linear::new([[0.0, 2.0]], [4.0])));
+/// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -38,6 +42,16 @@ impl<T: Element> UpdateRule<T> for Sgd<T> {
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, _: &mut [V; 0]) -> V {
         dp.scale_add(-self.lr, p)
+    }
+
+    #[inline(always)]
+    fn update_scaled<V: Real<T>>(self, p: V, sum: V, factor: T, _: &mut [V; 0]) -> V {
+        sum.scale_add(-(self.lr * factor), p)
+    }
+
+    #[inline(always)]
+    fn finite_check(self) -> FiniteCheck<T> {
+        FiniteCheck::Gradient(self.lr * (T::max_value() / largest_change()))
     }
 }
 
@@ -65,8 +79,12 @@ impl<T: Element> Optimizer<T> for Sgd<T> {
 
 impl<T: Element> Sgd<T> {
     /// Updates a network, given its gradient: `p ← p − lr · dp`. The notebook's `sgd_step`.
-    pub fn step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, gradient: &N) {
-        Optimizer::step(self, net, gradient, &mut { OptimizerState::ZERO });
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Optimizer::step`].
+    pub fn step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, gradient: &N) -> Result<(), Error<T>> {
+        Optimizer::step(self, net, gradient, &mut { OptimizerState::ZERO })
     }
 
     /// The same with [`Momentum`]: PyTorch's `SGD(lr=…, momentum=…)`.

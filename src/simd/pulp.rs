@@ -7,8 +7,8 @@ use super::{
     constants::{POWER_F32, POWER_F64},
 };
 
-/// An instruction set of `pulp`, with two things that `pulp` lacks: whether it has an FMA, and an exchange of
-/// lanes.
+/// An instruction set of `pulp`, with three things that `pulp` lacks: whether it has an FMA, an exchange of lanes, and
+/// a fast test of all lanes of a mask.
 trait PulpExt: PulpSimd {
     /// Whether the instruction set has a fused multiply-add. Without one, `pulp` would call a software
     /// routine that rounds only once.
@@ -19,6 +19,20 @@ trait PulpExt: PulpSimd {
     #[inline(never)]
     fn outlined<R>(self, f: impl FnOnce() -> R) -> R {
         PulpSimd::vectorize(self, f)
+    }
+
+    /// [`all`](super::Simd::all)
+    #[inline(always)]
+    fn all_m32s(self, mask: Self::m32s) -> bool {
+        let (yes, no) = (self.splat_f32s(0.0), self.splat_f32s(1.0));
+        self.reduce_sum_f32s(self.select_f32s(mask, yes, no)) == 0.0
+    }
+
+    /// [`all`](super::Simd::all)
+    #[inline(always)]
+    fn all_m64s(self, mask: Self::m64s) -> bool {
+        let (yes, no) = (self.splat_f64s(0.0), self.splat_f64s(1.0));
+        self.reduce_sum_f64s(self.select_f64s(mask, yes, no)) == 0.0
     }
 
     /// [`exchange`](super::Simd::exchange)
@@ -47,11 +61,31 @@ trait PulpExt: PulpSimd {
 #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
 impl PulpExt for pulp::x86::V4 {
     const HAS_FMA: bool = true;
+
+    #[inline(always)]
+    fn all_m32s(self, mask: Self::m32s) -> bool {
+        mask.0 == u16::MAX
+    }
+
+    #[inline(always)]
+    fn all_m64s(self, mask: Self::m64s) -> bool {
+        mask.0 == u8::MAX
+    }
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "avx2"))]
 impl PulpExt for pulp::x86::V3 {
     const HAS_FMA: bool = true;
+
+    #[inline(always)]
+    fn all_m32s(self, mask: Self::m32s) -> bool {
+        self.avx._mm256_movemask_ps(pulp::cast(mask)) == 0xff
+    }
+
+    #[inline(always)]
+    fn all_m64s(self, mask: Self::m64s) -> bool {
+        self.avx._mm256_movemask_pd(pulp::cast(mask)) == 0xf
+    }
 
     /// One or two instructions each; `pulp`'s rotation takes about six. (`f64` is not overridden: `transpose`
     /// gathers vectors of 4 lanes instead of exchanging lanes.)
@@ -146,7 +180,7 @@ macro_rules! implement_simd {
     (@ops $float:ty, $power:ident, {
         $splat:ident $as_simd:ident $as_mut_simd:ident $partial_load:ident $partial_store:ident
         $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident $mul_add:ident
-        $max:ident $lt:ident $le:ident $select:ident $exchange:ident $sum:ident
+        $max:ident $min:ident $abs:ident $lt:ident $le:ident $all:ident $select:ident $exchange:ident $sum:ident
     }) => {
         #[inline(always)]
         fn splat(self, value: $float) -> Self::Register {
@@ -215,6 +249,16 @@ macro_rules! implement_simd {
         }
 
         #[inline(always)]
+        fn min(self, a: Self::Register, b: Self::Register) -> Self::Register {
+            if const { S::HAS_FMA } { self.0.$min(a, b) } else { self.0.$select(self.0.$lt(a, b), a, b) }
+        }
+
+        #[inline(always)]
+        fn abs(self, a: Self::Register) -> Self::Register {
+            self.0.$abs(a)
+        }
+
+        #[inline(always)]
         fn lt(self, a: Self::Register, b: Self::Register) -> Self::Mask {
             self.0.$lt(a, b)
         }
@@ -222,6 +266,11 @@ macro_rules! implement_simd {
         #[inline(always)]
         fn le(self, a: Self::Register, b: Self::Register) -> Self::Mask {
             self.0.$le(a, b)
+        }
+
+        #[inline(always)]
+        fn all(self, mask: Self::Mask) -> bool {
+            self.0.$all(mask)
         }
 
         #[inline(always)]
@@ -249,12 +298,12 @@ macro_rules! implement_simd {
 implement_simd!(f32, F32_LANES, f32s, m32s, POWER_F32, {
     splat_f32s as_simd_f32s as_mut_simd_f32s partial_load_f32s partial_store_f32s
     add_f32s sub_f32s mul_f32s div_f32s sqrt_f32s mul_add_e_f32s
-    max_f32s less_than_f32s less_than_or_equal_f32s select_f32s exchange_f32s reduce_sum_f32s
+    max_f32s min_f32s abs_f32s less_than_f32s less_than_or_equal_f32s all_m32s select_f32s exchange_f32s reduce_sum_f32s
 });
 implement_simd!(f64, F64_LANES, f64s, m64s, POWER_F64, {
     splat_f64s as_simd_f64s as_mut_simd_f64s partial_load_f64s partial_store_f64s
     add_f64s sub_f64s mul_f64s div_f64s sqrt_f64s mul_add_e_f64s
-    max_f64s less_than_f64s less_than_or_equal_f64s select_f64s exchange_f64s reduce_sum_f64s
+    max_f64s min_f64s abs_f64s less_than_f64s less_than_or_equal_f64s all_m64s select_f64s exchange_f64s reduce_sum_f64s
 });
 
 /// SSE2. `pulp` has functions for its instructions, but implements its trait `Simd` for AVX2 and wider only.
@@ -274,7 +323,7 @@ const LANE_BY_LANE: Token<pulp::Scalar128b, super::Inlined> = Token(pulp::Scalar
 macro_rules! sse2 {
     ($float:ty, $lanes:literal, $register:ident, $from:ident, {
         $splat:ident $add:ident $sub:ident $mul:ident $div:ident $sqrt:ident
-        $max:ident $lt:ident $le:ident $and:ident $and_not:ident $or:ident $sum:ident
+        $max:ident $min:ident $lt:ident $le:ident $and:ident $and_not:ident $or:ident $movemask:ident $sum:ident
     }) => {
         impl<P: LayerPasses> super::Simd<$float> for Sse2<P> {
             type Register = core::arch::x86_64::$register;
@@ -339,6 +388,17 @@ macro_rules! sse2 {
             }
 
             #[inline(always)]
+            fn min(self, a: Self::Register, b: Self::Register) -> Self::Register {
+                self.0.$from.$min(a, b)
+            }
+
+            #[inline(always)]
+            fn abs(self, a: Self::Register) -> Self::Register {
+                // −0 has the sign bit only.
+                self.0.$from.$and_not(self.0.$from.$splat(-0.0), a)
+            }
+
+            #[inline(always)]
             fn lt(self, a: Self::Register, b: Self::Register) -> Self::Mask {
                 self.0.$from.$lt(a, b)
             }
@@ -346,6 +406,11 @@ macro_rules! sse2 {
             #[inline(always)]
             fn le(self, a: Self::Register, b: Self::Register) -> Self::Mask {
                 self.0.$from.$le(a, b)
+            }
+
+            #[inline(always)]
+            fn all(self, mask: Self::Mask) -> bool {
+                self.0.$from.$movemask(mask) == (1 << $lanes) - 1
             }
 
             #[inline(always)]
@@ -375,10 +440,10 @@ macro_rules! sse2 {
 #[cfg(target_arch = "x86_64")]
 sse2!(f32, 4, __m128, sse, {
     _mm_set1_ps _mm_add_ps _mm_sub_ps _mm_mul_ps _mm_div_ps _mm_sqrt_ps
-    _mm_max_ps _mm_cmplt_ps _mm_cmple_ps _mm_and_ps _mm_andnot_ps _mm_or_ps reduce_sum_f32x4
+    _mm_max_ps _mm_min_ps _mm_cmplt_ps _mm_cmple_ps _mm_and_ps _mm_andnot_ps _mm_or_ps _mm_movemask_ps reduce_sum_f32x4
 });
 #[cfg(target_arch = "x86_64")]
 sse2!(f64, 2, __m128d, sse2, {
     _mm_set1_pd _mm_add_pd _mm_sub_pd _mm_mul_pd _mm_div_pd _mm_sqrt_pd
-    _mm_max_pd _mm_cmplt_pd _mm_cmple_pd _mm_and_pd _mm_andnot_pd _mm_or_pd reduce_sum_f64x2
+    _mm_max_pd _mm_min_pd _mm_cmplt_pd _mm_cmple_pd _mm_and_pd _mm_andnot_pd _mm_or_pd _mm_movemask_pd reduce_sum_f64x2
 });

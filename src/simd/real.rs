@@ -63,12 +63,14 @@ pub trait Real<T: Element>:
     /// The larger of `self` and `bound`; NaN stays NaN.
     #[must_use]
     fn max(self, bound: T) -> Self;
+    /// The smaller of `self` and `bound`; NaN stays NaN.
+    #[must_use]
+    fn min(self, bound: T) -> Self;
     /// `self`, limited to the range from `low` to `high`; NaN stays NaN.
     #[must_use]
     #[inline(always)]
     fn clamp(self, low: T, high: T) -> Self {
-        let not_below = self.select_lt(low, self.splat(low), self);
-        not_below.select_gt(high, self.splat(high), not_below)
+        self.max(low).min(high)
     }
     /// `yes` where `self < bound`, else `no`, also where `self` is NaN.
     #[must_use]
@@ -79,12 +81,9 @@ pub trait Real<T: Element>:
     /// `yes` where `self > bound`, else `no`, also where `self` is NaN.
     #[must_use]
     fn select_gt(self, bound: T, yes: Self, no: Self) -> Self;
-    /// `|self|`; −0 stays −0.
+    /// `|self|`
     #[must_use]
-    #[inline(always)]
-    fn abs(self) -> Self {
-        self.select_lt(T::ZERO, -self, self)
-    }
+    fn abs(self) -> Self;
     /// The square root.
     #[must_use]
     fn sqrt(self) -> Self;

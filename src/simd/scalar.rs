@@ -75,6 +75,16 @@ impl<T: Element> Simd<T> for Scalar {
     }
 
     #[inline(always)]
+    fn min(self, a: T, b: T) -> T {
+        if a < b { a } else { b }
+    }
+
+    #[inline(always)]
+    fn abs(self, a: T) -> T {
+        a.abs()
+    }
+
+    #[inline(always)]
     fn lt(self, a: T, b: T) -> bool {
         a < b
     }
@@ -82,6 +92,11 @@ impl<T: Element> Simd<T> for Scalar {
     #[inline(always)]
     fn le(self, a: T, b: T) -> bool {
         a <= b
+    }
+
+    #[inline(always)]
+    fn all(self, mask: bool) -> bool {
+        mask
     }
 
     #[inline(always)]

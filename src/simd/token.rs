@@ -39,10 +39,16 @@ pub trait Simd<T>: Copy {
     fn power_of_two(self, n: Self::Register) -> Self::Register;
     /// `if b < a { a } else { b }`: returns `b` when either is NaN.
     fn max(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// `if a < b { a } else { b }`: returns `b` when either is NaN.
+    fn min(self, a: Self::Register, b: Self::Register) -> Self::Register;
+    /// `|a|`
+    fn abs(self, a: Self::Register) -> Self::Register;
     /// `a < b`, false where either is NaN.
     fn lt(self, a: Self::Register, b: Self::Register) -> Self::Mask;
     /// `a <= b`, false where either is NaN.
     fn le(self, a: Self::Register, b: Self::Register) -> Self::Mask;
+    /// Whether the mask is true in every lane.
+    fn all(self, mask: Self::Mask) -> bool;
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::Register, no: Self::Register) -> Self::Register;
     /// Exchanges lanes between two registers. Both are cut into runs of `run` lanes, a power of two below

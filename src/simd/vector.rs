@@ -65,6 +65,12 @@ impl<S: Simd<T>, T: Element> Vector<S, T> {
         (Self::load(self.simd, to) + self).store(to);
     }
 
+    /// Adds `factor` times the vector to the first elements of a slice.
+    #[inline(always)]
+    pub(crate) fn add_scaled_to(self, factor: T, to: &mut [T]) {
+        self.scale_add(factor, Self::load(self.simd, to)).store(to);
+    }
+
     /// The token of the instruction set.
     #[inline(always)]
     pub(crate) const fn token(self) -> S {
@@ -163,6 +169,16 @@ impl<S: Simd<T>, T: Element> Real<T> for Vector<S, T> {
     #[inline(always)]
     fn max(self, bound: T) -> Self {
         Self { register: self.simd.max(self.simd.splat(bound), self.register), ..self }
+    }
+
+    #[inline(always)]
+    fn min(self, bound: T) -> Self {
+        Self { register: self.simd.min(self.simd.splat(bound), self.register), ..self }
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self { register: self.simd.abs(self.register), ..self }
     }
 
     #[inline(always)]

@@ -240,7 +240,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out, Target: Sync> + Sync,
     {
         check(&self.loss, x, y)?;
-        Ok(self.step_on_samples(workers, x, y, &mut (0..x.len())))
+        self.step_on_samples(workers, x, y, &mut (0..x.len()))
     }
 
     /// A step on the samples with these indices.
@@ -250,7 +250,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         x: &[Row<N::In>],
         y: &[C::Target],
         indices: &mut dyn Iterator<Item = usize>,
-    ) -> Elem<N>
+    ) -> Result<Elem<N>, Error<Elem<N>>>
     where
         N: Layer + Send + Sync,
         Cache<N, B>: Send,
@@ -262,9 +262,9 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         if let Some(gradient) = workers.sum()
             && loss.is_finite()
         {
-            self.update(gradient);
+            self.update(gradient)?;
         }
-        loss
+        Ok(loss)
     }
 }
 
@@ -308,7 +308,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<
     {
         Self {
             batch,
-            step: Trainer::step_on_samples,
+            step: |trainer, workers, x, y, indices| {
+                trainer.step_on_samples(workers, x, y, indices).unwrap_or_else(|_| Elem::<N>::nan())
+            },
             evaluate: |workers, net, loss, x, y| workers.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false),
         }
     }
@@ -435,7 +437,7 @@ impl<N: Layer> Kernel<Elem<N>> for Sum<'_, N> {
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) {
-        update(token, Add, self.to, self.from, []);
+        update(token, Add, self.to, self.from, [], false);
     }
 }
 

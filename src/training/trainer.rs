@@ -8,8 +8,8 @@ use super::data::check;
 use crate::{
     error::Error,
     layers::{
-        Context, Elem, InputGrad, Layer, LayerTypes, Mode, NoInputGrad, OutputActivation, Row, Shape,
-        apply_grad, dispatch, zero,
+        Context, Elem, FiniteCheck, InputGrad, Layer, LayerTypes, Mode, NoInputGrad, OutputActivation, Row,
+        Shape, UpdateRule, apply_grad, dispatch, zero,
     },
     loss::{Loss, Mse},
     network::{Buffers, Forward},
@@ -141,8 +141,9 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// let mut halves = Trainer::<Net, _, 2>::new(Zeroed::ZERO, Sgd { lr: 0.1 });
     /// let mut gradient = Net::ZERO;
     /// halves.gradient(&x, &y, &mut gradient);
-    /// halves.update(&gradient);
+    /// halves.update(&gradient)?;
     /// assert_eq!(halves.net, whole.net);
+    /// # Ok::<(), constnet::Error<f32>>(())
     /// ```
     pub fn gradient(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B], gradient: &mut N) -> Elem<N>
     where
@@ -157,12 +158,16 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     }
 
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
-    pub fn update(&mut self, gradient: &N)
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Optimizer::step`]: if the gradient is not finite, nothing is updated.
+    pub fn update(&mut self, gradient: &N) -> Result<(), Error<Elem<N>>>
     where
         N: Layer,
         Opt: Optimizer<Elem<N>>,
     {
-        self.optimizer.step(&mut self.net, gradient, &mut self.state);
+        self.optimizer.step(&mut self.net, gradient, &mut self.state)
     }
 
     /// The mode of the next training pass.
@@ -235,14 +240,15 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
         let Trainer { net, optimizer, loss, state, buffers, .. } = self.trainer;
 
         let value = forward_and_loss(token, net, loss, buffers, mode, self.y, self.y.len());
-        if !value.is_finite() {
+        if !value.is_finite() && optimizer.rule(1, Elem::<N>::ZERO).finite_check() != FiniteCheck::Never {
             return value;
         }
         let Buffers { layers, output, scratch } = buffers;
         let ctx = Context::new(token, mode);
         let workspace = (layers, scratch);
-        Opt::GradientStore::backward_update(ctx, net, workspace, output, NoInputGrad, optimizer, state);
-        value
+        let finite =
+            Opt::GradientStore::backward_update(ctx, net, workspace, output, NoInputGrad, optimizer, state);
+        if finite { value } else { Elem::<N>::nan() }
     }
 }
 
