@@ -1,6 +1,6 @@
 //! Gradients whose norm is limited.
 
-use core::ops::Add;
+use core::ops::{Add, RangeInclusive};
 
 use typenum::{Add1, B1, Unsigned};
 
@@ -77,6 +77,10 @@ impl<T: Element, O: Optimizer<T, GradientStore = NotStored>> Optimizer<T> for Cl
     fn check(&self) -> Result<(), Error<T>> {
         self.optimizer.check()?;
         check_positive("max_norm", self.max_norm)
+    }
+
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        self.optimizer.check_run(steps)
     }
 
     fn lr_mut(&mut self) -> &mut T {

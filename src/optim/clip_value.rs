@@ -1,6 +1,6 @@
 //! Gradients whose numbers are limited.
 
-use core::ops::Add;
+use core::ops::{Add, RangeInclusive};
 
 use typenum::{Add1, B1, Unsigned};
 
@@ -72,6 +72,10 @@ impl<T: Element, O: Optimizer<T>> Optimizer<T> for ClipValue<O, T> {
     fn check(&self) -> Result<(), Error<T>> {
         self.optimizer.check()?;
         check_positive("max_value", self.max_value)
+    }
+
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        self.optimizer.check_run(steps)
     }
 
     fn lr_mut(&mut self) -> &mut T {

@@ -1,6 +1,6 @@
 //! The trait of optimisers, and their state.
 
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 
 use num_traits::Float;
 use typenum::Unsigned;
@@ -55,6 +55,16 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
     /// Names the parameter that is not.
     fn check(&self) -> Result<(), Error<T>>;
 
+    /// Checks before a run that its steps, counted from 0, can change the network. The default accepts every run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ScheduleEnded`], if a [schedule](super::schedule) has no positive learning rate for any of the steps.
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        let _ = steps;
+        Ok(())
+    }
+
     /// The learning rate, to be changed.
     fn lr_mut(&mut self) -> &mut T;
 
@@ -106,6 +116,14 @@ fn zeroed<X: Zeroed>() -> X {
 
 impl<L: Zeroed, O: OptimizerMemory> Zeroed for OptimizerState<L, O> {
     const ZERO: Self = Self { steps: 0, slots: Zeroed::ZERO, gradient: Zeroed::ZERO };
+}
+
+impl<L: Layer, O: OptimizerMemory> OptimizerState<L, O> {
+    /// Sets the state back to that before the first step, in place.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+        self.slots.as_mut().iter_mut().for_each(zero);
+    }
 }
 
 impl<L: Zeroed, O: OptimizerMemory> Clone for OptimizerState<L, O>
