@@ -47,7 +47,7 @@ pub trait Schedule<T> {
     }
 }
 
-/// Only the rate of the first step is checked. If a later one is not finite, training stops as diverged.
+/// Of the rates only the first is checked. If a later one is not finite, training stops as diverged.
 impl<T: Element, F: Fn(usize) -> T> Schedule<T> for F {
     fn lr(&self, step: usize) -> T {
         self(step)
@@ -184,8 +184,9 @@ fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error
 
 /// An optimiser with a schedule for its learning rate.
 ///
-/// The optimiser's own `lr` is not used, and not checked. The number of the step is part of the [`OptimizerState`](super::OptimizerState): a second run of a trainer continues with the
-/// rate of the next step, and [`Trainer::reset`](crate::Trainer::reset) starts again with the first.
+/// The optimiser's own `lr` is not used, and not checked. The number of the step is part of the
+/// [`OptimizerState`](super::OptimizerState): a second run of a trainer continues with the rate of the next step, and
+/// [`Trainer::reset`](crate::Trainer::reset) starts again with the first.
 ///
 /// A schedule may end with a rate of 0 before a run ends; the remaining steps then change nothing. But a run whose
 /// steps all have a rate of 0 is refused with [`Error::ScheduleEnded`].

@@ -2,40 +2,48 @@
 
 use crate::simd::{Element, Zeroed};
 
-/// A sum that keeps the rounding error of each addition, and adds their sum at the end: compensated summation.
+/// A sum of twice the precision of its numbers: compensated summation.
 ///
 /// So the sum of millions of losses is as exact as one rounding; in a plain `f32` sum, losses are rounded to multiples
 /// of the sum's last digit, and 20 million of them are several per cent off.
 #[derive(Clone, Copy)]
 pub(super) struct CompensatedSum<T> {
+    /// The sum, rounded.
     sum: T,
-    error: T,
+    /// What the rounding left out: at most half of the last digit of `sum`.
+    rest: T,
 }
 
 impl<T: Element> Zeroed for CompensatedSum<T> {
-    const ZERO: Self = Self { sum: T::ZERO, error: T::ZERO };
+    const ZERO: Self = Self { sum: T::ZERO, rest: T::ZERO };
 }
 
 impl<T: Element> CompensatedSum<T> {
-    /// Adds a number. The rounding error is computed exactly, by `TwoSum` of Knuth, The Art of Computer Programming 2,
-    /// section 4.2.2.
+    /// Adds a number. The rounding error is computed exactly, by `TwoSum` (Knuth, The Art of Computer Programming 2,
+    /// section 4.2.2). The rest is added to the sum each time: the errors alone would be a plain sum, too, with the same
+    /// problem.
     pub(super) fn add(&mut self, number: T) {
         let sum = self.sum + number;
+        if !sum.is_finite() {
+            return *self = Self { sum, rest: T::ZERO };
+        }
         let added = sum - self.sum;
-        self.error = self.error + ((self.sum - (sum - added)) + (number - added));
-        self.sum = sum;
+        let error = (self.sum - (sum - added)) + (number - added);
+        let rest = self.rest + error;
+        self.sum = sum + rest;
+        self.rest = rest - (self.sum - sum);
     }
 
     /// Adds another sum.
     #[cfg(feature = "rayon")]
     pub(super) fn add_sum(&mut self, other: Self) {
         self.add(other.sum);
-        self.error = self.error + other.error;
+        self.add(other.rest);
     }
 
-    /// The sum. If it is infinite, so is the result: the rounding errors are then NaN, and left out.
-    pub(super) fn total(self) -> T {
-        if self.sum.is_finite() { self.sum + self.error } else { self.sum }
+    /// The sum.
+    pub(super) const fn total(self) -> T {
+        self.sum
     }
 }
 
