@@ -487,31 +487,51 @@ fn the_best_network_of_several_runs_is_kept() -> Result<(), Error<f64>> {
     Ok(())
 }
 
-/// A loss of 0.1 for each sample, without a gradient.
-struct Tenth;
+/// A loss that is the mean of the targets, without a gradient.
+struct OfTargets;
 
-impl Loss<Features<1>> for Tenth {
-    type Target = ();
+impl Loss<Features<1>> for OfTargets {
+    type Target = f32;
 
-    fn value<S: Simd<f32>>(&self, _: S, _: &[[f32; 1]], _: &[()]) -> f32 {
-        0.1
+    fn value<S: Simd<f32>>(&self, _: S, _: &[[f32; 1]], y: &[f32]) -> f32 {
+        y.iter().sum::<f32>() / y.len() as f32
     }
 
-    fn value_and_gradient<S: Simd<f32>>(&self, _: S, y_hat: &mut [[f32; 1]], _: &[()]) -> f32 {
+    fn value_and_gradient<S: Simd<f32>>(&self, simd: S, y_hat: &mut [[f32; 1]], y: &[f32]) -> f32 {
         y_hat.as_flattened_mut().fill(0.0);
-        0.1
+        self.value(simd, y_hat, y)
     }
+}
+
+fn of_targets<const B: usize>() -> Trainer<Sequential<Linear<1, 1>>, Sgd, B, OfTargets> {
+    Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, OfTargets)
 }
 
 /// A plain `f32` sum of 200,000 losses of 0.1 is 0.2 % off, of 20 million 5 %.
 #[test]
 fn the_mean_of_many_losses_is_exact_to_rounding() -> Result<(), Error<f32>> {
     const SAMPLES: usize = 200_000;
-    let (x, y) = (vec![[1.0]; SAMPLES], vec![(); SAMPLES]);
-    let mut trainer =
-        Trainer::<Sequential<Linear<1, 1>>, _, 1, _>::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, Tenth);
+    let (x, y) = (vec![[1.0]; SAMPLES], vec![0.1; SAMPLES]);
+    let mut trainer = of_targets::<1>();
     assert_relative_eq!(trainer.evaluate(&x, &y)?, 0.1, max_relative = 2.0 * f32::EPSILON);
     let last = trainer.fit(&x, &y).run(&mut rng(0))?;
     assert_relative_eq!(last.loss, 0.1, max_relative = 2.0 * f32::EPSILON);
     Ok(())
+}
+
+/// The last batch of an evaluation counts as many samples as it has.
+#[test]
+fn an_evaluation_is_the_mean_over_all_samples() {
+    let y = [1.0, 2.0, 3.0, 4.0, 15.0];
+    assert_eq!(of_targets::<4>().evaluate(&[[1.0]; 5], &y), Ok(5.0));
+}
+
+/// Each loss is finite, but their sum is not. The validation loss is finite, too.
+#[test]
+fn a_mean_loss_that_overflows_is_an_error() {
+    let (x, y) = ([[1.0]; 2], [3e38; 2]);
+    let mut trainer = of_targets::<1>();
+    let outcome = trainer.fit(&x, &y).validate(&x, &[1.0, 2.0]).run(&mut rng(0));
+    assert_eq!(outcome, Err(Error::Diverged { epoch: 0, last_loss: Some(3e38) }));
+    assert_eq!(trainer.evaluate(&x, &y), Err(Error::Loss(f32::INFINITY)));
 }
