@@ -5,7 +5,7 @@
 use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use constnet::{AdamW, Linear, Sequential, Sgd, Trainer, Zeroed, metrics::r2_score, mlp};
+use constnet::{AdamW, Linear, Sequential, Sgd, Trainer, Zeroed, metrics::r2_score, mlp, training::Best};
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
@@ -128,7 +128,7 @@ impl Data {
         let mut trainer: Trainer<Net, _, 32> =
             Trainer::new(Zeroed::ZERO, AdamW { weight_decay: 1.0, ..AdamW::new(1e-3) });
         trainer.net.init(rng);
-        let mut best = trainer.net;
+        let mut best = Best::new(trainer.net);
         let (x, y) = self.training_and_validation();
         let count = PATIENTS - TEST - VALIDATION;
         let ((x, x_val), (y, y_val)) = (x.split_at(count), y.split_at(count));
@@ -137,7 +137,7 @@ impl Data {
             ..PATIENCE => ControlFlow::Continue(()),
             PATIENCE.. => ControlFlow::Break(()),
         })?;
-        Ok((best, last.best_epoch))
+        Ok((best.net, last.best_epoch))
     }
 
     /// All samples except the test set.

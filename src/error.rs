@@ -23,10 +23,41 @@ pub enum Error<T> {
     },
     /// The number of epochs is 0.
     NoEpochs,
-    /// The training data are invalid.
+    /// The data of a step, a gradient or an evaluation are invalid.
     Data(DataError<T>),
-    /// The validation data are invalid.
+    /// The training data of a run are invalid.
+    Training(DataError<T>),
+    /// The validation data of a run are invalid.
     Validation(DataError<T>),
+    /// A parameter of the network is infinite or NaN: before a run, or when a loss is evaluated.
+    Parameter {
+        /// The index of the layer in its network, counted from 0.
+        layer: usize,
+        /// The name of the parameter: `"weight"`, `"bias"`, or another.
+        name: &'static str,
+        /// The row; for a vector the index.
+        row: usize,
+        /// The column; for a vector 0.
+        column: usize,
+        /// The value.
+        value: T,
+    },
+    /// The learning rate of a schedule is not positive in any step of a run, for example because an earlier run reached
+    /// the end of the schedule.
+    ScheduleEnded {
+        /// The first step of the run, counted from 0.
+        step: usize,
+    },
+    /// The loss of an evaluation is infinite or NaN, although the data and the parameters are finite.
+    Loss(T),
+    /// The validation loss of a run is infinite or NaN, although the data, the parameters and the training loss are
+    /// finite.
+    ValidationLoss {
+        /// The epoch, counted from 0.
+        epoch: usize,
+        /// The validation loss.
+        loss: T,
+    },
     /// A number in the gradient is infinite or NaN, although the loss is finite. Nothing was updated.
     Gradient {
         /// The index of the layer, counted from 0.
@@ -43,8 +74,8 @@ pub enum Error<T> {
     /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
     /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
     Overflow,
-    /// A loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) documents the state of the
-    /// network.
+    /// A training loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) documents the state
+    /// of the network.
     Diverged {
         /// The epoch, counted from 0.
         epoch: usize,
@@ -66,7 +97,16 @@ pub enum DataError<T> {
         /// The number of targets.
         targets: usize,
     },
-    /// The loss cannot be computed for a target.
+    /// An input is infinite or NaN.
+    Input {
+        /// The index of the sample.
+        sample: usize,
+        /// The index of the feature.
+        feature: usize,
+        /// The input.
+        value: T,
+    },
+    /// The loss or the metric cannot be computed for a target.
     Target {
         /// The index of the sample.
         sample: usize,
@@ -86,6 +126,17 @@ pub enum DataError<T> {
         /// The number of classes.
         classes: usize,
     },
+    /// A metric cannot be computed for a prediction.
+    Prediction {
+        /// The index of the sample.
+        sample: usize,
+        /// The index of the feature.
+        feature: usize,
+        /// The prediction.
+        value: T,
+        /// The predictions that are allowed.
+        expected: &'static str,
+    },
     /// The probabilities of a target do not sum to one.
     ProbabilitySum {
         /// The index of the sample.
@@ -102,6 +153,14 @@ impl<T> From<DataError<T>> for Error<T> {
 }
 
 impl<T> Error<T> {
+    /// The same error, about the training data.
+    pub(crate) fn into_training(self) -> Self {
+        match self {
+            Self::Data(error) => Self::Training(error),
+            other => other,
+        }
+    }
+
     /// The same error, about the validation data.
     pub(crate) fn into_validation(self) -> Self {
         match self {
@@ -110,6 +169,10 @@ impl<T> Error<T> {
         }
     }
 }
+
+/// The advice if a loss is not finite, but the data and the parameters are.
+const TOO_LARGE: &str =
+    "scale large data or parameters, or look for the error in a loss or layer of your own";
 
 impl<T: Element> fmt::Display for Error<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -122,11 +185,12 @@ impl<T: Element> fmt::Display for Error<T> {
             }
             Self::NoEpochs => write!(f, "the number of epochs is 0: expected at least 1"),
             Self::Data(error) => write!(f, "{error}"),
+            Self::Training(error) => write!(f, "training data: {error}"),
             Self::Validation(error) => write!(f, "validation data: {error}"),
             Self::Gradient { layer, name, row, column, value } => {
                 write!(
                     f,
-                    "the gradient of `{layer}.{name}` at row {row}, column {column} is {value}: expected finite numbers; nothing was updated"
+                    "the gradient of {layer}.{name}[{row}, {column}] is {value}: expected a finite number; nothing was updated"
                 )
             }
             Self::Overflow => {
@@ -135,17 +199,41 @@ impl<T: Element> fmt::Display for Error<T> {
                     "the step is too large for the number type: parameters that would become infinite or NaN keep their values; try a smaller learning rate or smaller inputs"
                 )
             }
+            Self::Parameter { layer, name, row, column, value } => {
+                write!(
+                    f,
+                    "the parameter {layer}.{name}[{row}, {column}] is {value}: expected a finite number"
+                )
+            }
+            Self::ScheduleEnded { step } => {
+                write!(
+                    f,
+                    "the schedule has no positive learning rate for any step of the run, from step {step} on: "
+                )?;
+                match step {
+                    0 => write!(f, "expected at least one"),
+                    _ => {
+                        write!(f, "set another schedule, or call `Trainer::reset` to start again with step 0")
+                    }
+                }
+            }
+            Self::Loss(loss) => {
+                write!(f, "the loss is {loss}, although the data and the parameters are finite: {TOO_LARGE}")
+            }
+            Self::ValidationLoss { epoch, loss } => {
+                write!(
+                    f,
+                    "the validation loss after epoch {epoch} is {loss}, although the training loss and the parameters are finite: scale large validation data, or try a smaller learning rate"
+                )
+            }
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(
                     f,
-                    "the loss or the network stopped being finite in epoch {epoch}; the loss was {loss:.4e} before: try a smaller learning rate"
+                    "the loss or the network stopped being finite in epoch {epoch}; the loss was {loss:.4e} before: try a smaller learning rate, or scale large data"
                 )
             }
             Self::Diverged { epoch, last_loss: None } => {
-                write!(
-                    f,
-                    "the first loss, in epoch {epoch}, is not finite: look for NaN or infinity in the data and the weights"
-                )
+                write!(f, "the first loss, in epoch {epoch}, is not finite: {TOO_LARGE}")
             }
         }
     }
@@ -161,6 +249,12 @@ impl<T: Element> fmt::Display for DataError<T> {
                     "there are {inputs} inputs and {targets} targets: expected as many inputs as targets"
                 )
             }
+            Self::Input { sample, feature, value } => {
+                write!(f, "input {feature} of sample {sample} is {value}: expected a finite number")
+            }
+            Self::Prediction { sample, feature, value, expected } => {
+                write!(f, "prediction {feature} of sample {sample} is {value}: expected {expected}")
+            }
             Self::Target { sample, feature, value, expected } => {
                 write!(f, "target {feature} of sample {sample} is {value}: expected {expected}")
             }
@@ -168,7 +262,7 @@ impl<T: Element> fmt::Display for DataError<T> {
                 write!(f, "sample {sample} is of class {class}: expected a class below {classes}")
             }
             Self::ProbabilitySum { sample, sum } => {
-                write!(f, "the probabilities of sample {sample} sum to {sum}: expected 1")
+                write!(f, "the probabilities of sample {sample} sum to {sum}: expected 1, to within 1/1024")
             }
         }
     }

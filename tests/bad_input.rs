@@ -50,33 +50,108 @@ fn no_epochs() {
 #[test]
 fn no_samples() {
     let text = "the data set is empty: expected at least 1 sample";
-    assert_refused(0.1, &[], &[], 1, DataError::NoSamples.into(), text);
+    let training = format!("training data: {text}");
+    assert_refused(0.1, &[], &[], 1, Error::Training(DataError::NoSamples), &training);
+    assert_eq!(Error::<f32>::from(DataError::NoSamples).to_string(), text);
     assert_eq!(trainer(0.1).evaluate(&[], &[]), Err(DataError::NoSamples.into()));
 }
 
 #[test]
 fn lengths() {
-    let error = Error::Data(DataError::Lengths { inputs: 3, targets: 2 });
-    let text = "there are 3 inputs and 2 targets: expected as many inputs as targets";
-    assert_refused(0.1, &X, &Y[..2], 1, error, text);
-    assert_eq!(trainer(0.1).evaluate(&X, &Y[..2]), Err(error));
+    let error = DataError::Lengths { inputs: 3, targets: 2 };
+    let text = "training data: there are 3 inputs and 2 targets: expected as many inputs as targets";
+    assert_refused(0.1, &X, &Y[..2], 1, Error::Training(error), text);
+    assert_eq!(trainer(0.1).evaluate(&X, &Y[..2]), Err(error.into()));
     assert_eq!(trainer(0.1).evaluate(&X, &[]), Err(DataError::Lengths { inputs: 3, targets: 0 }.into()));
 }
 
-/// The first loss is not finite, so the error names no loss before it.
+/// The error of a run names the data set, the sample and the feature, and the learning rate is not blamed.
 #[test]
-fn input_that_is_not_a_number() {
-    for bad in [f32::NAN, f32::INFINITY] {
-        let mut trainer = trainer(0.1);
-        let before = bits(&trainer.net);
-        let error = Error::Diverged { epoch: 0, last_loss: None };
-        assert_eq!(trainer.fit(&[[1.0, bad]], &[[1.0]]).run(&mut rng(1)), Err(error));
-        assert_eq!(bits(&trainer.net), before, "the network changed");
-        assert_eq!(
-            error.to_string(),
-            "the first loss, in epoch 0, is not finite: look for NaN or infinity in the data and the weights"
-        );
+fn inputs_that_are_not_finite() {
+    for bad in [f32::INFINITY, f32::NEG_INFINITY] {
+        let x = [X[0], X[1], [0.5, bad]];
+        let error = DataError::Input { sample: 2, feature: 1, value: bad };
+        let text = format!("input 1 of sample 2 is {bad}: expected a finite number");
+        assert_refused(0.1, &x, &Y, 1, Error::Training(error), &format!("training data: {text}"));
+        assert_eq!(trainer(0.1).evaluate(&x, &Y), Err(Error::Data(error)));
+        assert_eq!(Error::Data(error).to_string(), text);
+        let validated = trainer(0.1).fit(&X, &Y).validate(&x, &Y).run(&mut rng(1));
+        assert_eq!(validated, Err(Error::Validation(error)));
+        assert_eq!(Error::Validation(error).to_string(), format!("validation data: {text}"));
     }
+}
+
+/// One NaN among 500 samples. (NaN is not equal to itself, so the errors are compared as texts.)
+#[test]
+fn an_input_that_is_not_a_number() {
+    let mut x = [[0.5; 2]; 500];
+    x[400][1] = f32::NAN;
+    let y = [[0.5]; 500];
+    let text = "input 1 of sample 400 is NaN: expected a finite number";
+    let mut trainer = trainer(0.1);
+    let before = bits(&trainer.net);
+    let mut random = rng(1);
+    let error = trainer.fit(&x, &y).run(&mut random).map_err(|error| error.to_string());
+    assert_eq!(error, Err(format!("training data: {text}")));
+    let run = trainer.fit(&X, &Y).validate(&x, &y);
+    let error = run.run(&mut random).map_err(|error| error.to_string());
+    assert_eq!(error, Err(format!("validation data: {text}")));
+    let error = trainer.evaluate(&x, &y).map_err(|error| error.to_string());
+    assert_eq!(error, Err(text.into()));
+    assert_eq!(bits(&trainer.net), before, "the network changed");
+    assert_eq!(random, rng(1), "random numbers were drawn");
+}
+
+/// The error names the parameter, before anything is changed.
+#[test]
+fn a_network_that_is_not_finite() {
+    for bad in [f32::INFINITY, f32::NEG_INFINITY] {
+        let mut trainer = trainer(0.1);
+        *trainer.net.get_parameter_mut("0.weight").and_then(|p| p.values.get_mut(5)).expect("a weight") = bad;
+        let weight = trainer.net.get_parameter("0.weight").expect("a weight");
+        let (row, column) = (0..8)
+            .flat_map(|row| (0..2).map(move |column| (row, column)))
+            .find(|(row, column)| weight.get(*row, *column) == Some(&bad))
+            .expect("the weight");
+        let before = bits(&trainer.net);
+        let error = Error::Parameter { layer: 0, name: "weight", row, column, value: bad };
+        let run = trainer.fit(&X, &Y).run_with(&mut rng(1), |_, _| unreachable!("an epoch was trained"));
+        assert_eq!(run, Err(error));
+        assert_eq!(bits(&trainer.net), before, "the network changed");
+        let text = format!("the parameter 0.weight[{row}, {column}] is {bad}: expected a finite number");
+        assert_eq!(error.to_string(), text);
+    }
+    let mut trainer = trainer(0.1);
+    trainer.net.layer_mut::<2>().bias_mut()[0] = f32::INFINITY;
+    let error = Error::Parameter { layer: 2, name: "bias", row: 0, column: 0, value: f32::INFINITY };
+    assert_eq!(trainer.fit(&X, &Y).run(&mut rng(1)), Err(error));
+    assert_eq!(trainer.evaluate(&X, &Y), Err(error));
+    trainer.net.layer_mut::<2>().bias_mut()[0] = f32::NAN;
+    let error = trainer.evaluate(&X, &Y);
+    assert!(
+        matches!(error, Err(Error::Parameter { layer: 2, value, .. }) if value.is_nan()),
+        "the loss is NaN: {error:?}"
+    );
+}
+
+const TOO_LARGE: &str =
+    "scale large data or parameters, or look for the error in a loss or layer of your own";
+
+/// All numbers are finite, but the squares of the errors are not: the learning rate is not blamed.
+#[test]
+fn losses_that_overflow() {
+    let y = [[1e30]; 3];
+    let mut trainer = trainer(0.1);
+    let before = bits(&trainer.net);
+    assert_eq!(trainer.evaluate(&X, &y), Err(Error::Loss(f32::INFINITY)));
+    assert_eq!(
+        Error::Loss(f32::INFINITY).to_string(),
+        format!("the loss is inf, although the data and the parameters are finite: {TOO_LARGE}")
+    );
+    let error = Error::Diverged { epoch: 0, last_loss: None };
+    assert_eq!(trainer.fit(&X, &y).run(&mut rng(1)), Err(error));
+    assert_eq!(error.to_string(), format!("the first loss, in epoch 0, is not finite: {TOO_LARGE}"));
+    assert_eq!(bits(&trainer.net), before, "the network changed");
 }
 
 /// `f32::max` would turn NaN into 0.
@@ -109,7 +184,7 @@ fn divergence() {
     assert_eq!(error, Err(expected));
     assert!(losses.iter().all(|loss| loss.is_finite()));
     let text = format!(
-        "the loss or the network stopped being finite in epoch {}; the loss was {last:.4e} before: try a smaller learning rate",
+        "the loss or the network stopped being finite in epoch {}; the loss was {last:.4e} before: try a smaller learning rate, or scale large data",
         losses.len()
     );
     assert_eq!(expected.to_string(), text);

@@ -176,13 +176,20 @@ fn correct_and_wrong_losses() {
 }
 
 #[test]
-fn invalid_targets_and_infinite_losses() {
+fn invalid_data_and_infinite_losses() {
     let mut net = Sequential(Linear::new([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[1.0, 0.0]], &[2]);
     let error = Error::Data(DataError::Class { sample: 0, class: 2, classes: 2 });
-    assert_eq!(refused, Err(GradientError::InvalidTarget(error)));
+    assert_eq!(refused, Err(GradientError::Invalid(error)));
     let refused = gradient_check(&mut net, &CrossEntropy, &[[f64::INFINITY, 0.0]], &[1]);
-    assert!(matches!(refused, Err(GradientError::NotFinite(_))), "{refused:?}");
+    let error = Error::Data(DataError::Input { sample: 0, feature: 0, value: f64::INFINITY });
+    assert_eq!(refused, Err(GradientError::Invalid(error)));
+    let refused = gradient_check(&mut net, &Mse, &[[1e200, 0.0]], &[[0.0; 2]]);
+    assert_eq!(refused, Err(GradientError::NotFinite(f64::INFINITY)));
+    net.0.bias_mut()[1] = f64::INFINITY;
+    let refused = gradient_check(&mut net, &Mse, &[[1.0, 0.0]], &[[0.0; 2]]);
+    let error = Error::Parameter { layer: 0, name: "bias", row: 1, column: 0, value: f64::INFINITY };
+    assert_eq!(refused, Err(GradientError::Invalid(error)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use constnet::{Cache, Linear, Mse, Sequential, Sgd, Trainer, Zeroed, mlp};
+use constnet::{Cache, Linear, Momentum, Mse, Sequential, Sgd, Trainer, Zeroed, mlp};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 
 static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 8>> =
@@ -19,6 +19,25 @@ fn a_large_network_trains_in_place() {
     let second = trainer.step(&x, &y);
     assert!(second < first, "the loss went from {first} to {second}");
     assert!(trainer.net.to_string().ends_with("# 669706 parameters"));
+}
+
+type LargeTrainer = Trainer<mlp![784, 512, 512, 10], Momentum, 8>;
+
+static WITH_STATE: Mutex<LargeTrainer> =
+    Mutex::new(Trainer::new(Zeroed::ZERO, Sgd { lr: 0.01 }.with_momentum(0.9)));
+
+/// The same step twice, from the same weights: the velocity of the first is gone.
+#[test]
+fn a_large_trainer_is_reset_in_place() {
+    let mut trainer = WITH_STATE.lock().expect("the trainer");
+    let (x, y) = ([[0.1; 784]; 8], [[1.0; 10]; 8]);
+    let mut step = || {
+        trainer.net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+        trainer.reset();
+        [trainer.step(&x, &y), trainer.step(&x, &y)].map(f32::to_bits)
+    };
+    let first = step();
+    assert_eq!(step(), first);
 }
 
 type Wide = mlp![3, 1500, 2];

@@ -205,9 +205,16 @@ fn classes<const D: usize, const B: usize>(rng: &mut impl rand::Rng) -> [usize; 
     std::array::from_fn(|_| rng.random_range(0..D))
 }
 
-/// Every loss with targets for it. A loss in this list is tested at every size.
+/// Every loss with targets for it. A loss in this list is tested at every size; a cross-entropy has at least 2 outputs.
 macro_rules! for_every_loss {
-    ($check:ident, $rng:expr, $t:ty, $d:literal, $b:literal) => {
+    ($check:ident, $rng:expr, $t:ty, 1, $b:literal) => {
+        $check!(Mse, normal, $rng, $t, 1, $b);
+        $check!(L1, normal, $rng, $t, 1, $b);
+        $check!(Huber { delta: 1.0 }, normal, $rng, $t, 1, $b);
+        $check!(Huber { delta: 0.5 }, normal, $rng, $t, 1, $b);
+        $check!(BceWithLogits, unit, $rng, $t, 1, $b);
+    };
+    ($check:ident, $rng:expr, $t:ty, $d:tt, $b:literal) => {
         $check!(Mse, normal, $rng, $t, $d, $b);
         $check!(L1, normal, $rng, $t, $d, $b);
         $check!(Huber { delta: 1.0 }, normal, $rng, $t, $d, $b);
@@ -251,7 +258,7 @@ macro_rules! assert_same_on_vectors {
 }
 
 macro_rules! at_sizes {
-    ($check:ident, $rng:expr, $t:ty, $(($d:literal, $b:literal)),+) => {
+    ($check:ident, $rng:expr, $t:ty, $(($d:tt, $b:literal)),+) => {
         $(for_every_loss!($check, $rng, $t, $d, $b);)+
     };
 }
@@ -322,7 +329,8 @@ fn assert_refused<L: Loss<Features<3>>>(loss: L, y: &[L::Target; 3], error: Erro
     let before = bits(&trainer.net);
     let mut random = rng(1);
     let run = trainer.fit(&X, y).run_with(&mut random, |_, _| panic!("an epoch was trained"));
-    assert_eq!(run, Err(error));
+    let of_run = if let Error::Data(data) = error { Error::Training(data) } else { error };
+    assert_eq!(run, Err(of_run));
     assert_eq!(trainer.evaluate(&X, y), Err(error));
     assert_eq!(error.to_string(), text);
     assert_eq!(bits(&trainer.net), before, "the network changed");
@@ -353,11 +361,37 @@ fn probabilities_that_do_not_sum_to_one() {
     let certain = [1.0, 0.0, 0.0];
     for (row, sum) in [([0.5, 0.25, 0.0], "0.75"), ([1.0, 0.5, 1.0], "2.5"), ([0.0; 3], "0")] {
         let error = Error::Data(DataError::ProbabilitySum { sample: 1, sum: row.iter().sum() });
-        let text = format!("the probabilities of sample 1 sum to {sum}: expected 1");
+        let text = format!("the probabilities of sample 1 sum to {sum}: expected 1, to within 1/1024");
         assert_refused(SoftCrossEntropy, &[certain, row, certain], error, &text);
     }
     // Rounded to four digits, they sum to one closely enough.
     assert_eq!(Loss::<Features<3>>::check(&SoftCrossEntropy, &[[0.3333; 3]]), Ok(()));
+}
+
+/// A sum that differs from 1 by exactly the tolerance is accepted, by one bit more it is not.
+#[test]
+fn probabilities_that_sum_to_one_within_the_tolerance() {
+    const TOLERANCE: f64 = 1.0 / 1024.0;
+    const BIT: f64 = f64::EPSILON;
+    let check = |row| Loss::<Features<2, f64>>::check(&SoftCrossEntropy, &[[0.5, 0.5], row]);
+    for sum in [1.0 - TOLERANCE, 1.0, 1.0 + TOLERANCE] {
+        assert_eq!(check([0.5, sum - 0.5]), Ok(()), "{sum}");
+    }
+    for sum in [1.0 - TOLERANCE - BIT, 1.0 + TOLERANCE + BIT] {
+        let error = DataError::ProbabilitySum { sample: 1, sum };
+        assert_eq!(check([0.5, sum - 0.5]), Err(error.into()), "{sum}");
+    }
+}
+
+/// For logits of 0, `p` is 1/4: the loss is `Σy ln 4`, the gradient `Σy / 4 − y`. A row need not sum to 1 exactly.
+#[test]
+fn cross_entropy_of_a_row_that_does_not_sum_to_one() {
+    let y = [[0.5, 0.0, 0.25, 0.0], [1.0, 0.5, 0.0, 0.5]];
+    let y_hat = [[0.0; 4]; 2];
+    let loss = SoftCrossEntropy.forward(&y_hat, &y);
+    assert!((loss - (0.75 + 2.0) * 4_f64.ln() / 2.0).abs() < 1e-15, "{loss}");
+    let expected = [[-0.3125, 0.1875, -0.0625, 0.1875], [-0.5, 0.0, 0.5, 0.0]];
+    assert_eq!(SoftCrossEntropy.backward(&y_hat, &y), expected);
 }
 
 #[test]

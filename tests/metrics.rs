@@ -6,7 +6,7 @@ mod recorded;
 
 use constnet::{
     DataError,
-    metrics::{ConfusionMatrix, accuracy, argmax, r2_score},
+    metrics::{ConfusionMatrix, accuracy, argmax, binary_accuracy, r2_score},
 };
 use recorded as sk;
 
@@ -39,13 +39,76 @@ fn r2_matches_scikit_learn() -> Result<(), DataError<f64>> {
     Ok(())
 }
 
-/// Also if the targets have no spread, where any other prediction gets 0.
 #[test]
-fn r2_of_nan_is_nan() -> Result<(), DataError<f64>> {
-    for y in [[[1.0], [2.0]], [[1.0], [1.0]]] {
-        assert!(r2_score([[1.0], [f64::NAN]], &y)?.is_nan(), "{y:?}");
+fn binary_classification_matches_scikit_learn() -> Result<(), DataError<f64>> {
+    let runs = [
+        (sk::LOGITS, 0.0, sk::LOGIT_ACCURACY, sk::LOGIT_CONFUSION),
+        (sk::PROBABILITIES, 0.5, sk::PROBABILITY_ACCURACY, sk::PROBABILITY_CONFUSION),
+    ];
+    for (outputs, threshold, accuracy, confusion) in runs {
+        assert_eq!(binary_accuracy(outputs, &sk::BINARY_CLASSES, threshold)?, accuracy);
+        let matrix = ConfusionMatrix::binary(outputs, &sk::BINARY_CLASSES, threshold)?;
+        assert_eq!((matrix.counts, matrix.accuracy()), (confusion, accuracy));
     }
     Ok(())
+}
+
+/// The accuracy depends on the logits, also if all labels are 0.
+#[test]
+fn an_output_at_the_threshold_is_class_0() {
+    assert_eq!(binary_accuracy([[3.0], [-3.0], [0.0]], &[[0.0]; 3], 0.0), Ok(2.0 / 3.0));
+    assert_eq!(binary_accuracy([[0.5], [0.75]], &[[1.0]; 2], 0.5), Ok(0.5));
+}
+
+#[test]
+fn bad_input_of_binary_metrics() {
+    let target = DataError::Target { sample: 1, feature: 0, value: 0.5, expected: "0 or 1" };
+    let y_hat = [[1.0], [2.0]];
+    assert_eq!(binary_accuracy(y_hat, &[[1.0], [0.5]], 0.0), Err(target));
+    assert_eq!(ConfusionMatrix::binary(y_hat, &[[1.0], [0.5]], 0.0), Err(target));
+    assert_eq!(target.to_string(), "target 0 of sample 1 is 0.5: expected 0 or 1");
+    let lengths = DataError::Lengths { inputs: 2, targets: 1 };
+    assert_eq!(binary_accuracy(y_hat, &[[1.0]], 0.0), Err(lengths));
+    assert_eq!(ConfusionMatrix::binary(y_hat, &[[1.0]], 0.0), Err(lengths));
+    assert_eq!(binary_accuracy::<f32>([], &[], 0.0), Err(DataError::NoSamples));
+}
+
+/// A prediction that is NaN is never counted as some class. (NaN is not equal to itself, so texts are compared.)
+#[test]
+fn predictions_that_are_not_numbers() {
+    fn text<R>(result: Result<R, DataError<f64>>) -> Option<String> {
+        result.err().map(|error| error.to_string())
+    }
+    let (nan, y_hat) = (f64::NAN, [[1.0, 2.0], [f64::NAN, 0.0]]);
+    let expected = Some("prediction 0 of sample 1 is NaN: expected a number".into());
+    assert_eq!(text(accuracy(y_hat, &[0, 1])), expected);
+    assert_eq!(text(ConfusionMatrix::new(y_hat, &[0, 1])), expected);
+    assert_eq!(text(binary_accuracy([[1.0], [nan]], &[[0.0]; 2], 0.0)), expected);
+    assert_eq!(text(ConfusionMatrix::binary([[1.0], [nan]], &[[0.0]; 2], 0.0)), expected);
+    assert_eq!(accuracy([[f64::INFINITY, 0.0]], &[0]), Ok(1.0), "infinity is the largest number");
+    let finite = "expected a finite number";
+    for y in [[[1.0], [2.0]], [[1.0], [1.0]]] {
+        let expected = Some(format!("prediction 0 of sample 1 is NaN: {finite}"));
+        assert_eq!(text(r2_score([[1.0], [nan]], &y)), expected, "{y:?}");
+    }
+    let expected = Some(format!("target 0 of sample 0 is inf: {finite}"));
+    assert_eq!(text(r2_score([[1.0], [2.0]], &[[f64::INFINITY], [1.0]])), expected);
+}
+
+/// Squares of `f32` numbers of 1e25 overflow in `f32`.
+#[test]
+fn r2_of_large_numbers() {
+    let y = [[1e25_f32], [2e25], [3e25], [6e25]];
+    let r2 = r2_score([[1e25], [2e25], [3e25], [5e25]], &y).expect("R²");
+    assert!((r2 - 13.0 / 14.0).abs() < 1e-6, "{r2}");
+}
+
+/// A plain `f32` sum of 200,000 squares of 1.1 is 0.1 % off.
+#[test]
+fn r2_of_many_samples() {
+    let y: Vec<[f32; 1]> = (0..200_000).map(|i| [if i % 2 == 0 { 1.0 } else { -1.0 }]).collect();
+    let r2 = r2_score(y.iter().map(|[y]| [y + 1.1]), &y).expect("R²");
+    assert!((r2 - (1.0 - 1.21)).abs() < 1e-6, "{r2}");
 }
 
 /// The spread of targets far from 0 is small beside their squares.
@@ -63,7 +126,6 @@ fn the_largest_output() {
     assert_eq!(argmax(&[-1.0, -3.0, -1.0]), 0, "the first of equal ones");
     assert_eq!(argmax(&[f32::NEG_INFINITY; 3]), 0);
     assert_eq!(argmax(&[1.0, f32::NAN, f32::INFINITY, f32::NAN]), 1, "NaN, as in PyTorch");
-    assert_eq!(argmax::<f32>(&[]), 0);
 }
 
 #[test]

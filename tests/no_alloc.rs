@@ -9,10 +9,11 @@ use constnet::{
     Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Trainer, Zeroed,
     init::Orthogonal,
     layers::Features,
-    metrics::{ConfusionMatrix, accuracy, r2_score},
+    metrics::{ConfusionMatrix, accuracy, binary_accuracy, r2_score},
     mlp,
     optim::{WithSchedule, schedule::Cosine},
     synthetic,
+    training::Best,
 };
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
@@ -77,7 +78,7 @@ fn training() {
         trainer.update(&gradient);
         assert!(loss.is_finite());
     });
-    let mut best = trainer.net;
+    let mut best = Best::new(trainer.net);
     assert_no_allocation("a run with validation and the best network kept", || {
         let run = trainer.fit(&x, &y).epochs(3).validate(&task.x, &task.y).keep_best(&mut best);
         let run = run.run_with(&mut rng, |_, trainer| {
@@ -86,6 +87,7 @@ fn training() {
         });
         assert!(run.is_ok_and(|last| last.validation_loss.is_some()));
     });
+    assert_no_allocation("a restart", || trainer.reset());
     assert_no_allocation("an error", || {
         assert!(trainer.fit(&[], &[]).run(&mut rng).is_err());
     });
@@ -118,6 +120,11 @@ fn layers_and_losses() {
 fn metrics() {
     let y_hat = [[0.5, 0.25], [0.25, 0.5], [1.0, 0.0]];
     assert_no_allocation("the accuracy", || assert!(accuracy(y_hat, &[0, 1, 1]).is_ok()));
+    let (logits, classes) = ([[0.5], [-0.5]], [[1.0], [0.0]]);
+    assert_no_allocation("the accuracy of one output", || {
+        assert!(binary_accuracy(logits, &classes, 0.0).is_ok());
+        assert!(ConfusionMatrix::binary(logits, &classes, 0.0).is_ok());
+    });
     assert_no_allocation("a confusion matrix", || assert!(ConfusionMatrix::new(y_hat, &[0, 1, 1]).is_ok()));
     assert_no_allocation("R²", || assert!(r2_score(y_hat, &[[0.0, 1.0]; 3]).is_ok()));
 }

@@ -150,7 +150,7 @@ fn a_schedule_does_not_change_the_optimizers_own_rate() {
     (0..2).for_each(|_| _ = trainer.step(&x, &y));
     let before = flat(&trainer.net);
     assert_ne!(before, recorded::START);
-    assert_eq!(trainer.fit(&x, &y).epochs(3).run(&mut rng(0)).map(|_| ()), Ok(()));
+    (0..3).for_each(|_| _ = trainer.step(&x, &y));
     assert_eq!(flat(&trainer.net), before, "a rate of 0");
     assert_eq!(trainer.optimizer.optimizer, SGD);
 }
@@ -392,6 +392,14 @@ fn schedules_out_of_range() {
         Warmup { start_factor: 1.5, total_iters: 5, then: Constant { lr: 0.1 } },
         "the start_factor is 1.5: expected from 0 to 1",
     );
+    let warmup = |start_factor| Warmup { start_factor, total_iters: 5, then: Constant { lr: 0.1 } };
+    refused(warmup(-0.25), "the start_factor is -0.25: expected from 0 to 1");
+    for allowed in [0.0, 1.0] {
+        assert_eq!(warmup(allowed).check(), Ok(()));
+    }
+    // The optimiser's own rate is not used.
+    let unused = WithSchedule { optimizer: Sgd { lr: 0.0 }, schedule: warmup(0.0) };
+    assert_eq!(unused.check(), Ok(()));
     let by_function = WithSchedule { optimizer: Sgd { lr: 0.1 }, schedule: |_: usize| f64::NAN };
     assert!(matches!(by_function.check(), Err(Error::Hyperparameter { value, .. }) if value.is_nan()));
 }

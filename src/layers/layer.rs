@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use num_traits::Float;
 use rand::Rng;
 
 use super::{
@@ -113,8 +114,7 @@ pub trait Layer: LayerTypes {
     ) -> bool {
         let mut gradient = Self::ZERO;
         self.backward(ctx, cache, scratch, dy, input_grad, &mut gradient);
-        let checks = rule.finite_check() != FiniteCheck::Never;
-        update(ctx.token, rule, self, &gradient, state, checks)
+        update(ctx.token, rule, self, &gradient, state, rule.finite_check())
     }
 
     /// Writes the layer as text: what PyTorch prints, or Rust source.
@@ -200,9 +200,22 @@ pub(crate) fn parameters<L: Layer>(layer: &L) -> impl Iterator<Item = Parameter<
     (0..layer.tensors()).filter_map(|index| layer.parameter(index))
 }
 
+/// The first number of a network, or of a gradient, that is infinite or NaN: its parameter tensor, its row and column in
+/// PyTorch's order, and the number.
+pub(crate) fn not_finite<L: Layer>(layer: &L) -> Option<(Parameter<'_, Elem<L>>, [usize; 2], Elem<L>)> {
+    parameters(layer).filter(|parameter| parameter.values.iter().any(|p| !p.is_finite())).find_map(
+        |parameter| {
+            let index = parameter.iter().position(|p| !p.is_finite())?;
+            let columns = parameter.shape[1];
+            let place = [index.checked_div(columns)?, index.checked_rem(columns)?];
+            Some((parameter, place, *parameter.get(place[0], place[1])?))
+        },
+    )
+}
+
 /// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule
-/// keeps, a network of the same type. If `checks`, a parameter whose new value or state would not be finite keeps the
-/// old ones, and the result is false.
+/// keeps, a network of the same type. A parameter that does not pass the check keeps its old value and state, and the
+/// result is false.
 #[inline(always)]
 pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     token: S,
@@ -210,9 +223,9 @@ pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     net: &mut L,
     gradient: &L,
     mut state: SlotsOf<R, Elem<L>, &mut L>,
-    checks: bool,
+    check: FiniteCheck<Elem<L>>,
 ) -> bool {
-    let mut check = UpdateCheck::new(token, checks);
+    let mut check = UpdateCheck::of(token, check);
     let mut index = 0;
     while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {

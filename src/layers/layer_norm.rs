@@ -17,8 +17,8 @@ use rand::Rng;
 use typenum::{Const, Prod, ToUInt, U, U2, Unsigned};
 
 use super::{
-    CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
-    NoActivation, ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
+    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
     update::{UpdateCheck, update_vector},
@@ -282,7 +282,7 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
         rule: R,
         mut state: SlotsOf<R, T, &mut Self>,
     ) -> bool {
-        let mut check = UpdateCheck::new(token, rule.finite_check() != FiniteCheck::Never);
+        let mut check = UpdateCheck::of(token, rule.finite_check());
         let rows = self.row_means(token, x, dy, input_grad);
         for at in (0..N).step_by(S::LANES) {
             let w = Vector::load(token, &self.weight[at..]);

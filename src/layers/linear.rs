@@ -213,7 +213,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
             || {
                 let check = rule.finite_check();
                 let required = if let FiniteCheck::Gradient(factor) = check { Some(factor) } else { None };
-                let check = UpdateCheck::new(token, check == FiniteCheck::Always);
+                let check = UpdateCheck::after_gradient(token, check);
                 let mut sink = Update { layer: self, state, rule, check };
                 matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, required, &mut sink)
                     && sink.check.passed()

@@ -33,7 +33,7 @@ mod softmax;
 pub(crate) mod update;
 
 pub(crate) use self::layer::{
-    FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, parameters, update, zero,
+    FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, not_finite, parameters, update, zero,
 };
 pub use self::{
     context::{Context, Mode},

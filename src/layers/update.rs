@@ -43,36 +43,40 @@ pub enum FiniteCheck<T> {
     Never,
 }
 
-impl<T: Element> FiniteCheck<T> {
-    /// Whether the values updated with a gradient of this norm are to be checked.
-    #[inline(always)]
-    pub(crate) fn applies(self, norm: T) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Gradient(factor) => !(norm * factor).is_finite(),
-            Self::Never => false,
-        }
-    }
-}
-
-/// The check of the updated values of one layer, and its result.
+/// A check of updates, one by one, and its result.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateCheck<S: Simd<T>, T> {
-    applies: bool,
-    /// 0, or NaN in the lanes in which an updated value was not finite.
+    /// The factor with which the gradient must be finite, if updates are checked.
+    factor: Option<T>,
+    /// 0, or NaN in the lanes in which a number was not finite.
     found: Vector<S, T>,
 }
 
 impl<S: Simd<T>, T: Element> UpdateCheck<S, T> {
+    /// The check of every update of a rule, unless the rule asks for none.
     #[inline(always)]
-    pub(crate) fn new(token: S, applies: bool) -> Self {
-        Self { applies, found: Vector::from_number(token, T::ZERO) }
+    pub(crate) fn of(token: S, check: FiniteCheck<T>) -> Self {
+        let factor = match check {
+            FiniteCheck::Always => Some(T::ONE),
+            FiniteCheck::Gradient(factor) => Some(factor),
+            FiniteCheck::Never => None,
+        };
+        Self { factor, found: Vector::from_number(token, T::ZERO) }
     }
 
-    /// Whether all updated values were finite, or were not checked.
+    /// The check of updates with a gradient that passed the test of [`FiniteCheck::Gradient`].
+    #[inline(always)]
+    pub(crate) fn after_gradient(token: S, check: FiniteCheck<T>) -> Self {
+        match check {
+            FiniteCheck::Always => Self::of(token, check),
+            _ => Self::of(token, FiniteCheck::Never),
+        }
+    }
+
+    /// Whether all numbers were finite, or were not checked.
     #[inline(always)]
     pub(crate) fn passed(&self) -> bool {
-        !self.applies || !self.found.sum().is_nan()
+        self.factor.is_none() || !self.found.sum().is_nan()
     }
 }
 
@@ -162,9 +166,9 @@ pub(crate) fn update_vector<S: Simd<T>, T: Element, R: UpdateRule<T>>(
     let p = Vector::load(token, parameters);
     let mut kept = R::Slots::load(token, &state);
     let mut updated = rule.update_scaled(p, sum, factor, &mut kept);
-    if check.applies {
+    if let Some(required) = check.factor {
         // 0 times a number is 0 if the number is finite, else NaN.
-        let mut zero = updated * T::ZERO;
+        let mut zero = (sum * factor * required).scale_add(T::ZERO, updated * T::ZERO);
         R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, _| zero = new.scale_add(T::ZERO, zero));
         updated = zero.select_le(T::ZERO, updated, p);
         R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, old| {

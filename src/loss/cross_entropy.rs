@@ -17,7 +17,7 @@ use crate::{
 /// | gradient | `(B, K)` | `p`, less 1 at the class, per sample |
 ///
 /// The largest logit of a row is subtracted from the row first, so that nothing overflows, however large the
-/// logits are.
+/// logits are. A single logit does not compile: its loss would always be 0.
 ///
 /// # Examples
 ///
@@ -33,15 +33,15 @@ use crate::{
 /// A network of three classes in training, and the error for a class that is out of range:
 ///
 /// ```
-/// use constnet::{CrossEntropy, DataError, Sgd, Trainer, Zeroed, mlp};
+/// use constnet::{CrossEntropy, DataError, Error, Sgd, Trainer, Zeroed, mlp};
 /// use rand::{SeedableRng, rngs::StdRng};
 ///
 /// let mut trainer: Trainer<mlp![2, 8, 3], _, 2, _> =
 ///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, CrossEntropy);
 /// let (x, y) = ([[0.0, 1.0], [1.0, 0.5]], [2, 3]);
 /// let error = trainer.fit(&x, &y).run(&mut StdRng::seed_from_u64(0)).unwrap_err();
-/// assert_eq!(error, DataError::Class { sample: 1, class: 3, classes: 3 }.into());
-/// assert_eq!(error.to_string(), "sample 1 is of class 3: expected a class below 3");
+/// assert_eq!(error, Error::Training(DataError::Class { sample: 1, class: 3, classes: 3 }));
+/// assert_eq!(error.to_string(), "training data: sample 1 is of class 3: expected a class below 3");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -55,6 +55,7 @@ impl CrossEntropy {
         y_hat: &[[T; K]; B],
         y: &[usize; B],
     ) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (mut row, class) in (*y_hat).into_iter().zip(y) {
             sum = sum + class_loss_and_gradient(&mut row, *class);
@@ -69,12 +70,21 @@ impl CrossEntropy {
         y_hat: &[[T; K]; B],
         y: &[usize; B],
     ) -> [[T; K]; B] {
+        const { assert_several(K) };
         let mut gradient = *y_hat;
         for (row, class) in gradient.iter_mut().zip(y) {
             class_loss_and_gradient(row, *class);
         }
         gradient
     }
+}
+
+/// Refuses a single class when the program is compiled. Its probability is always 1, so that nothing can be learned.
+const fn assert_several(classes: usize) {
+    assert!(
+        classes > 1,
+        "the cross-entropy of one logit is always 0: use `BceWithLogits`, or an output for each class"
+    );
 }
 
 /// Overwrites a row of logits with its gradient, `p` less 1 at the class, and returns its loss, `−ln p[class]`.
@@ -104,6 +114,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 
     #[inline(always)]
     fn value<I: Simd<T>>(&self, _: I, y_hat: &[[T; K]], y: &[usize]) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (mut row, class) in y_hat.iter().copied().zip(y) {
             sum = sum + class_loss_and_gradient(&mut row, *class);
@@ -113,6 +124,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 
     #[inline(always)]
     fn value_and_gradient<I: Simd<T>>(&self, _: I, y_hat: &mut [[T; K]], y: &[usize]) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (row, class) in y_hat.iter_mut().zip(y) {
             sum = sum + class_loss_and_gradient(row, *class);
@@ -127,7 +139,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 /// | quantity | shape | rule |
 /// |---|---|---|
 /// | `ŷ` | `(B, K)` | logits, any numbers: the probabilities are `p = softmax(ŷ)` |
-/// | `y` | `(B, K)` | probabilities: each from 0 to 1, the sum of each row 1 |
+/// | `y` | `(B, K)` | probabilities: each from 0 to 1, the sum of each row 1, to within 1/1024 |
 /// | loss | scalar | the mean of `−Σ y ln p` over the `B` samples |
 /// | gradient | `(B, K)` | `p Σ y − y`, per sample |
 ///
@@ -151,8 +163,8 @@ pub struct SoftCrossEntropy;
 
 impl SoftCrossEntropy {
     /// The largest accepted difference between 1 and the sum of a row, so that probabilities may be written
-    /// with few digits.
-    const SUM_TOLERANCE: f64 = 1e-3;
+    /// with few digits: 2⁻¹⁰, which `f32` and `f64` represent exactly.
+    const SUM_TOLERANCE: f64 = 1.0 / 1024.0;
 
     /// The forward pass: the mean of `−Σ y ln p` over the samples.
     #[must_use]
@@ -161,6 +173,7 @@ impl SoftCrossEntropy {
         y_hat: &[[T; K]; B],
         y: &[[T; K]; B],
     ) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (mut row, y) in (*y_hat).into_iter().zip(y) {
             sum = sum + soft_loss_and_gradient(&mut row, y);
@@ -175,6 +188,7 @@ impl SoftCrossEntropy {
         y_hat: &[[T; K]; B],
         y: &[[T; K]; B],
     ) -> [[T; K]; B] {
+        const { assert_several(K) };
         let mut gradient = *y_hat;
         for (row, y) in gradient.iter_mut().zip(y) {
             soft_loss_and_gradient(row, y);
@@ -215,6 +229,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for SoftCrossEntropy {
 
     #[inline(always)]
     fn value<I: Simd<T>>(&self, _: I, y_hat: &[[T; K]], y: &[[T; K]]) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (mut row, y) in y_hat.iter().copied().zip(y) {
             sum = sum + soft_loss_and_gradient(&mut row, y);
@@ -224,6 +239,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for SoftCrossEntropy {
 
     #[inline(always)]
     fn value_and_gradient<I: Simd<T>>(&self, _: I, y_hat: &mut [[T; K]], y: &[[T; K]]) -> T {
+        const { assert_several(K) };
         let mut sum = T::ZERO;
         for (row, y) in y_hat.iter_mut().zip(y) {
             sum = sum + soft_loss_and_gradient(row, y);

@@ -13,8 +13,9 @@ use crate::{
 /// The value is the mean over the batch. The gradient is that of each sample, `B` times the gradient of the
 /// value, because the layers divide by `B` in their backward pass.
 ///
-/// If the loss cannot be computed for a target, the value is NaN:
-/// [`Trainer::step`](crate::Trainer::step) then leaves the network as it is.
+/// Targets are checked before a run by [`check`](Self::check), not here. For a class that is out of range the value is
+/// NaN, and [`Trainer::step`](crate::Trainer::step) then leaves the network as it is; for other targets that are not
+/// allowed, such as a probability of 2, it can be a finite number.
 ///
 /// `S` is the shape of the network's output. The losses that compute probabilities themselves, such as
 /// [`CrossEntropy`](crate::CrossEntropy), are implemented for [`Features`], but not for [`Probabilities`]: see

@@ -1,6 +1,6 @@
 //! Gradients whose norm is limited.
 
-use core::ops::Add;
+use core::ops::{Add, RangeInclusive};
 
 use typenum::{Add1, B1, Unsigned};
 
@@ -60,7 +60,10 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipNormRule<R, T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        self.rule.finite_check()
+        match self.rule.finite_check() {
+            FiniteCheck::Gradient(factor) => FiniteCheck::Gradient(factor * self.factor),
+            check => check,
+        }
     }
 }
 
@@ -83,6 +86,10 @@ impl<T: Element, O: Optimizer<T, GradientStore = NotStored>> Optimizer<T> for Cl
     fn check(&self) -> Result<(), Error<T>> {
         self.optimizer.check()?;
         check_positive("max_norm", self.max_norm)
+    }
+
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        self.optimizer.check_run(steps)
     }
 
     fn lr_mut(&mut self) -> &mut T {

@@ -1,6 +1,6 @@
 //! Gradients whose numbers are limited.
 
-use core::ops::Add;
+use core::ops::{Add, RangeInclusive};
 
 use typenum::{Add1, B1, Unsigned};
 
@@ -52,7 +52,13 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        self.rule.finite_check()
+        match self.rule.finite_check() {
+            // All limited numbers pass, so only infinite numbers and NaN do not.
+            FiniteCheck::Gradient(factor) if (factor * self.max_value).is_finite() => {
+                FiniteCheck::Gradient(T::ONE)
+            }
+            check => check,
+        }
     }
 }
 
@@ -78,6 +84,10 @@ impl<T: Element, O: Optimizer<T>> Optimizer<T> for ClipValue<O, T> {
     fn check(&self) -> Result<(), Error<T>> {
         self.optimizer.check()?;
         check_positive("max_value", self.max_value)
+    }
+
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        self.optimizer.check_run(steps)
     }
 
     fn lr_mut(&mut self) -> &mut T {

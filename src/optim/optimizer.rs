@@ -1,6 +1,6 @@
 //! The trait of optimisers, and their state.
 
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 
 use num_traits::Float;
 use typenum::Unsigned;
@@ -8,7 +8,8 @@ use typenum::Unsigned;
 use crate::{
     error::Error,
     layers::{
-        Context, Elem, FiniteCheck, InputGrad, Layer, Row, Shape, Slots, UpdateRule, parameters, update, zero,
+        Context, Elem, FiniteCheck, InputGrad, Layer, Parameter, Row, Shape, Slots, UpdateRule, not_finite,
+        parameters, update, zero,
     },
     simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
 };
@@ -56,6 +57,16 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
     ///
     /// Names the parameter that is not.
     fn check(&self) -> Result<(), Error<T>>;
+
+    /// Checks before a run that its steps, counted from 0, can change the network. The default accepts every run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ScheduleEnded`], if a [schedule](super::schedule) has no positive learning rate for any of the steps.
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        let _ = steps;
+        Ok(())
+    }
 
     /// The learning rate, to be changed.
     fn lr_mut(&mut self) -> &mut T;
@@ -116,6 +127,14 @@ fn zeroed<X: Zeroed>() -> X {
 
 impl<L: Zeroed, O: OptimizerMemory> Zeroed for OptimizerState<L, O> {
     const ZERO: Self = Self { steps: 0, slots: Zeroed::ZERO, gradient: Zeroed::ZERO };
+}
+
+impl<L: Layer, O: OptimizerMemory> OptimizerState<L, O> {
+    /// Sets the state back to that before the first step, in place.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+        self.slots.as_mut().iter_mut().for_each(zero);
+    }
 }
 
 impl<L: Zeroed, O: OptimizerMemory> Clone for OptimizerState<L, O>
@@ -185,11 +204,15 @@ fn step_with_gradient<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
     let rule = optimizer.rule(next_step, norm_of_rule);
     let check = rule.finite_check();
     if check != FiniteCheck::Never && !norm.is_finite() {
-        return Err(not_finite(gradient));
+        return Err(gradient_error(gradient));
     }
     *steps = next_step;
-    let checks = check.applies(norm);
-    if update(token, rule, net, gradient, O::Slots::borrow(slots), checks) {
+    // If the norm passes, so does every number.
+    let check = match check {
+        FiniteCheck::Gradient(factor) if (norm * factor).is_finite() => FiniteCheck::Never,
+        check => check,
+    };
+    if update(token, rule, net, gradient, O::Slots::borrow(slots), check) {
         Ok(())
     } else {
         Err(Error::Overflow)
@@ -198,16 +221,13 @@ fn step_with_gradient<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
 
 /// The error for a gradient whose norm is not finite.
 #[cold]
-fn not_finite<L: Layer>(gradient: &L) -> Error<Elem<L>> {
-    for parameter in parameters(gradient) {
-        let [rows, columns] = parameter.shape;
-        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
-            if let Some(&value) = parameter.get(row, column).filter(|value| !value.is_finite()) {
-                return Error::Gradient { layer: parameter.layer, name: parameter.name, row, column, value };
-            }
+fn gradient_error<L: Layer>(gradient: &L) -> Error<Elem<L>> {
+    match not_finite(gradient) {
+        Some((Parameter { layer, name, .. }, [row, column], value)) => {
+            Error::Gradient { layer, name, row, column, value }
         }
+        None => Error::Overflow,
     }
-    Error::Overflow
 }
 
 /// The number of the next step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
@@ -234,12 +254,10 @@ pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
         index += 1;
     }
     let sum = sum.sum();
-    // With squares this small or this large, digits are lost.
-    let least = Elem::<L>::min_positive_value() / Elem::<L>::epsilon();
-    if sum >= least && sum.is_finite() { Float::sqrt(sum) } else { scaled_norm(optimizer, gradient) }
+    if sum.is_finite() { Float::sqrt(sum) } else { scaled_norm(optimizer, gradient) }
 }
 
-/// The norm of a gradient, computed from all numbers divided by the largest, so that no square overflows or underflows.
+/// The norm of a gradient, computed from all numbers divided by the largest, so that no square overflows.
 #[cold]
 #[inline(never)]
 fn scaled_norm<O: Optimizer<Elem<L>>, L: Layer>(optimizer: &O, gradient: &L) -> Elem<L> {

@@ -13,6 +13,8 @@
 //! PyTorch's schedules count calls of `scheduler.step()`, usually one for each epoch: for the same rates, multiply
 //! `step_size`, `t_max` and `total_iters` by the number of batches in an epoch.
 
+use core::ops::RangeInclusive;
+
 use num_traits::Float;
 
 use super::{Optimizer, OptimizerMemory, check_lr, check_not_negative, check_positive};
@@ -34,9 +36,18 @@ pub trait Schedule<T> {
     ///
     /// Names the parameter that is not.
     fn check(&self) -> Result<(), Error<T>>;
+
+    /// Whether the rate is not positive in any of these steps: a run of them would not train the network, and
+    /// [`Fit::run`](crate::training::Fit::run) refuses it. Looks at the first 2²⁰ steps only.
+    fn has_ended(&self, steps: RangeInclusive<usize>) -> bool
+    where
+        T: Element,
+    {
+        steps.take(1 << 20).all(|step| self.lr(step) <= T::ZERO)
+    }
 }
 
-/// Only the rate of the first step is checked. If a later one is not finite, training stops as diverged.
+/// Of the rates only the first is checked. If a later one is not finite, training stops as diverged.
 impl<T: Element, F: Fn(usize) -> T> Schedule<T> for F {
     fn lr(&self, step: usize) -> T {
         self(step)
@@ -149,6 +160,11 @@ impl<T: Element, S: Schedule<T>> Schedule<T> for Warmup<S, T> {
         lr * (self.start_factor + (T::ONE - self.start_factor) * progress)
     }
 
+    /// Whether the other schedule has ended: a warm-up may start with a rate of 0.
+    fn has_ended(&self, steps: RangeInclusive<usize>) -> bool {
+        self.then.has_ended(steps)
+    }
+
     fn check(&self) -> Result<(), Error<T>> {
         self.then.check()?;
         let (name, value, expected) = ("start_factor", self.start_factor, "from 0 to 1");
@@ -168,8 +184,12 @@ fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error
 
 /// An optimiser with a schedule for its learning rate.
 ///
-/// The optimiser's own `lr` is not used, but [`check`](Optimizer::check) still requires it to be valid. The number
-/// of the step is part of the [`OptimizerState`](super::OptimizerState).
+/// The optimiser's own `lr` is not used, and not checked. The number of the step is part of the
+/// [`OptimizerState`](super::OptimizerState): a second run of a trainer continues with the rate of the next step, and
+/// [`Trainer::reset`](crate::Trainer::reset) starts again with the first.
+///
+/// A schedule may end with a rate of 0 before a run ends; the remaining steps then change nothing. But a run whose
+/// steps all have a rate of 0 is refused with [`Error::ScheduleEnded`].
 ///
 /// # Examples
 ///
@@ -241,7 +261,16 @@ impl<T: Element, O: Optimizer<T> + Clone, S: Schedule<T>> Optimizer<T> for WithS
 
     fn check(&self) -> Result<(), Error<T>> {
         self.schedule.check()?;
-        self.optimizer.check()
+        let mut optimizer = self.optimizer.clone();
+        *optimizer.lr_mut() = T::ONE;
+        optimizer.check()
+    }
+
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        if self.schedule.has_ended(steps.clone()) {
+            return Err(Error::ScheduleEnded { step: *steps.start() });
+        }
+        self.optimizer.check_run(steps)
     }
 
     fn lr_mut(&mut self) -> &mut T {

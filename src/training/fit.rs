@@ -6,8 +6,9 @@ use num_traits::Float;
 use rand::Rng;
 
 use super::{
-    data::{check, gather, is_finite},
+    data::{check, check_network, gather, is_finite},
     shuffle::Permutation,
+    sum::CompensatedSum,
     trainer::Trainer,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     layers::{Elem, If, Layer, LayerTypes, Row},
     loss::Loss,
     optim::{Optimizer, OptimizerMemory},
-    simd::Element,
+    simd::{Element, Zeroed},
 };
 
 /// A training run, made by [`Trainer::fit`] and started by [`run`](Self::run).
@@ -32,7 +33,7 @@ use crate::{
 /// ```
 /// use core::ops::ControlFlow;
 ///
-/// use constnet::{He, Sgd, Trainer, mlp};
+/// use constnet::{He, Sgd, Trainer, mlp, training::Best};
 /// use rand::{RngExt, SeedableRng, rngs::StdRng};
 ///
 /// let x: [[f32; 1]; 70] = core::array::from_fn(|i| [(i * 29 % 70) as f32 / 35.0 - 1.0]);
@@ -41,7 +42,7 @@ use crate::{
 ///
 /// let mut rng = StdRng::seed_from_u64(0);
 /// let net: mlp![1, 16, 1] = rng.sample(He);
-/// let mut best = net;
+/// let mut best = Best::new(net);
 /// let mut trainer: Trainer<_, _, 8> = Trainer::new(net, Sgd { lr: 0.1 });
 /// let last = trainer
 ///     .fit(x, y)
@@ -53,7 +54,7 @@ use crate::{
 ///         40.. => ControlFlow::Break(()),
 ///     })?;
 /// assert!(last.best_loss < 1e-3);
-/// trainer.net = best;
+/// trainer.net = best.net;
 /// assert_eq!(trainer.evaluate(x_val, y_val)?, last.best_loss);
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
@@ -63,14 +64,57 @@ pub struct Fit<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<
     training: (&'a [Row<N::In>], &'a [C::Target]),
     validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
     epochs: usize,
-    best: Option<Best<'a, N>>,
+    best: Option<KeepBest<'a, N>>,
     #[cfg(feature = "rayon")]
     parallel: Option<super::parallel::Passes<N, Opt, B, C>>,
 }
 
 /// Where the best network is copied to, and the function that copies it: only [`Fit::keep_best`] has the bound
 /// that the network is [`Copy`].
-type Best<'a, N> = (&'a mut N, fn(&mut N, &N));
+type KeepBest<'a, N> = (&'a mut Best<N>, fn(&mut N, &N));
+
+/// The best network of one run or of several, with its loss: kept by [`Fit::keep_best`].
+///
+/// # Examples
+///
+/// Two runs, the second with a smaller learning rate. `best` is then the best network of both:
+///
+/// ```
+/// use constnet::{He, Sgd, Trainer, mlp, training::Best};
+/// use rand::{RngExt, SeedableRng, rngs::StdRng};
+///
+/// # let x: [[f32; 1]; 20] = core::array::from_fn(|i| [i as f32 / 10.0 - 1.0]);
+/// # let y = x.map(|[x]| [x * x]);
+/// let mut rng = StdRng::seed_from_u64(0);
+/// let mut trainer: Trainer<mlp![1, 16, 1], Sgd, 4> = Trainer::new(rng.sample(He), Sgd { lr: 0.1 });
+/// let mut best = Best::new(trainer.net);
+/// let first = trainer.fit(&x, &y).epochs(20).keep_best(&mut best).run(&mut rng)?;
+/// trainer.optimizer.lr = 0.01;
+/// let second = trainer.fit(&x, &y).epochs(20).keep_best(&mut best).run(&mut rng)?;
+/// assert_eq!(best.loss, Some(first.best_loss.min(second.best_loss)));
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best<N: LayerTypes> {
+    /// The network.
+    pub net: N,
+    /// Its loss: the validation loss, or without validation data the training loss of its epoch. `None` if no network was
+    /// kept yet; set it to `None` before a run on other data, whose losses cannot be compared.
+    pub loss: Option<Elem<N>>,
+}
+
+impl<N: LayerTypes> Best<N> {
+    /// A network without a loss: the first epoch replaces it.
+    #[must_use]
+    pub const fn new(net: N) -> Self {
+        Self { net, loss: None }
+    }
+}
+
+/// All parameters are 0, and there is no loss: the first epoch replaces it.
+impl<N: LayerTypes> Zeroed for Best<N> {
+    const ZERO: Self = Self::new(N::ZERO);
+}
 
 /// The state of training after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +127,7 @@ pub struct EpochReport<T = f32> {
     pub loss: T,
     /// The mean loss over the validation data after the epoch, if there are any.
     pub validation_loss: Option<T>,
-    /// The best epoch so far: the one with the smallest validation loss, or without validation data the
+    /// The best epoch of this run so far: the one with the smallest validation loss, or without validation data the
     /// smallest training loss. Of equal ones it is the first.
     pub best_epoch: usize,
     /// The loss of the best epoch.
@@ -125,12 +169,13 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         Self { validation: Some((x, y)), ..self }
     }
 
-    /// Copies the network to `best` after each epoch that is better than all before it: by its validation loss,
-    /// or without validation data by its training loss.
+    /// Copies the network to `best` after each epoch whose loss is smaller than that of `best`: the validation loss, or
+    /// without validation data the training loss.
     ///
-    /// All its parameters are finite, even if training diverges later. If the first epoch diverges, `best` stays
-    /// as it is.
-    pub fn keep_best(self, best: &'a mut N) -> Self
+    /// If several runs keep the same [`Best`], it is the best network of all of them: a later run replaces it only by a
+    /// better one. All parameters of a network that is kept are finite, even if training diverges later. If no epoch is
+    /// better, `best` stays as it is.
+    pub fn keep_best(self, best: &'a mut Best<N>) -> Self
     where
         N: Copy,
     {
@@ -171,13 +216,15 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// # Errors
     ///
     /// Before anything is changed: if a parameter of the optimiser or the loss is not valid, the number of epochs
-    /// is 0, there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    /// is 0, there are no samples, the numbers of inputs and targets differ, an input or a parameter of the network is
+    /// not finite, or the loss refuses a target; [`Error::ScheduleEnded`] if the learning rate is 0 in all steps of the
+    /// run.
     ///
-    /// [`Error::Diverged`] as soon as a loss is not finite. If it is the loss of a batch, the network is then as it was
-    /// before that batch; if it is the validation loss, as it was after the epoch. The
-    /// step before may already have made parameters infinite; if that was the last step of the run, no loss
+    /// [`Error::Diverged`] as soon as the loss of a batch is not finite; the network is then as it was before that batch.
+    /// The step before may already have made parameters infinite; if that was the last step of the run, no loss
     /// shows it. Therefore all parameters are checked at the end, and a network that is not finite is this error
-    /// too, never `Ok`. To have a good network in any case, use [`keep_best`](Self::keep_best).
+    /// too, never `Ok`. [`Error::ValidationLoss`] if only the validation loss is not finite; the network is then as it was
+    /// after the epoch. To have a good network in any case, use [`keep_best`](Self::keep_best).
     pub fn run_with<R: Rng + ?Sized>(
         self,
         rng: &mut R,
@@ -187,66 +234,122 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         N: Layer,
         Opt: Optimizer<Elem<N>>,
     {
+        let spare = self.check()?;
         let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
-        trainer.optimizer.check()?;
-        let Some(last_epoch) = epochs.checked_sub(1) else { return Err(Error::NoEpochs) };
-        let spare = check(&trainer.loss, x, y)?;
-        if let Some((x, y)) = validation {
-            check(&trainer.loss, x, y).map_err(Error::into_validation)?;
-        }
         #[cfg(feature = "rayon")]
-        let mut parallel = self.parallel.map(super::parallel::Passes::start).transpose()?;
+        let mut parallel = self.parallel.map(super::parallel::Passes::start);
 
-        let mut targets = [*spare; B];
-        let mut last_loss = None;
-        let mut so_far: Option<(usize, Elem<N>)> = None;
-        let mut epoch = 0;
+        let mut targets = [spare; B];
+        let mut progress = Progress { epoch: 0, last_loss: None, best: None };
         loop {
-            let diverged = |last_loss| Error::Diverged { epoch, last_loss };
             if N::IS_RANDOM {
                 trainer.seed = rng.next_u32();
             }
             let order = Permutation::new(x.len(), rng);
+            let last_loss = &mut progress.last_loss;
             #[cfg(feature = "rayon")]
             let mean = match &mut parallel {
-                Some(parallel) => parallel.epoch(trainer, x, y, order, &mut last_loss),
-                None => trainer.epoch(x, y, order, &mut targets, &mut last_loss),
+                Some(parallel) => parallel.epoch(trainer, x, y, order, last_loss),
+                None => trainer.epoch(x, y, order, &mut targets, last_loss),
             };
             #[cfg(not(feature = "rayon"))]
-            let mean = trainer.epoch(x, y, order, &mut targets, &mut last_loss);
-            let loss = mean.ok_or(diverged(last_loss))?;
-            let validation_loss = match validation {
+            let mean = trainer.epoch(x, y, order, &mut targets, last_loss);
+            let Some(loss) = mean.filter(|mean| mean.is_finite()) else { return Err(progress.diverged()) };
+            let validation_loss = validation.map(|(x, y)| {
                 #[cfg(feature = "rayon")]
-                Some((x, y)) if let Some(parallel) = &mut parallel => Some(parallel.evaluate(trainer, x, y)),
-                Some((x, y)) => Some(trainer.evaluate(x, y)?),
-                None => None,
-            };
-            let watched = validation_loss.unwrap_or(loss);
-            if !watched.is_finite() {
-                return Err(diverged(last_loss));
+                if let Some(parallel) = &mut parallel {
+                    return parallel.evaluate(trainer, x, y);
+                }
+                trainer.mean_loss(x, y)
+            });
+            if let Some(loss) = validation_loss.filter(|loss| !loss.is_finite()) {
+                return Err(if is_finite(&trainer.net) {
+                    Error::ValidationLoss { epoch: progress.epoch, loss }
+                } else {
+                    progress.diverged()
+                });
             }
-            if so_far.is_none_or(|(_, least)| watched < least) {
-                so_far = Some((epoch, watched));
-                if let Some((best, copy)) = &mut best {
+            let report = progress.report(loss, validation_loss);
+            if let Some((best, copy)) = &mut best {
+                let watched = validation_loss.unwrap_or(loss);
+                if best.loss.is_none_or(|least| watched < least || least.is_nan()) {
                     if !is_finite(&trainer.net) {
-                        return Err(diverged(last_loss));
+                        return Err(progress.diverged());
                     }
-                    copy(best, &trainer.net);
+                    copy(&mut best.net, &trainer.net);
+                    best.loss = Some(watched);
                 }
             }
-            let (best_epoch, best_loss) = so_far.unwrap_or((epoch, watched));
-            let report = EpochReport { epoch, loss, validation_loss, best_epoch, best_loss };
-            if each_epoch(report, trainer).is_break() || epoch == last_epoch {
-                return if is_finite(&trainer.net) { Ok(report) } else { Err(diverged(last_loss)) };
+            if each_epoch(report, trainer).is_break() || progress.epoch + 1 == epochs {
+                return if is_finite(&trainer.net) { Ok(report) } else { Err(progress.diverged()) };
             }
-            epoch += 1;
+            progress.epoch += 1;
         }
+    }
+
+    /// Checks all that a run starts from. Returns the first target.
+    fn check(&self) -> Result<C::Target, Error<Elem<N>>>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+    {
+        let Self { trainer, training: (x, y), validation, epochs, .. } = self;
+        trainer.optimizer.check()?;
+        if *epochs == 0 {
+            return Err(Error::NoEpochs);
+        }
+        #[cfg(feature = "rayon")]
+        let batch = self.parallel.as_ref().map_or(Ok(B), super::parallel::Passes::batch)?;
+        #[cfg(not(feature = "rayon"))]
+        let batch = B;
+        let first = *check::<N, C>(&trainer.loss, x, y).map_err(Error::into_training)?;
+        if let Some((x, y)) = validation {
+            check::<N, C>(&trainer.loss, x, y).map_err(Error::into_validation)?;
+        }
+        check_network(&trainer.net)?;
+        let steps = x.len().div_ceil(batch).saturating_mul(*epochs);
+        let made = trainer.state.steps;
+        trainer.optimizer.check_run(made..=made.saturating_add(steps - 1))?;
+        Ok(first)
+    }
+}
+
+/// The state of a run between two epochs, besides that of the trainer and the generator.
+struct Progress<T> {
+    /// The number of epochs that were trained, and the index of the current one.
+    epoch: usize,
+    /// The loss of the last batch.
+    last_loss: Option<T>,
+    /// The best epoch so far, and its loss.
+    best: Option<(usize, T)>,
+}
+
+impl<T: Element> Progress<T> {
+    /// Notes the losses of the current epoch.
+    fn report(&mut self, loss: T, validation_loss: Option<T>) -> EpochReport<T> {
+        let Self { epoch, .. } = *self;
+        let watched = validation_loss.unwrap_or(loss);
+        let (best_epoch, best_loss) =
+            self.best.filter(|(_, least)| *least <= watched).unwrap_or((epoch, watched));
+        self.best = Some((best_epoch, best_loss));
+        EpochReport { epoch, loss, validation_loss, best_epoch, best_loss }
+    }
+
+    /// The error of the current epoch, if a loss or the network is not finite.
+    const fn diverged(&self) -> Error<T> {
+        Error::Diverged { epoch: self.epoch, last_loss: self.last_loss }
     }
 }
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// A training run over a data set of any length: one epoch of mini-batches in random order, unless you
     /// configure the [`Fit`] otherwise. [`Fit::run`] starts it.
+    ///
+    /// A second run of the same trainer continues with the network, the optimiser's state and the number of steps, and so
+    /// with the next learning rate of a [schedule](crate::optim::schedule). Two runs are the same as one run of all their
+    /// epochs, with these exceptions: each run counts its epochs from 0, and its reports name the best epoch of that run.
+    /// To start again instead, call [`reset`](Self::reset); to keep the best network of several runs, give each the same
+    /// [`Best`].
     pub const fn fit<'a, Y>(
         &'a mut self,
         x: &'a [Row<N::In>],
@@ -291,7 +394,7 @@ pub(super) fn mean_over_batches<T: Element>(
     last_loss: &mut Option<T>,
     mut step: impl FnMut(usize) -> T,
 ) -> Option<T> {
-    let mut sum = T::ZERO;
+    let mut sum = CompensatedSum::<T>::ZERO;
     let mut left = samples;
     while left > 0 {
         let size = left.min(batch);
@@ -301,9 +404,9 @@ pub(super) fn mean_over_batches<T: Element>(
             return None;
         }
         *last_loss = Some(loss);
-        sum = sum + loss * T::from_count(size);
+        sum.add(loss * T::from_count(size));
     }
-    Some(sum / T::from_count(samples))
+    Some(sum.total() / T::from_count(samples))
 }
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> fmt::Debug

@@ -4,6 +4,7 @@ use core::fmt;
 
 use num_traits::{ConstOne, Float};
 
+use super::data::{check, check_network};
 use crate::{
     error::Error,
     layers::{Elem, HasGradient, Layer, Row, Shape, parameter::ParameterPath},
@@ -54,7 +55,8 @@ pub fn gradient_check<L: Layer<In: HasGradient>, Y, const B: usize>(
     x: &[Row<L::In>; B],
     y: &[Y; B],
 ) -> Result<GradientPair<Elem<L>>, GradientError<Elem<L>>> {
-    loss.check(y).map_err(GradientError::InvalidTarget)?;
+    check::<Sequential<L>, _>(loss, x, y).map_err(GradientError::Invalid)?;
+    check_network(net).map_err(GradientError::Invalid)?;
     let samples = Elem::<L>::from_count(B);
     let mut cache = Cache::ZERO;
     let mut gradient = Sequential::ZERO;
@@ -161,9 +163,9 @@ pub enum Coordinate {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum GradientError<T> {
-    /// The loss refuses a target, or a parameter of the loss is invalid.
-    InvalidTarget(Error<T>),
-    /// The loss is not finite, so nothing can be compared.
+    /// An input or a parameter is not finite, the loss refuses a target, or a parameter of the loss is invalid.
+    Invalid(Error<T>),
+    /// The loss of valid data is not finite, so nothing can be compared.
     NotFinite(T),
     /// [`Loss::value`] and [`Loss::value_and_gradient`] return different losses.
     LossMismatch {
@@ -199,7 +201,7 @@ impl<T: Element> fmt::Display for GradientPair<T> {
 impl<T: Element> fmt::Display for GradientError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidTarget(error) => error.fmt(f),
+            Self::Invalid(error) => error.fmt(f),
             Self::NotFinite(value) => write!(f, "the loss is {value}: expected a finite number"),
             Self::LossMismatch { value, with_gradient } => {
                 write!(

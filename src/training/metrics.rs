@@ -2,19 +2,34 @@
 
 use core::fmt;
 
-use crate::{error::DataError, simd::Element};
+use super::sum::CompensatedSum;
+use crate::{
+    error::DataError,
+    simd::{Element, Zeroed},
+};
 
 /// The index of the largest output, the first of equal ones: the class that a network predicts.
 ///
-/// NaN counts as the largest, as in PyTorch. Without outputs it is 0.
+/// NaN counts as the largest, as in PyTorch.
 ///
 /// ```
 /// use constnet::metrics::argmax;
 ///
 /// assert_eq!(argmax(&[0.1, 2.5, -3.0]), 1);
 /// ```
+///
+/// Of a single output the argmax is always 0, whatever the network predicts. So it does not compile:
+///
+/// ```compile_fail,E0080
+/// constnet::metrics::argmax(&[2.5]);
+/// ```
 #[must_use]
-pub fn argmax<T: Element>(outputs: &[T]) -> usize {
+pub fn argmax<T: Element, const K: usize>(outputs: &[T; K]) -> usize {
+    const { assert_several(K) };
+    largest(outputs)
+}
+
+fn largest<T: Element>(outputs: &[T]) -> usize {
     let mut largest = (0, T::neg_infinity());
     for (index, output) in outputs.iter().copied().enumerate() {
         if output > largest.1 || (output.is_nan() && !largest.1.is_nan()) {
@@ -24,11 +39,22 @@ pub fn argmax<T: Element>(outputs: &[T]) -> usize {
     largest.0
 }
 
-/// The fraction of predictions whose [`argmax`] is the right class.
+/// Refuses a single output when the program is compiled.
+const fn assert_several(outputs: usize) {
+    assert!(
+        outputs > 1,
+        "the argmax of one output is always 0: use `binary_accuracy` or `ConfusionMatrix::binary`"
+    );
+}
+
+/// The fraction of predictions whose [`argmax`] is the right class. Same as scikit-learn's `accuracy_score`.
+///
+/// For a network with one output use [`binary_accuracy`]; this function does not compile.
 ///
 /// # Errors
 ///
-/// If there are no samples, the numbers of predictions and classes differ, or a class is out of range.
+/// If there are no samples, the numbers of predictions and classes differ, a class is out of range, or a prediction is
+/// NaN.
 ///
 /// # Examples
 ///
@@ -47,8 +73,45 @@ pub fn accuracy<T: Element, const K: usize>(
     y_hat: impl IntoIterator<Item = [T; K]>,
     y: &[usize],
 ) -> Result<T, DataError<T>> {
+    const { assert_several(K) };
     let mut right = 0;
     each_pair(y_hat, y, |class, predicted| right += usize::from(predicted == class))?;
+    Ok(T::from_count(right) / T::from_count(y.len()))
+}
+
+/// The fraction of right predictions of a network with one output: it predicts class 1 if the output is larger than
+/// the threshold, else class 0. Same as scikit-learn's `accuracy_score(y, y_hat > threshold)`.
+///
+/// The targets are those of the loss, 0 or 1. The threshold depends on what the network returns:
+///
+/// | output | loss | threshold |
+/// |---|---|---|
+/// | a logit | [`BceWithLogits`](crate::BceWithLogits) | 0 |
+/// | a probability, from [`Sigmoid`](crate::Sigmoid) | [`Mse`](crate::Mse) | 0.5 |
+///
+/// # Errors
+///
+/// If there are no samples, the numbers of predictions and targets differ, a target is neither 0 nor 1, or a prediction
+/// is NaN.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Linear, Sequential, metrics::binary_accuracy};
+///
+/// let net = Sequential(Linear::new([[1.0, -1.0]], [0.0]));
+/// let (x, y) = ([[3.0, 1.0], [0.0, 2.0], [1.0, 0.5], [0.2, 0.1]], [[1.0], [0.0], [1.0], [0.0]]);
+/// let share = binary_accuracy(x.iter().map(|x| net.predict(x)), &y, 0.0)?;
+/// assert_eq!(share, 0.75);
+/// # Ok::<(), constnet::DataError<f32>>(())
+/// ```
+pub fn binary_accuracy<T: Element>(
+    y_hat: impl IntoIterator<Item = [T; 1]>,
+    y: &[[T; 1]],
+    threshold: T,
+) -> Result<T, DataError<T>> {
+    let mut right = 0;
+    each_binary_pair(y_hat, y, threshold, |class, predicted| right += usize::from(predicted == class))?;
     Ok(T::from_count(right) / T::from_count(y.len()))
 }
 
@@ -83,20 +146,26 @@ pub struct ConfusionMatrix<const K: usize> {
 impl<const K: usize> ConfusionMatrix<K> {
     /// Counts each pair of a true class and the [`argmax`] of the prediction.
     ///
+    /// For a network with one output use [`binary`](ConfusionMatrix::binary); this function does not compile.
+    ///
     /// # Errors
     ///
-    /// If there are no samples, the numbers of predictions and classes differ, or a class is out of range.
+    /// If there are no samples, the numbers of predictions and classes differ, a class is out of range, or a prediction
+    /// is NaN.
     pub fn new<T: Element>(
         y_hat: impl IntoIterator<Item = [T; K]>,
         y: &[usize],
     ) -> Result<Self, DataError<T>> {
-        let mut counts = [[0; K]; K];
-        each_pair(y_hat, y, |class, predicted| {
-            if let Some(count) = counts.get_mut(class).and_then(|row| row.get_mut(predicted)) {
-                *count += 1;
-            }
-        })?;
-        Ok(Self { counts })
+        const { assert_several(K) };
+        let mut matrix = Self { counts: [[0; K]; K] };
+        each_pair(y_hat, y, |class, predicted| matrix.count(class, predicted))?;
+        Ok(matrix)
+    }
+
+    fn count(&mut self, class: usize, predicted: usize) {
+        if let Some(count) = self.counts.get_mut(class).and_then(|row| row.get_mut(predicted)) {
+            *count += 1;
+        }
     }
 
     /// The fraction of samples that were predicted correctly.
@@ -120,6 +189,36 @@ impl<const K: usize> ConfusionMatrix<K> {
 
     fn right(&self, class: usize) -> usize {
         self.counts.get(class).and_then(|row| row.get(class)).copied().unwrap_or(0)
+    }
+}
+
+impl ConfusionMatrix<2> {
+    /// Counts each pair of a target and the prediction of a network with one output: class 1 if the output is larger
+    /// than the threshold, which is 0 for a logit and 0.5 for a probability (see [`binary_accuracy`]).
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, the numbers of predictions and targets differ, a target is neither 0 nor 1, or a
+    /// prediction is NaN.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use constnet::metrics::ConfusionMatrix;
+    ///
+    /// let (logits, y) = ([[2.0], [-1.0], [0.5], [-3.0]], [[1.0], [1.0], [0.0], [0.0]]);
+    /// let matrix = ConfusionMatrix::binary(logits, &y, 0.0)?;
+    /// assert_eq!(matrix.counts, [[1, 1], [1, 1]]);
+    /// # Ok::<(), constnet::DataError<f32>>(())
+    /// ```
+    pub fn binary<T: Element>(
+        y_hat: impl IntoIterator<Item = [T; 1]>,
+        y: &[[T; 1]],
+        threshold: T,
+    ) -> Result<Self, DataError<T>> {
+        let mut matrix = Self { counts: [[0; 2]; 2] };
+        each_binary_pair(y_hat, y, threshold, |class, predicted| matrix.count(class, predicted))?;
+        Ok(matrix)
     }
 }
 
@@ -155,11 +254,11 @@ impl<const K: usize> fmt::Display for ConfusionMatrix<K> {
 ///
 /// 1 is perfect. Always predicting the mean `ȳ` of the targets gives 0, worse predictions a negative number.
 /// If all targets are equal, it is 1 if the predictions are equal to them, else 0. For a single sample it is not
-/// defined: NaN.
+/// defined: NaN. The sums are computed in `f64`.
 ///
 /// # Errors
 ///
-/// If there are no samples, or the numbers of predictions and targets differ.
+/// If there are no samples, the numbers of predictions and targets differ, or a prediction or a target is not finite.
 ///
 /// # Examples
 ///
@@ -175,29 +274,48 @@ pub fn r2_score<T: Element, const D: usize>(
     y_hat: impl IntoIterator<Item = [T; D]>,
     y: &[[T; D]],
 ) -> Result<T, DataError<T>> {
-    let mut residuals = [T::ZERO; D];
-    each(y_hat, y, |_, y_hat, y| {
-        for ((sum, y_hat), y) in residuals.iter_mut().zip(y_hat).zip(y) {
-            *sum = *sum + (y_hat - *y) * (y_hat - *y);
+    let mut residuals = [CompensatedSum::<f64>::ZERO; D];
+    each(y_hat, y, |sample, y_hat, y| {
+        for (feature, ((sum, y_hat), y)) in residuals.iter_mut().zip(y_hat).zip(y).enumerate() {
+            let expected = "a finite number";
+            if !y_hat.is_finite() {
+                return Err(DataError::Prediction { sample, feature, value: y_hat, expected });
+            }
+            if !y.is_finite() {
+                return Err(DataError::Target { sample, feature, value: *y, expected });
+            }
+            let residual = wide(y_hat) - wide(*y);
+            sum.add(residual * residual);
         }
         Ok(())
     })?;
     let [first, _, ..] = y else { return Ok(T::nan()) };
-    let samples = T::from_count(y.len());
-    let mut sum = T::ZERO;
+    let samples = y.len() as f64;
+    let mut sum = 0.0;
     for (output, residual) in residuals.into_iter().enumerate() {
         // Offsets from the first target, so that equal targets give exactly 0.
-        let offsets = || y.iter().map(|y| y[output] - first[output]);
-        let mean = offsets().fold(T::ZERO, |sum, y| sum + y) / samples;
-        let total = offsets().fold(T::ZERO, |sum, y| sum + (y - mean) * (y - mean));
-        sum = sum
-            + match (residual == T::ZERO, total == T::ZERO) {
-                (true, _) => T::ONE,
-                (false, true) if !residual.is_nan() => T::ZERO,
-                (false, _) => T::ONE - residual / total,
-            };
+        let offsets = || y.iter().map(|y| wide(y[output]) - wide(first[output]));
+        let mean = total(offsets()) / samples;
+        let total = total(offsets().map(|y| (y - mean) * (y - mean)));
+        let residual = residual.total();
+        sum += match (residual == 0.0, total == 0.0) {
+            (true, _) => 1.0,
+            (false, true) => 0.0,
+            (false, false) => 1.0 - residual / total,
+        };
     }
-    Ok(sum / T::from_count(D))
+    Ok(T::from_f64(sum / D as f64))
+}
+
+/// The number as `f64`.
+fn wide<T: Element>(x: T) -> f64 {
+    x.to_f64().unwrap_or(f64::NAN)
+}
+
+fn total(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut sum = CompensatedSum::ZERO;
+    numbers.for_each(|number| sum.add(number));
+    sum.total()
 }
 
 /// Calls `f` with the true and the predicted class of each sample.
@@ -206,13 +324,40 @@ fn each_pair<T: Element, const K: usize>(
     y: &[usize],
     mut f: impl FnMut(usize, usize),
 ) -> Result<(), DataError<T>> {
-    each(y_hat, y, |sample, outputs, class| {
+    each(y_hat, y, |sample, outputs: [T; K], class| {
         if *class >= K {
             return Err(DataError::Class { sample, class: *class, classes: K });
         }
-        f(*class, argmax(&outputs));
+        check_numbers(sample, &outputs)?;
+        f(*class, largest(&outputs));
         Ok(())
     })
+}
+
+/// Calls `f` with the true and the predicted class of each sample, of a network with one output.
+fn each_binary_pair<T: Element>(
+    y_hat: impl IntoIterator<Item = [T; 1]>,
+    y: &[[T; 1]],
+    threshold: T,
+    mut f: impl FnMut(usize, usize),
+) -> Result<(), DataError<T>> {
+    each(y_hat, y, |sample, [output], [target]| {
+        if *target != T::ZERO && *target != T::ONE {
+            let (feature, value, expected) = (0, *target, "0 or 1");
+            return Err(DataError::Target { sample, feature, value, expected });
+        }
+        check_numbers(sample, &[output])?;
+        f(usize::from(*target == T::ONE), usize::from(output > threshold));
+        Ok(())
+    })
+}
+
+/// Refuses outputs that are NaN: no class is right for them.
+fn check_numbers<T: Element>(sample: usize, outputs: &[T]) -> Result<(), DataError<T>> {
+    match outputs.iter().copied().enumerate().find(|(_, output)| output.is_nan()) {
+        None => Ok(()),
+        Some((feature, value)) => Err(DataError::Prediction { sample, feature, value, expected: "a number" }),
+    }
 }
 
 /// Calls `f` with each index, prediction and target. Fails if their numbers differ or are 0.

@@ -6,6 +6,7 @@
 //! | `fit.rs` | training runs over a data set |
 //! | `parallel.rs` | the gradient of a large batch, computed on all cores |
 //! | `data.rs`, `shuffle.rs` | checks of data sets; the random order of the samples |
+//! | `sum.rs` | sums of many losses |
 //! | `gradient_check.rs` | backward passes compared with differences of the loss |
 //! | `metrics.rs` | accuracy, the confusion matrix, R² |
 
@@ -16,10 +17,11 @@ pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod shuffle;
+mod sum;
 mod trainer;
 
 pub use self::{
-    fit::{EpochReport, Fit},
+    fit::{Best, EpochReport, Fit},
     gradient_check::{Coordinate, GradientError, GradientPair, gradient_check},
     trainer::Trainer,
 };

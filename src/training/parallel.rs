@@ -35,14 +35,15 @@ use num_traits::Float;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 use super::{
-    data::{check, gather},
+    data::{check, finite_loss, gather},
     fit::mean_over_batches,
     shuffle::Permutation,
+    sum::CompensatedSum,
     trainer::{Evaluate, Gradient, Trainer},
 };
 use crate::{
     error::Error,
-    layers::{Elem, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
+    layers::{Elem, FiniteCheck, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
     loss::Loss,
     network::Cache,
     optim::{Optimizer, OptimizerMemory},
@@ -119,7 +120,7 @@ struct Unit<N: LayerTypes, const B: usize> {
     gradient: N,
     cache: Cache<N, B>,
     /// The sum of the losses of all samples.
-    loss: Elem<N>,
+    loss: CompensatedSum<Elem<N>>,
 }
 
 impl<N: LayerTypes, const B: usize> Zeroed for Unit<N, B> {
@@ -162,7 +163,9 @@ where
     ///
     /// # Errors
     ///
-    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, or the loss refuses a
+    /// target. A loss that is not finite is never returned: the error is [`Error::Parameter`] if a parameter of the
+    /// network is not finite, else [`Error::Loss`]; [`sum`](Self::sum) is then no gradient.
     pub fn gradient<C: Loss<N::Out, Target: Sync> + Sync>(
         &mut self,
         net: &N,
@@ -170,8 +173,8 @@ where
         x: &[Row<N::In>],
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>> {
-        check(loss, x, y)?;
-        Ok(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, true))
+        check::<N, C>(loss, x, y)?;
+        finite_loss(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, true), net)
     }
 
     /// The mean loss over a data set of any length, in inference mode.
@@ -186,8 +189,8 @@ where
         x: &[Row<N::In>],
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>> {
-        check(loss, x, y)?;
-        Ok(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false))
+        check::<N, C>(loss, x, y)?;
+        finite_loss(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false), net)
     }
 
     /// The mean loss of the samples with these indices. If `with_gradient`, their gradient is left in the first unit.
@@ -212,7 +215,7 @@ where
         }
         let units = &mut units[..count];
         Batch { net, loss, x, y, per_unit, with_gradient, mode, samples: order.len() }.run(0, order, units);
-        let sum = units.first().map_or(Elem::<N>::ZERO, |unit| unit.loss);
+        let sum = units.first().map_or(Elem::<N>::ZERO, |unit| unit.loss.total());
         sum / Elem::<N>::from_count(order.len())
     }
 }
@@ -226,7 +229,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     ///
     /// # Errors
     ///
-    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, or the loss refuses a
+    /// target.
     pub fn step_parallel(
         &mut self,
         workers: &mut Workers<N, B>,
@@ -239,7 +243,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out, Target: Sync> + Sync,
     {
-        check(&self.loss, x, y)?;
+        check::<N, C>(&self.loss, x, y)?;
         self.step_on_samples(workers, x, y, &mut (0..x.len()))
     }
 
@@ -315,13 +319,18 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<
         }
     }
 
-    /// Starts a run, if the batch size is valid.
-    pub(super) fn start(self) -> Result<ParallelRun<N, Opt, B, C>, Error<Elem<N>>> {
-        if self.batch == 0 {
-            let (name, expected) = ("batch size", "at least 1");
-            return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
+    /// The batch size, if it is valid.
+    pub(super) fn batch(&self) -> Result<usize, Error<Elem<N>>> {
+        let (name, expected) = ("batch size", "at least 1");
+        match self.batch {
+            0 => Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected }),
+            batch => Ok(batch),
         }
-        Ok(ParallelRun { passes: self, workers: Workers::new() })
+    }
+
+    /// Starts a run.
+    pub(super) const fn start(self) -> ParallelRun<N, Opt, B, C> {
+        ParallelRun { passes: self, workers: Workers::new() }
     }
 }
 
@@ -383,7 +392,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
         let (start, rest) = order.split_at(split);
         rayon::join(|| self.run(first, start, left), || self.run(first + split, rest, right));
         if let ([left, ..], [right, ..]) = (left, right) {
-            left.loss = left.loss + right.loss;
+            left.loss.add_sum(right.loss);
             if self.with_gradient {
                 dispatch::<N, _>(Sum { to: &mut left.gradient, from: &right.gradient });
             }
@@ -394,7 +403,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
     fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
         let Self { net, loss, x, y, .. } = *self;
         let Unit { gradient, cache: Cache { buffers, .. }, loss: sum } = unit;
-        *sum = Elem::<N>::ZERO;
+        *sum = CompensatedSum::ZERO;
         if self.with_gradient {
             zero(gradient);
         }
@@ -411,7 +420,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
             } else {
                 dispatch::<N, _>(Evaluate { net, loss, buffers, y: targets })
             };
-            *sum = *sum + mean * Elem::<N>::from_count(targets.len());
+            sum.add(mean * Elem::<N>::from_count(targets.len()));
         }
     }
 }
@@ -437,7 +446,7 @@ impl<N: Layer> Kernel<Elem<N>> for Sum<'_, N> {
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) {
-        update(token, Add, self.to, self.from, [], false);
+        update(token, Add, self.to, self.from, [], FiniteCheck::Never);
     }
 }
 

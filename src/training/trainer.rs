@@ -4,7 +4,10 @@ use core::fmt;
 
 use num_traits::Float;
 
-use super::data::check;
+use super::{
+    data::{check, finite_loss},
+    sum::CompensatedSum,
+};
 use crate::{
     error::Error,
     layers::{
@@ -107,10 +110,22 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, buffers: Zeroed::ZERO }
     }
 
+    /// What the optimiser keeps between the steps: PyTorch's `optimizer.state`.
+    #[must_use]
+    pub const fn optimizer_state(&self) -> &OptimizerState<N, Opt> {
+        &self.state
+    }
+
     /// One step on one batch: forward, loss, backward, update. Returns the loss before the update.
     ///
-    /// If the loss is NaN or infinite, also because a target is not valid, nothing is updated. The optimiser's
-    /// parameters are not checked here; [`Fit::run`](super::Fit::run) checks them.
+    /// If the loss is NaN or infinite, nothing is updated. If the loss is finite, but a number in the gradient is infinite,
+    /// NaN or too large, the step returns NaN, and the parameters concerned keep their values: see
+    /// [`optim`](crate::optim#numbers-that-are-not-finite).
+    ///
+    /// Nothing is checked here, because that would take time in each step: not the inputs, not the targets, not the
+    /// parameters of optimiser and loss. [`Fit::run`](super::Fit::run) checks them once before a run. Before steps of
+    /// your own, call [`Loss::check`] with the targets and [`Optimizer::check`]: a target that the loss does not allow
+    /// can give a finite loss, and train the network wrongly.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N>
     where
@@ -157,6 +172,36 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples: B, gradient })
     }
 
+    /// Starts training again: sets the optimiser's state to zero and its number of steps to 0, in place. So the next
+    /// step is that of a new trainer: no moment or velocity is left, and a [schedule](crate::optim::schedule) starts
+    /// with its first learning rate.
+    ///
+    /// The public fields stay as they are: the network, the optimiser with its parameters, the loss, and the seed (which
+    /// [`fit`](Self::fit) sets, and [`step`](Self::step) with [`Dropout`](crate::Dropout) uses). For a new network call
+    /// [`init`](crate::Sequential::init).
+    ///
+    /// ```
+    /// use constnet::{Adam, Trainer, Zeroed, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// # let samples = |from: u8| [(); 8].map(|()| [f32::from(from)]);
+    /// # let folds = [(samples(0), samples(1)), (samples(2), samples(3))];
+    /// let mut rng = StdRng::seed_from_u64(0);
+    /// let mut trainer: Trainer<mlp![1, 8, 1], Adam, 4> = Trainer::new(Zeroed::ZERO, Adam::default());
+    /// for (x, y) in &folds {
+    ///     trainer.net.init(&mut rng);
+    ///     trainer.reset();
+    ///     trainer.fit(x, y).epochs(10).run(&mut rng)?;
+    /// }
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    pub fn reset(&mut self)
+    where
+        N: Layer,
+    {
+        self.state.reset();
+    }
+
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
     ///
     /// # Errors
@@ -187,27 +232,38 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         dispatch::<N, _>(Step { trainer: self, y })
     }
 
-    /// The loss over a data set of any length, in inference mode. Network and optimiser stay as they are.
+    /// The mean loss over a data set of any length, in inference mode. Network and optimiser stay as they are.
     ///
     /// # Errors
     ///
-    /// If there are no samples, the numbers of inputs and targets differ, or the loss refuses a target.
+    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, or the loss refuses a
+    /// target. A loss that is not finite is never returned: the error is [`Error::Parameter`] if a parameter of the
+    /// network is not finite, else [`Error::Loss`].
     pub fn evaluate(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Result<Elem<N>, Error<Elem<N>>>
     where
         N: Layer,
         C: Loss<N::Out>,
     {
-        check(&self.loss, x, y)?;
-        let mut sum = Elem::<N>::ZERO;
+        check::<N, C>(&self.loss, x, y)?;
+        finite_loss(self.mean_loss(x, y), &self.net)
+    }
+
+    /// The mean loss over a data set that has been checked.
+    pub(super) fn mean_loss(&mut self, x: &[Row<N::In>], y: &[C::Target]) -> Elem<N>
+    where
+        N: Layer,
+        C: Loss<N::Out>,
+    {
+        let mut sum = CompensatedSum::<Elem<N>>::ZERO;
         for (x, y) in x.chunks(B).zip(y.chunks(B)) {
             for (input, x) in self.buffers.input_mut().iter_mut().zip(x) {
                 *input = *x;
             }
             let Self { net, loss, buffers, .. } = self;
             let loss = dispatch::<N, _>(Evaluate { net, loss, buffers, y });
-            sum = sum + loss * Elem::<N>::from_count(y.len());
+            sum.add(loss * Elem::<N>::from_count(y.len()));
         }
-        Ok(sum / Elem::<N>::from_count(x.len()))
+        sum.total() / Elem::<N>::from_count(x.len())
     }
 }
 

@@ -45,6 +45,13 @@ flat[:, 1] = 2.5  # all equal, but the predictions differ
 same = predictions.copy()
 flat[:, 2] = same[:, 2] = -0.5  # all equal, and so are the predictions
 
+logits = exact(N, 1)
+binary = random.integers(0, 2, size=N)
+logits[:, 0] += binary - 0.5
+logits[0] = 0  # an output at the threshold is class 0
+probabilities = np.round(64 / (1 + np.exp(-logits))) / 64
+by_logit, by_probability = logits[:, 0] > 0, probabilities[:, 0] > 0.5
+
 text = "// Metrics of random predictions.\n"
 text += f"// Written by metrics.py with scikit-learn {sklearn.__version__}.\n\n"
 text += constant("OUTPUTS", f"[[f64; {K}]; {N}]", outputs)
@@ -61,5 +68,12 @@ text += constant("R2_EACH", "[f64; 3]", r2_score(targets, predictions, multioutp
 text += constant("FLAT_TARGETS", f"[[f64; 3]; {N}]", flat)
 text += constant("FLAT_PREDICTIONS", f"[[f64; 3]; {N}]", same)
 text += constant("FLAT_R2", "f64", repr(float(r2_score(flat, same))))
+text += constant("LOGITS", f"[[f64; 1]; {N}]", logits)
+text += constant("PROBABILITIES", f"[[f64; 1]; {N}]", probabilities)
+text += constant("BINARY_CLASSES", f"[[f64; 1]; {N}]", binary[:, None].astype(float))
+text += constant("LOGIT_ACCURACY", "f64", repr(float(accuracy_score(binary, by_logit))))
+text += constant("LOGIT_CONFUSION", "[[usize; 2]; 2]", confusion_matrix(binary, by_logit))
+text += constant("PROBABILITY_ACCURACY", "f64", repr(float(accuracy_score(binary, by_probability))))
+text += constant("PROBABILITY_CONFUSION", "[[usize; 2]; 2]", confusion_matrix(binary, by_probability))
 
 (Path(__file__).parent / "metrics.rs").write_text(text)
