@@ -75,7 +75,7 @@ fn training() {
     let mut gradient = Net::ZERO;
     assert_no_allocation("the two halves of a step", || {
         let loss = trainer.gradient(&[[0.5; 5]; 8], &[[0.5; 3]; 8], &mut gradient);
-        trainer.update(&gradient);
+        trainer.update(&gradient).expect("finite numbers");
         assert!(loss.is_finite());
     });
     let mut best = Best::new(trainer.net);
