@@ -32,9 +32,6 @@ mod size;
 mod softmax;
 pub(crate) mod update;
 
-pub(crate) use self::layer::{
-    FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, parameters, update, zero,
-};
 pub use self::{
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},
@@ -53,5 +50,9 @@ pub use self::{
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
     update::{Keeps, Slots, SlotsOf, UpdateRule},
+};
+pub(crate) use self::{
+    dropout::seed_of,
+    layer::{FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, parameters, update, zero},
 };
 pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

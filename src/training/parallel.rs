@@ -52,8 +52,9 @@ use crate::{
 /// Trains each of many networks, and returns the results of `train` in their order.
 ///
 /// `train` receives the index of the network, counted from 0, and the network: a [`Trainer`], or whatever else a run
-/// starts from. Each network is trained on one thread from start to end. If the network has
-/// [`Dropout`](crate::Dropout), give each trainer another [`seed`](Trainer::seed).
+/// starts from. Each network is trained on one thread from start to end. Networks that start with different parameters have
+/// different masks of [`Dropout`](crate::Dropout); for copies of one network, give each trainer another
+/// [`seed`](Trainer::seed).
 ///
 /// # Examples
 ///
