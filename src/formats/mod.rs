@@ -5,13 +5,19 @@
 //! | `Safetensors` | weights from and for PyTorch | `safetensors` |
 //! | serde | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
+//!
+//! [`write_file`] saves the bytes of any format to a file that is complete at every moment (feature `std`).
 
+#[cfg(feature = "std")]
+mod file;
 mod rust_source;
 #[cfg(feature = "safetensors")]
 mod safetensors;
 #[cfg(feature = "serde")]
 mod serde;
 
+#[cfg(feature = "std")]
+pub use self::file::{FileError, write_file};
 pub use self::rust_source::RustSource;
 #[cfg(feature = "safetensors")]
 pub use self::safetensors::{Safetensors, WeightsError};
