@@ -173,8 +173,9 @@ impl<T: Element> fmt::Display for Array<'_, T> {
         const PER_LINE: usize = 8;
         let Some(parameter) = &self.0 else { return Ok(()) };
         let [rows, columns] = parameter.shape;
-        let values = |first: usize, count: usize, f: &mut fmt::Formatter<'_>| {
-            for (index, value) in parameter.iter().skip(first).take(count).enumerate() {
+        let mut values = parameter.iter();
+        let mut row = |f: &mut fmt::Formatter<'_>, length: usize| {
+            for (index, value) in values.by_ref().take(length).enumerate() {
                 match index % PER_LINE {
                     0 if index > 0 => f.write_str(",\n        ")?,
                     0 => {}
@@ -187,12 +188,12 @@ impl<T: Element> fmt::Display for Array<'_, T> {
         f.write_str("[\n")?;
         if parameter.dims == 1 {
             f.write_str("        ")?;
-            values(0, rows, f)?;
+            row(f, rows)?;
             f.write_str(",\n")?;
         } else {
-            for row in 0..rows {
+            for _ in 0..rows {
                 f.write_str("        [")?;
-                values(row * columns, columns, f)?;
+                row(f, columns)?;
                 f.write_str("],\n")?;
             }
         }
