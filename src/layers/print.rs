@@ -158,6 +158,11 @@ pub const fn source_path(module: &'static str) -> &'static str {
     }
 }
 
+/// The element type in Rust source.
+pub(crate) const fn element<T: Element>() -> &'static str {
+    if size_of::<T>() == size_of::<f32>() { "f32" } else { "f64" }
+}
+
 /// The last generic argument of a layer's type: nothing for `f32`, which is the default.
 #[must_use]
 pub const fn element_suffix<T: Element>() -> &'static str {
