@@ -19,5 +19,7 @@ mod serde;
 #[cfg(feature = "std")]
 pub use self::file::{FileError, write_file};
 pub use self::rust_source::RustSource;
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub use self::safetensors::{CheckpointError, CheckpointedFit};
 #[cfg(feature = "safetensors")]
 pub use self::safetensors::{Safetensors, WeightsError};

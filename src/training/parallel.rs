@@ -302,6 +302,13 @@ type EvaluateFn<N, const B: usize, C> = fn(
     &[<C as Loss<<N as LayerTypes>::Out>>::Target],
 ) -> Elem<N>;
 
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
+    /// The batch size.
+    pub(super) const fn batch(&self) -> usize {
+        self.batch
+    }
+}
+
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
     pub(super) fn new(batch: usize) -> Self
     where
@@ -314,15 +321,6 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<
             batch,
             step: Trainer::step_on_samples,
             evaluate: |workers, net, loss, x, y| workers.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false),
-        }
-    }
-
-    /// The batch size, if it is valid.
-    pub(super) fn batch(&self) -> Result<usize, Error<Elem<N>>> {
-        let (name, expected) = ("batch size", "at least 1");
-        match self.batch {
-            0 => Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected }),
-            batch => Ok(batch),
         }
     }
 

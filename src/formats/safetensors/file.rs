@@ -41,10 +41,10 @@ impl Safetensors<'_> {
     }
 }
 
-struct OpenFile<'p> {
-    file: File,
-    length: u64,
-    path: &'p Path,
+pub(super) struct OpenFile<'p> {
+    pub(super) file: File,
+    pub(super) length: u64,
+    pub(super) path: &'p Path,
 }
 
 impl Source<'static> for OpenFile<'_> {

@@ -1,5 +1,7 @@
 //! Weights in safetensors files, the format in which PyTorch users share weights.
 
+#[cfg(feature = "std")]
+mod checkpoint;
 mod error;
 #[cfg(feature = "std")]
 mod file;
@@ -13,6 +15,8 @@ use ::safetensors::{
 };
 use num_traits::{Float, NumCast};
 
+#[cfg(feature = "std")]
+pub use self::checkpoint::{CheckpointError, CheckpointedFit};
 pub use self::error::WeightsError;
 use crate::{
     layers::{Elem, Layer, Layers, Parameter, parameters},
@@ -131,21 +135,28 @@ impl<'a> Safetensors<'a> {
         let header = Header::read(&mut from, self.longest_header(&expected))?;
         let infos = self.check(&expected, &header)?;
         self.check_layers(net, &header)?;
+        let values = self.values(&expected, &infos, header.data, &mut from)?;
+        copy(net, &mut values.iter());
+        Ok(())
+    }
+
+    /// Reads the values of each parameter.
+    fn values<'b, T: Float>(
+        &self,
+        expected: &[(String, Parameter<'_, T>)],
+        infos: &[&TensorInfo],
+        data: u64,
+        from: &mut impl Source<'b>,
+    ) -> Result<Vec<Values<'b>>, WeightsError> {
         let mut all = Vec::with_capacity(expected.len());
         for ((name, parameter), info) in expected.iter().zip(infos) {
             let (start, end) = info.data_offsets;
-            let bytes = from.read(header.data.saturating_add(start as u64), end.saturating_sub(start))?;
+            let bytes = from.read(data.saturating_add(start as u64), end.saturating_sub(start))?;
             let values = Values { dtype: info.dtype, bytes };
             self.check_values(name, parameter, &values)?;
             all.push(values);
         }
-        for (index, values) in all.iter().enumerate() {
-            if let Some(mut parameter) = net.parameter_mut(index) {
-                let mut values = values.iter::<Elem<N>>();
-                parameter.for_each_mut(|to| *to = values.next().unwrap_or(*to));
-            }
-        }
-        Ok(())
+        Ok(all)
     }
 
     /// The bytes of a file with the network's parameters. NaN and infinity are saved too; loading them must be
@@ -155,10 +166,8 @@ impl<'a> Safetensors<'a> {
     ///
     /// If two parameters would have the same name.
     pub fn save<N: Layer>(&self, net: &N) -> Result<Vec<u8>, WeightsError> {
-        let tensors = self.named(net)?.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
-        let origin = format!("version: {}\n{LAYERS}{}", env!("CARGO_PKG_VERSION"), Layers(net));
-        let metadata = [(String::from(ORIGIN), origin)].into_iter().collect();
-        serialize(tensors, Some(metadata)).map_err(|error| WeightsError::Header(format!("{error}")))
+        let record = format!("{}\n{LAYERS}: {}", origin(), Layers(net));
+        serialize_all(self.named(net)?, record)
     }
 
     /// The parameters with their names, which are all different.
@@ -236,8 +245,9 @@ impl<'a> Safetensors<'a> {
 
     /// Whether the file was saved from a network with the same layers, if it records them.
     fn check_layers<N: Layer>(&self, net: &N, header: &Header) -> Result<(), WeightsError> {
-        let origin = header.tensors.metadata().as_ref().and_then(|metadata| metadata.get(ORIGIN));
-        let recorded = origin.and_then(|origin| origin.lines().find_map(|line| line.strip_prefix(LAYERS)));
+        let recorded = header
+            .origin()
+            .and_then(|origin| origin.lines().find_map(|line| line.strip_prefix(LAYERS)?.strip_prefix(": ")));
         let Some(found) = recorded.filter(|_| !self.other_layers) else { return Ok(()) };
         let same = if self.convert {
             without_element(found) == without_element(&format!("{}", Layers(net)))
@@ -347,8 +357,33 @@ const METADATA: &str = "__metadata__";
 /// The name of the metadata in which this crate records where the weights come from, as lines.
 const ORIGIN: &str = "constnet";
 
-/// The start of the line with the layers.
-const LAYERS: &str = "layers: ";
+/// The name of the line with the layers.
+const LAYERS: &str = "layers";
+
+/// The first line of the record.
+fn origin() -> String {
+    format!("version: {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The bytes of a file with these tensors and this record.
+fn serialize_all<T: Float>(
+    named: Vec<(String, Parameter<'_, T>)>,
+    record: String,
+) -> Result<Vec<u8>, WeightsError> {
+    let tensors = named.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
+    let metadata = [(String::from(ORIGIN), record)].into_iter().collect();
+    serialize(tensors, Some(metadata)).map_err(|error| WeightsError::Header(format!("{error}")))
+}
+
+/// Copies as many values into a network as it has parameters.
+fn copy<N: Layer>(net: &mut N, values: &mut core::slice::Iter<'_, Values<'_>>) {
+    for index in 0..net.tensors() {
+        if let (Some(mut parameter), Some(values)) = (net.parameter_mut(index), values.next()) {
+            let mut values = values.iter::<Elem<N>>();
+            parameter.for_each_mut(|to| *to = values.next().unwrap_or(*to));
+        }
+    }
+}
 
 /// The layers without their element type.
 fn without_element(layers: &str) -> String {
@@ -384,6 +419,11 @@ struct Header {
 }
 
 impl Header {
+    /// What this crate recorded.
+    fn origin(&self) -> Option<&str> {
+        self.tensors.metadata().as_ref()?.get(ORIGIN).map(String::as_str)
+    }
+
     /// Reads the header: its length in eight bytes, then JSON.
     ///
     /// `SafeTensors::deserialize` would do the same, but its sum of offsets overflows: offsets near 2⁶⁴ make it panic.
