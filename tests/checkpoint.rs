@@ -323,12 +323,15 @@ fn what_the_callback_does_is_saved() {
         let fit = trainer.fit(&x, &y).epochs(20.min(crash_at)).checkpoint(folder.0.join(path), 1);
         let report = fit.run_with(&mut rng(2), |report, trainer| {
             trainer.optimizer.lr *= 0.9;
+            if report.epoch >= 6 {
+                trainer.net.layer_mut::<0>().bias_mut()[0] = report.epoch as f32; // worse in each epoch
+            }
             if report.epoch == 12 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         (report.expect("a run"), bits(&trainer.net), trainer.optimizer.lr)
     };
     let expected = run("whole", 20);
-    assert_eq!(expected.0.epoch, 12);
+    assert_eq!((expected.0.epoch, expected.0.best_epoch), (12, 6));
     for crash in [1, 5, 12] {
         run("parts", crash);
         assert_eq!(run("parts", 20), expected);
