@@ -291,7 +291,7 @@ fn errors_of_files_and_of_training() {
         match error.expect_err("no epochs") {
             CheckpointError::Training(Error::NoEpochs) => assert_eq!(epochs, 0),
             CheckpointError::Training(Error::Hyperparameter { value, .. }) => {
-                assert_eq!((every, value), (0, 0.0))
+                assert_eq!((every, value), (0, 0.0));
             }
             other => panic!("{other}"),
         }

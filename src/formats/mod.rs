@@ -4,9 +4,10 @@
 //! |---|---|---|
 //! | `Safetensors` | weights from and for PyTorch | `safetensors` |
 //! | serde | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
+//! | `Fit::checkpoint` | training runs that continue after a crash | `safetensors`, `std` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
 //!
-//! [`write_file`] saves the bytes of any format to a file that is complete at every moment (feature `std`).
+//! With the feature `std`, `write_file` saves the bytes of any format to a file that is complete at every moment.
 
 #[cfg(feature = "std")]
 mod file;

@@ -25,6 +25,9 @@ use crate::{
 /// batch holds the samples that remain, and is averaged over its own size. The order takes no memory, for a
 /// data set of any length.
 ///
+/// With the features `safetensors` and `std`, `checkpoint` saves the run to a file, from which it continues after a
+/// crash.
+///
 /// # Examples
 ///
 /// Fits `y = x²` to 50 samples. Training stops when the loss on 20 validation samples has not improved for 40
