@@ -236,6 +236,18 @@ fn another_run_is_refused() {
         assert_eq!(text, format!("the checkpoint {} is of another run: {reason}", path.display()));
     }
 
+    // Other inputs: one feature of one sample.
+    let mut changed = x;
+    changed[57][3] += 1e-6;
+    let mut again = Trainer::<_, _, 8>::new(net, adam);
+    let error =
+        again.fit(&changed, &y).epochs(9).checkpoint(path, 1).run(&mut rng(2)).expect_err("other inputs");
+    assert!(
+        matches!(&error, CheckpointError::Mismatch { what: "checksum of the inputs", expected, found, .. }
+            if expected != found),
+        "{error}"
+    );
+
     // A file of another version of this crate, and one that is no checkpoint.
     let content = fs::read(path).expect("the file");
     let place = content.windows(21).position(|text| text == b"checkpoint version: 1").expect("a version");

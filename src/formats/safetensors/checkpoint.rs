@@ -26,7 +26,7 @@ use crate::{
         FileError,
         file::{open, write_file},
     },
-    layers::{Elem, Layer, LayerTypes, Layers},
+    layers::{Elem, Layer, LayerTypes, Layers, Shape},
     loss::Loss,
     optim::{Optimizer, OptimizerMemory},
     simd::{Element, Zeroed as _},
@@ -112,8 +112,8 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// epochs, the losses, and the best network if [`keep_best`](Self::keep_best) was called.
     ///
     /// The file also records what the run depends on: the layers, the optimiser and the loss with all their parameters
-    /// at the start of the run, the batch size and the numbers of samples. A file with others is an error. Not recorded
-    /// are the data themselves; the caller must pass the same. The number of epochs may be another one.
+    /// at the start of the run, the batch size, the numbers of samples, and a checksum of the inputs. A file with others is
+    /// an error. The targets are not recorded: pass the same. The number of epochs may be another one.
     ///
     /// The generator that is passed to [`run`](CheckpointedFit::run) is used once: for a seed, which is saved. The random
     /// numbers of each epoch (the order of the samples and the masks of [`Dropout`](crate::Dropout)) are those of a
@@ -245,9 +245,23 @@ where
         ("batch size", batch),
         ("number of samples", fit.training.0.len().to_string()),
         ("number of validation samples", validation),
+        ("checksum of the inputs", checksum(fit)),
         ("best network", if fit.best.is_some() { "kept" } else { "not kept" }.into()),
     ];
     lines.into_iter().map(|(name, value)| (name, value.replace('\n', " "))).collect()
+}
+
+/// A number that is another one for other inputs, most likely: so the next fold of a cross-validation does not continue
+/// the run of the last one.
+fn checksum<N: Layer, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>>(
+    fit: &Fit<'_, N, Opt, B, C>,
+) -> String {
+    /// The multiplier of FxHash.
+    const MULTIPLIER: u64 = 0x517c_c1b7_2722_0a95;
+    let sets = [Some(fit.training.0), fit.validation.map(|(x, _)| x)];
+    let inputs = sets.into_iter().flatten().flat_map(N::In::flatten);
+    let bits = inputs.map(|x| x.to_f64().unwrap_or(f64::NAN).to_bits());
+    format!("{:016x}", bits.fold(0_u64, |sum, bits| (sum.rotate_left(5) ^ bits).wrapping_mul(MULTIPLIER)))
 }
 
 /// The networks of a trainer, and the prefixes of their tensors: the trained one, those of the optimiser, the best one.
@@ -282,7 +296,7 @@ impl<T: Element> Saved<T> {
     /// Sets the trainer and the best network to those that were saved.
     fn restore<N, Opt, const B: usize, C>(&self, fit: &mut Fit<'_, N, Opt, B, C>)
     where
-        N: Layer<In: crate::layers::Shape<Elem = T>>,
+        N: Layer<In: Shape<Elem = T>>,
         Opt: Optimizer<T>,
         C: Loss<N::Out>,
     {
