@@ -339,7 +339,7 @@ type Output<N> = Row<<N as LayerTypes>::Out>;
 /// Rows of standard normal numbers.
 fn normal<R: AsMut<[T]> + Zeroed + Copy, T: Element, const B: usize>(rng: &mut StdRng) -> Box<[R; B]> {
     let mut rows = Box::new([R::ZERO; B]);
-    for row in rows.iter_mut() {
+    for row in &mut *rows {
         for x in row.as_mut() {
             *x = T::standard_normal(rng);
         }

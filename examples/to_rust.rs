@@ -58,12 +58,14 @@ fn source() -> Result<String, Box<dyn Error>> {
         let rows = layer.weight.chunks(layer.inputs).map(|row| format!("        [{}],\n", lines(row)));
         let rows: String = rows.collect();
         let bias = lines(&layer.bias);
-        values += &format!("    constnet::Linear::new([\n{rows}    ], [\n        {bias},\n    ]),\n");
+        let element = if layer.element.is_empty() { ", f32" } else { layer.element };
+        let ty = format!("constnet::Linear::<{}, {}{element}>", layer.inputs, layer.bias.len());
+        values += &format!("    {ty}::new([\n{rows}    ], [\n        {bias},\n    ]),\n");
         (end, width) = (number + 1, Some(layer.bias.len()));
     }
     Ok(format!(
         "#[rustfmt::skip]\n\
-         #[allow(clippy::approx_constant)]\n\
+         #[allow(clippy::approx_constant, long_running_const_eval)]\n\
          pub static {name}: constnet::Sequential![\n{types}] = constnet::sequential![\n{values}];\n"
     ))
 }

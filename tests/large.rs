@@ -64,7 +64,7 @@ fn wide_layers_work() {
 #[test]
 fn a_large_network_prints_on_a_page() {
     static LARGE: Sequential<Linear<1000, 1000>> = Sequential(Linear::ZERO);
-    let text = format!("{:#?}", &LARGE);
+    let text = format!("{:#?}", LARGE);
     assert!(text.len() < 500, "{text}");
     assert!(text.contains("0.weight"), "{text}");
 }

@@ -14,7 +14,7 @@ use common::{ROUNDING, flat, network, rng, rows, rows_of, set_flat};
 use constnet::{
     Adam, AdamW, Cache, ClipNorm, ClipValue, Custom, CustomLayer, Elu, Error, Frozen, LayerNorm, Linear,
     Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh,
-    Trainer, Zeroed,
+    Trainer, Unchecked, Zeroed,
     layers::{Features, Layer, Shape},
     mlp,
     optim::{
@@ -404,19 +404,25 @@ fn schedules_out_of_range() {
     assert!(matches!(by_function.check(), Err(Error::Hyperparameter { value, .. }) if value.is_nan()));
 }
 
-/// A gradient that is NaN stays NaN when it is clipped, as in PyTorch.
+/// A gradient that is NaN stays NaN when it is clipped, as in PyTorch, so that the step is refused.
 #[test]
 fn clipping_does_not_hide_nan() {
-    let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
-    let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipValue { optimizer: SGD, max_value: 0.1 }
-        .step(&mut net, &gradient, &mut { OptimizerState::ZERO })
-        .expect("finite numbers");
-    assert!(net.0.weight_at(0, 0).is_nan());
-    assert_eq!(net.0.bias(), &[1.0 - 0.05 * 0.1]);
-    let mut net = Sequential(Linear::new([[1.0]], [1.0]));
-    ClipNorm { optimizer: SGD, max_norm: 0.1 }
-        .step(&mut net, &gradient, &mut { OptimizerState::ZERO })
-        .expect("finite numbers");
-    assert!(net.0.weight_at(0, 0).is_nan() && net.0.bias()[0].is_nan());
+    fn step(optimizer: impl Optimizer<f64>) -> (Result<(), Error<f64>>, f64, f64) {
+        let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
+        let mut net = Sequential(Linear::new([[1.0]], [1.0]));
+        let result = optimizer.step(&mut net, &gradient, &mut { OptimizerState::ZERO });
+        (result, net.0.weight_at(0, 0), net.0.bias()[0])
+    }
+    let by_value = ClipValue { optimizer: SGD, max_value: 0.1 };
+    let by_norm = ClipNorm { optimizer: SGD, max_norm: 0.1 };
+    for (result, w, b) in [step(by_value), step(by_norm)] {
+        assert!(matches!(result, Err(Error::Gradient { value, .. }) if value.is_nan()), "{result:?}");
+        assert_eq!((w, b), (1.0, 1.0));
+    }
+    // PyTorch's steps.
+    let (result, w, b) = step(Unchecked { optimizer: by_value });
+    assert!(result.is_ok() && w.is_nan());
+    assert_eq!(b, 1.0 - 0.05 * 0.1);
+    let (result, w, b) = step(Unchecked { optimizer: by_norm });
+    assert!(result.is_ok() && w.is_nan() && b.is_nan());
 }

@@ -4,11 +4,9 @@ mod common;
 #[path = "data/pytorch.rs"]
 mod pytorch;
 
-use std::{fs, path::PathBuf};
-
 use common::{bits, flat, network, rng};
 use constnet::{
-    Custom, CustomLayer, Safetensors, Sequential, Zeroed,
+    Custom, CustomLayer, Linear, Safetensors, Sequential, Tanh, Zeroed,
     formats::WeightsError,
     layers::{Elem, Features, Layer},
     mlp,
@@ -45,12 +43,36 @@ fn pytorchs_weights_give_pytorchs_outputs() {
     }
 }
 
-/// Loaded and saved, PyTorch's file is the same, byte for byte.
+/// Loaded and saved, PyTorch's file is the same, byte for byte, but for the record of its origin.
 #[test]
 fn a_file_of_pytorch_is_saved_unchanged() {
     let mut net = Net::ZERO;
     net.load_safetensors(FILE).expect("PyTorch's file");
-    assert_eq!(net.to_safetensors().expect("names differ"), FILE);
+    let saved = net.to_safetensors().expect("names differ");
+    let layers = "Sequential![Linear<5, 16>, Relu<16>, Linear<16, 12>, Relu<12>, Linear<12, 3>]";
+    let version = env!("CARGO_PKG_VERSION");
+    let origin = format!(r#""__metadata__":{{"constnet":"version: {version}\nlayers: {layers}"}},"#);
+    assert!(parts(&saved).0.contains(&origin), "{}", parts(&saved).0);
+    assert_eq!(without_origin(&saved), parts(FILE));
+}
+
+/// The header and the data of a file.
+fn parts(bytes: &[u8]) -> (String, &[u8]) {
+    let (size, rest) = bytes.split_first_chunk().expect("a length");
+    let (header, data) = rest.split_at(u64::from_le_bytes(*size) as usize);
+    (String::from_utf8(header.to_vec()).expect("text"), data)
+}
+
+/// The same, without what this crate records of the network.
+fn without_origin(bytes: &[u8]) -> (String, &[u8]) {
+    let (header, data) = parts(bytes);
+    let (before, rest) = header.split_once(r#""__metadata__":{"#).expect("metadata");
+    let (_, after) = rest.split_once("},").expect("an end");
+    let mut header = format!("{before}{}", after.trim_end());
+    while header.len() % 8 > 0 {
+        header.push(' ');
+    }
+    (header, data)
 }
 
 /// Saves and loads a network, and compares the bits of each number.
@@ -124,7 +146,43 @@ fn types_are_converted_on_request() {
     convert.load(&mut precise, FILE).expect("to `f64`");
     // The script converted one model to `f64`, so the conversion is exact.
     assert!(flat(&net).iter().map(|x| f64::from(*x)).eq(flat(&precise)));
-    assert_eq!(net.to_safetensors().expect("names differ"), FILE);
+    assert_eq!(without_origin(&net.to_safetensors().expect("names differ")), parts(FILE));
+    // Our own files, too, which record layers of the other type.
+    let (mut other, mut other_precise) = (Net::ZERO, Precise::ZERO);
+    convert.load(&mut other_precise, &net.to_safetensors().expect("names differ")).expect("to `f64`");
+    convert.load(&mut other, &precise.to_safetensors().expect("names differ")).expect("to `f32`");
+    assert!(other == net && other_precise == precise);
+}
+
+/// The tensors of the two networks have the same names and shapes.
+#[test]
+fn weights_are_not_loaded_into_other_layers() {
+    type Relus = mlp![2, 4, 1];
+    type Tanhs = Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 1>];
+    let relus: Relus = network(&mut rng(1));
+    let bytes = relus.to_safetensors().expect("names differ");
+    let mut tanhs: Tanhs = network(&mut rng(2));
+    let start = bits(&tanhs);
+    for how in [Safetensors::new(), Safetensors::new().convert()] {
+        let error = how.load(&mut tanhs, &bytes).expect_err("other layers");
+        assert_eq!(bits(&tanhs), start, "the network was changed");
+        assert!(
+            matches!(&error, WeightsError::Layers { expected, found }
+                if tanhs.layers().is(expected) && relus.layers().is(found)),
+            "{error:?}"
+        );
+        assert_eq!(
+            error.to_string(),
+            "the file has the weights of `Sequential![Linear<2, 4>, Relu<4>, Linear<4, 1>]`, expected those of \
+             `Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 1>]`; `Safetensors::allow_other_layers` allows that"
+        );
+    }
+    Safetensors::new().allow_other_layers().load(&mut tanhs, &bytes).expect("allowed");
+    assert_eq!(bits(&tanhs), bits(&relus));
+    // Metadata of other programs make no difference.
+    let (mut header, data) = without_origin(&bytes);
+    header.insert_str(1, r#""__metadata__":{"format":"pt"},"#);
+    tanhs.load_safetensors(&with_header(&header, data)).expect("as PyTorch's");
 }
 
 #[test]
@@ -253,10 +311,42 @@ fn every_invalid_file_has_an_error_message() {
     assert!(text.ends_with(" at (0, 0), expected a finite number of type f32"), "{text}");
 }
 
-/// Eight tensors of 2⁶¹ bytes each: the sum of their sizes overflows, with which `safetensors` itself panics.
+/// A header that no file of this network needs is not read.
+#[test]
+fn a_header_that_is_too_long_is_refused() {
+    let good = file(&[("0.weight", "F32", &[3, 2]), ("0.bias", "F32", &[3])], 1);
+    let (header, data) = parts(&good);
+    let with_spaces = |count| with_header(&format!("{header}{}", " ".repeat(count)), data);
+    Safetensors::new()
+        .load(&mut { <mlp![2, 3]>::ZERO }, &with_spaces(1 << 20))
+        .expect("a megabyte of metadata");
+    let (error, text) = refused(&with_spaces(2 << 20));
+    let found = header.len() + (2 << 20);
+    let expected = (1 << 20) + 2 * 1024 + 6 * ("0.weight".len() + "0.bias".len());
+    assert!(matches!(error, WeightsError::HeaderLength { .. }), "{text}");
+    assert_eq!(
+        text,
+        format!("the header has {found} bytes, expected at most {expected} for the tensors of this network")
+    );
+}
+
+/// A name that lacks its first characters is found as the name that the file has.
+#[test]
+fn the_nearest_name_may_begin_with_an_insertion() {
+    for name in ["x0.weight", "model.0.weight", "weight", "0.weights"] {
+        let (_, text) = refused(&file(
+            &[(name, "F32", &[3, 2]), ("zzzzzzzz", "F32", &[3, 2]), ("0.bias", "F32", &[3])],
+            1,
+        ));
+        assert!(text.ends_with(&format!("; is it `{name}`?")), "{text}");
+    }
+}
+
+/// Eight tensors of an eighth of the address space each: the sum of their sizes and of the header's overflows, with which
+/// `safetensors` itself panics.
 #[test]
 fn offsets_that_overflow_are_refused() {
-    const SIZE: u64 = (1 << 61) - 1;
+    const SIZE: usize = usize::MAX / 8;
     let entries: Vec<_> = (0..8)
         .map(|i| {
             let (start, end) = (i * SIZE, (i + 1) * SIZE);
@@ -306,83 +396,6 @@ fn a_prefix_selects_one_network_of_several() {
     let mut net = <mlp![2, 3]>::ZERO;
     Safetensors::new().prefix("a.0.").names(&|_, name| name.into()).load(&mut net, &two).expect("by prefix");
     assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));
-}
-
-/// A new folder, which is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("constnet-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn files(&self) -> usize {
-        fs::read_dir(&self.0).expect("the folder").count()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-#[test]
-#[cfg(feature = "std")]
-fn files_are_written_whole_or_not_at_all() {
-    let folder = Folder::new("files");
-    let path = folder.0.join("net.safetensors");
-    let (first, second): (Net, Net) = (network(&mut rng(1)), network(&mut rng(2)));
-    let files = Safetensors::new();
-    files.save_file(&first, &path).expect("a new file");
-    files.save_file(&second, &path).expect("in the place of the other");
-    assert_eq!(folder.files(), 1, "something was left behind");
-    let mut loaded = Net::ZERO;
-    files.load_file(&mut loaded, &path).expect("the file");
-    assert_eq!(bits(&loaded), bits(&second));
-
-    // A folder cannot be replaced by a file: the temporary file is removed.
-    let taken = folder.0.join("taken");
-    fs::create_dir_all(taken.join("inside")).expect("a folder");
-    let error = files.save_file(&first, &taken).expect_err("no file");
-    assert!(matches!(error, WeightsError::Io { .. }) && error.to_string().contains("taken"), "{error}");
-    assert_eq!(folder.files(), 2, "something was left behind");
-    let error = files.load_file(&mut loaded, folder.0.join("none")).expect_err("no file");
-    assert!(matches!(error, WeightsError::Io { .. }), "{error}");
-    assert_eq!(bits(&loaded), bits(&second));
-}
-
-/// In containers, processes have the same id. So a temporary file of another process, which crashed or is about to
-/// rename it, can have the name that this process would use next.
-#[test]
-#[cfg(feature = "std")]
-fn files_of_another_process_are_left_alone() {
-    let folder = Folder::new("left-behind");
-    // More names than this whole program uses, so that the next one is among them.
-    let theirs = 100;
-    for count in 0..theirs {
-        let name = format!(".net.safetensors.{}-{count}.tmp", std::process::id());
-        fs::write(folder.0.join(name), "half of a fi").expect("a file");
-    }
-    let net: Net = network(&mut rng(1));
-    Safetensors::new().save_file(&net, folder.0.join("net.safetensors")).expect("under the next free name");
-    assert_eq!(folder.files(), theirs + 1, "those of the other process, and the new one");
-}
-
-/// PyTorch writes files that only the owner may read.
-#[test]
-#[cfg(all(feature = "std", unix))]
-fn a_replaced_file_keeps_its_permissions() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = Folder::new("permissions");
-    let path = folder.0.join("net.safetensors");
-    fs::write(&path, FILE).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
-    Safetensors::new().save_file(&Net::ZERO, &path).expect("in the place of the other");
-    assert_eq!(fs::metadata(&path).expect("the file").permissions().mode() & 0o777, 0o600);
-    assert_ne!(fs::read(&path).expect("the file"), FILE);
 }
 
 /// The largest number of bytes that loading may allocate for each byte of a file: the densest header, of values of two

@@ -31,11 +31,13 @@ impl<L: Layer> Sequential<L> {
     /// let mut net = <mlp![5, 64, 3]>::ZERO;
     /// Safetensors::new().load_file(&mut net, "net.safetensors")?;
     /// let path = std::path::Path::new(&std::env::var("OUT_DIR")?).join("net.rs");
-    /// std::fs::write(path, net.to_rust_source("NET").to_string())?;
+    /// constnet::formats::write_file(path, net.to_rust_source("NET").to_string())?;
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     ///
     /// and in the program `include!(concat!(env!("OUT_DIR"), "/net.rs"));`.
+    ///
+    /// The source is written in linear time. rustc compiles a million weights in about 20 seconds, with 1 GB of memory.
     ///
     /// # Examples
     ///
@@ -51,20 +53,20 @@ impl<L: Layer> Sequential<L> {
     ///     net.to_rust_source("NET").to_string(),
     ///     "\
     /// #[rustfmt::skip]
-    /// #[allow(clippy::approx_constant)]
+    /// #[allow(clippy::approx_constant, long_running_const_eval)]
     /// pub static NET: constnet::Sequential![
     ///     constnet::Linear<2, 2>,
     ///     constnet::Relu<2>,
     ///     constnet::Linear<2, 1>,
     /// ] = constnet::sequential![
-    ///     constnet::Linear::new([
+    ///     constnet::Linear::<2, 2, f32>::new([
     ///         [0.1, -0.0],
     ///         [1e-9, 2.0],
     ///     ], [
     ///         1.0, 0.5,
     ///     ]),
     ///     constnet::Relu::new(),
-    ///     constnet::Linear::new([
+    ///     constnet::Linear::<2, 1, f32>::new([
     ///         [1.0, -1.0],
     ///     ], [
     ///         f32::from_bits(0x7f800000),
@@ -81,7 +83,9 @@ impl<L: Layer> Sequential<L> {
 
 impl<L: Layer> fmt::Display for RustSource<'_, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "#[rustfmt::skip]\n#[allow(clippy::approx_constant)]")?;
+        writeln!(f, "#[rustfmt::skip]")?;
+        // The second lint is an error by default, for what takes the compiler some time.
+        writeln!(f, "#[allow(clippy::approx_constant, long_running_const_eval)]")?;
         write!(f, "pub static {}: ", self.name)?;
         self.net.print(&mut Printer::new(f, Style::RustType))?;
         f.write_str(" = ")?;

@@ -9,11 +9,13 @@
 
 use core::{fmt, marker::PhantomData};
 
+use num_traits::Float;
 use typenum::{Const, ToUInt, U, U0, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, InputGrad, Layer, LayerTypes, Mode, ParamCount, Unfused,
     impls::layer_impls,
+    parameters,
     print::{LayerText, Printer, element_suffix},
 };
 use crate::simd::{Element, Simd, Zeroed, transform, transform2};
@@ -32,8 +34,8 @@ use crate::simd::{Element, Simd, Zeroed, transform, transform2};
 /// [`Cache::eval`](crate::Cache::eval).
 ///
 /// Masks are counter-based random numbers: a hash of the seed, the number of the training pass, the index of the
-/// layer in its network, and the element. So a run with the same seed has the same masks on every machine. A mask
-/// is not stored; the backward pass computes it again.
+/// layer in its network, and the element. So a run with the same seed has the same masks on every machine. A trainer's
+/// seed is [`Trainer::seed`](crate::Trainer::seed). A mask is not stored; the backward pass computes it again.
 ///
 /// # Examples
 ///
@@ -94,16 +96,31 @@ impl<const N: usize, const PERCENT: usize, T: Element> Dropout<N, PERCENT, T> {
     }
 }
 
+/// Any odd number: without it, seed 0, pass 0 and layer 0 would give 0, the fixed point of the hash.
+const START: u32 = 0x9e37_79b9;
+
 /// The number at which the counter of a training pass starts: the seed, the pass and the layer, each mixed in by
 /// the hash. Nothing in inference.
 #[inline(always)]
 fn key<S>(ctx: &Context<S>) -> Option<u32> {
-    /// Any odd number: without it, seed 0, pass 0 and layer 0 would give 0, the fixed point of the hash.
-    const START: u32 = 0x9e37_79b9;
     match ctx.mode {
         Mode::Eval => None,
         Mode::Train { seed, pass } => Some(hash(hash(hash(START ^ seed) ^ pass) ^ ctx.layer)),
     }
+}
+
+/// A seed of the masks for a trainer that has none: a hash of all parameters, never 0.
+///
+/// Of each parameter, only the sign and the power of two count. Its last bits after initialisation depend on the
+/// machine, and the masks must not.
+pub(crate) fn seed_of<N: Layer>(net: &N) -> u32 {
+    let values = parameters(net).flat_map(|parameter| parameter.values);
+    let seed = values.fold(START, |seed, value| {
+        let (mantissa, exponent, sign) = value.integer_decode();
+        let power = i32::from(exponent) - mantissa.leading_zeros() as i32;
+        hash(seed ^ (power as u32) << 1 ^ u32::from(sign < 0))
+    });
+    seed.max(1)
 }
 
 /// A hash of an integer, which changes about half of its bits if one bit of `x` changes: `lowbias32` of C.

@@ -20,7 +20,7 @@ use super::{
     CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
     ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
-    print::{Array, LayerText, Printer, element_suffix},
+    print::{Array, LayerText, Printer, element, element_suffix},
     update::{UpdateCheck, update_vector},
 };
 use crate::{
@@ -226,8 +226,10 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
             pytorch: format_args!("Linear(in_features={IN}, out_features={OUT}, bias=True)"),
             path: "constnet",
             rust_type: format_args!("Linear<{IN}, {OUT}{}>", element_suffix::<T>()),
+            // Without the type of its numbers, rustc takes quadratic time for the negative ones.
             rust_value: format_args!(
-                "Linear::new({}, {})",
+                "Linear::<{IN}, {OUT}, {}>::new({}, {})",
+                element::<T>(),
                 Array(self.parameter(0)),
                 Array(self.parameter(1))
             ),

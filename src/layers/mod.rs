@@ -32,9 +32,6 @@ mod size;
 mod softmax;
 pub(crate) mod update;
 
-pub(crate) use self::layer::{
-    FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, not_finite, parameters, update, zero,
-};
 pub use self::{
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},
@@ -47,11 +44,18 @@ pub use self::{
     layer_norm::LayerNorm,
     linear::{Aligned, Linear},
     parameter::{Parameter, ParameterMut},
-    print::{LayerText, Printer},
+    print::{LayerText, Layers, Printer},
     residual::{AddsTo, Residual, ResidualCache},
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
     update::{FiniteCheck, Keeps, Slots, SlotsOf, UpdateRule},
+};
+pub(crate) use self::{
+    dropout::seed_of,
+    layer::{
+        FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, not_finite, parameters, update,
+        zero,
+    },
 };
 pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

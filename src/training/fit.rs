@@ -25,6 +25,9 @@ use crate::{
 /// batch holds the samples that remain, and is averaged over its own size. The order takes no memory, for a
 /// data set of any length.
 ///
+/// With the features `safetensors` and `std`, `checkpoint` saves the run to a file, from which it continues after a
+/// crash.
+///
 /// # Examples
 ///
 /// Fits `y = x²` to 50 samples. Training stops when the loss on 20 validation samples has not improved for 40
@@ -60,11 +63,11 @@ use crate::{
 /// ```
 #[must_use = "a training run does nothing before `run`"]
 pub struct Fit<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> {
-    trainer: &'a mut Trainer<N, Opt, B, C>,
-    training: (&'a [Row<N::In>], &'a [C::Target]),
-    validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
-    epochs: usize,
-    best: Option<KeepBest<'a, N>>,
+    pub(crate) trainer: &'a mut Trainer<N, Opt, B, C>,
+    pub(crate) training: (&'a [Row<N::In>], &'a [C::Target]),
+    pub(crate) validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
+    pub(crate) epochs: usize,
+    pub(crate) best: Option<KeepBest<'a, N>>,
     #[cfg(feature = "rayon")]
     parallel: Option<super::parallel::Passes<N, Opt, B, C>>,
 }
@@ -234,18 +237,43 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         N: Layer,
         Opt: Optimizer<Elem<N>>,
     {
-        let spare = self.check()?;
+        let first = self.check(self.trainer.state.steps, 0)?;
+        let progress = Progress { epoch: 0, last_loss: None, best: None };
+        let draw = |_, samples| {
+            let seed = if N::IS_RANDOM { Some(rng.next_u32()) } else { None };
+            (seed, Permutation::new(samples, rng))
+        };
+        self.run_from(first, progress, draw, |report, trainer, _, _| Ok(each_epoch(report, trainer)))
+    }
+
+    /// Trains the epochs that are left, after [`check`](Self::check), which returned the first target.
+    ///
+    /// `draw` returns the random numbers of the epoch with this number: the seed of random layers, if the network has
+    /// any, and the order of the samples. `each_epoch` is called after each epoch, also with the state of the run.
+    pub(crate) fn run_from<E: From<Error<Elem<N>>>>(
+        self,
+        first: C::Target,
+        mut progress: Progress<Elem<N>>,
+        mut draw: impl FnMut(usize, usize) -> (Option<u32>, Permutation),
+        mut each_epoch: impl FnMut(
+            EpochReport<Elem<N>>,
+            &mut Trainer<N, Opt, B, C>,
+            &Progress<Elem<N>>,
+            Option<&Best<N>>,
+        ) -> Result<ControlFlow<()>, E>,
+    ) -> Result<EpochReport<Elem<N>>, E>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+    {
         let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
         #[cfg(feature = "rayon")]
         let mut parallel = self.parallel.map(super::parallel::Passes::start);
 
-        let mut targets = [spare; B];
-        let mut progress = Progress { epoch: 0, last_loss: None, best: None };
+        let mut targets = [first; B];
         loop {
-            if N::IS_RANDOM {
-                trainer.seed = rng.next_u32();
-            }
-            let order = Permutation::new(x.len(), rng);
+            let (seed, order) = draw(progress.epoch, x.len());
+            trainer.seed = seed.unwrap_or(trainer.seed);
             let last_loss = &mut progress.last_loss;
             #[cfg(feature = "rayon")]
             let mean = match &mut parallel {
@@ -254,7 +282,9 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             };
             #[cfg(not(feature = "rayon"))]
             let mean = trainer.epoch(x, y, order, &mut targets, last_loss);
-            let Some(loss) = mean.filter(|mean| mean.is_finite()) else { return Err(progress.diverged()) };
+            let Some(loss) = mean.filter(|mean| mean.is_finite()) else {
+                return Err(progress.diverged().into());
+            };
             let validation_loss = validation.map(|(x, y)| {
                 #[cfg(feature = "rayon")]
                 if let Some(parallel) = &mut parallel {
@@ -267,28 +297,39 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
                     Error::ValidationLoss { epoch: progress.epoch, loss }
                 } else {
                     progress.diverged()
-                });
+                }
+                .into());
             }
             let report = progress.report(loss, validation_loss);
             if let Some((best, copy)) = &mut best {
                 let watched = validation_loss.unwrap_or(loss);
                 if best.loss.is_none_or(|least| watched < least || least.is_nan()) {
                     if !is_finite(&trainer.net) {
-                        return Err(progress.diverged());
+                        return Err(progress.diverged().into());
                     }
                     copy(&mut best.net, &trainer.net);
                     best.loss = Some(watched);
                 }
             }
-            if each_epoch(report, trainer).is_break() || progress.epoch + 1 == epochs {
-                return if is_finite(&trainer.net) { Ok(report) } else { Err(progress.diverged()) };
+            let kept = best.as_ref().map(|(best, _)| &**best);
+            if each_epoch(report, trainer, &progress, kept)?.is_break() || progress.epoch + 1 >= epochs {
+                return if is_finite(&trainer.net) { Ok(report) } else { Err(progress.diverged().into()) };
             }
             progress.epoch += 1;
         }
     }
 
-    /// Checks all that a run starts from. Returns the first target.
-    fn check(&self) -> Result<C::Target, Error<Elem<N>>>
+    /// The number of samples of each step.
+    pub(crate) fn batch(&self) -> usize {
+        #[cfg(feature = "rayon")]
+        let batch = self.parallel.as_ref().map_or(B, super::parallel::Passes::batch);
+        #[cfg(not(feature = "rayon"))]
+        let batch = B;
+        batch
+    }
+
+    /// Checks all that a run starts from, after `steps` steps and `done` of its epochs. Returns the first target.
+    pub(crate) fn check(&self, steps: usize, done: usize) -> Result<C::Target, Error<Elem<N>>>
     where
         N: Layer,
         Opt: Optimizer<Elem<N>>,
@@ -298,30 +339,33 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         if *epochs == 0 {
             return Err(Error::NoEpochs);
         }
-        #[cfg(feature = "rayon")]
-        let batch = self.parallel.as_ref().map_or(Ok(B), super::parallel::Passes::batch)?;
-        #[cfg(not(feature = "rayon"))]
-        let batch = B;
+        let batch = self.batch();
+        if batch == 0 {
+            let (name, expected) = ("batch size", "at least 1");
+            return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
+        }
         let first = *check::<N, C>(&trainer.loss, x, y).map_err(Error::into_training)?;
         if let Some((x, y)) = validation {
             check::<N, C>(&trainer.loss, x, y).map_err(Error::into_validation)?;
         }
         check_network(&trainer.net)?;
-        let steps = x.len().div_ceil(batch).saturating_mul(*epochs);
-        let made = trainer.state.steps;
-        trainer.optimizer.check_run(made..=made.saturating_add(steps - 1))?;
+        let left = x.len().div_ceil(batch).saturating_mul(epochs.saturating_sub(done));
+        if let Some(last) = left.checked_sub(1) {
+            trainer.optimizer.check_run(steps..=steps.saturating_add(last))?;
+        }
         Ok(first)
     }
 }
 
 /// The state of a run between two epochs, besides that of the trainer and the generator.
-struct Progress<T> {
+#[derive(Clone, Copy)]
+pub(crate) struct Progress<T> {
     /// The number of epochs that were trained, and the index of the current one.
-    epoch: usize,
+    pub(crate) epoch: usize,
     /// The loss of the last batch.
-    last_loss: Option<T>,
+    pub(crate) last_loss: Option<T>,
     /// The best epoch so far, and its loss.
-    best: Option<(usize, T)>,
+    pub(crate) best: Option<(usize, T)>,
 }
 
 impl<T: Element> Progress<T> {
@@ -336,7 +380,7 @@ impl<T: Element> Progress<T> {
     }
 
     /// The error of the current epoch, if a loss or the network is not finite.
-    const fn diverged(&self) -> Error<T> {
+    pub(crate) const fn diverged(&self) -> Error<T> {
         Error::Diverged { epoch: self.epoch, last_loss: self.last_loss }
     }
 }

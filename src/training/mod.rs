@@ -20,6 +20,8 @@ mod shuffle;
 mod sum;
 mod trainer;
 
+#[cfg(all(feature = "safetensors", feature = "std"))]
+pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
 pub use self::{
     fit::{Best, EpochReport, Fit},
     gradient_check::{Coordinate, GradientError, GradientPair, gradient_check},

@@ -53,8 +53,9 @@ use crate::{
 /// Trains each of many networks, and returns the results of `train` in their order.
 ///
 /// `train` receives the index of the network, counted from 0, and the network: a [`Trainer`], or whatever else a run
-/// starts from. Each network is trained on one thread from start to end. If the network has
-/// [`Dropout`](crate::Dropout), give each trainer another [`seed`](Trainer::seed).
+/// starts from. Each network is trained on one thread from start to end. Networks that start with different parameters have
+/// different masks of [`Dropout`](crate::Dropout); for copies of one network, give each trainer another
+/// [`seed`](Trainer::seed).
 ///
 /// # Examples
 ///
@@ -302,6 +303,13 @@ type EvaluateFn<N, const B: usize, C> = fn(
     &[<C as Loss<<N as LayerTypes>::Out>>::Target],
 ) -> Elem<N>;
 
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
+    /// The batch size.
+    pub(super) const fn batch(&self) -> usize {
+        self.batch
+    }
+}
+
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
     pub(super) fn new(batch: usize) -> Self
     where
@@ -316,15 +324,6 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<
                 trainer.step_on_samples(workers, x, y, indices).unwrap_or_else(|_| Elem::<N>::nan())
             },
             evaluate: |workers, net, loss, x, y| workers.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false),
-        }
-    }
-
-    /// The batch size, if it is valid.
-    pub(super) fn batch(&self) -> Result<usize, Error<Elem<N>>> {
-        let (name, expected) = ("batch size", "at least 1");
-        match self.batch {
-            0 => Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected }),
-            batch => Ok(batch),
         }
     }
 

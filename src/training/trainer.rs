@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     layers::{
         Context, Elem, FiniteCheck, InputGrad, Layer, LayerTypes, Mode, NoInputGrad, OutputActivation, Row,
-        Shape, UpdateRule, apply_grad, dispatch, zero,
+        Shape, UpdateRule, apply_grad, dispatch, seed_of, zero,
     },
     loss::{Loss, Mse},
     network::{Buffers, Forward},
@@ -79,8 +79,11 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
     /// The loss that is minimised.
     pub loss: C,
     pub(crate) state: OptimizerState<N, Opt>,
-    /// The seed of [`Dropout`](crate::Dropout)'s masks. If the network has such a layer, [`fit`](Self::fit) draws a new
-    /// seed for each epoch; [`step`](Self::step) uses this one.
+    /// The seed of [`Dropout`](crate::Dropout)'s masks; other networks do not use it.
+    ///
+    /// It is 0 in a new trainer. The first training pass replaces 0 by a hash of the network's parameters, so that
+    /// networks that were initialised from different seeds have different masks. To train one network with different
+    /// masks, set it. [`fit`](Self::fit) draws a new seed for each epoch.
     pub seed: u32,
     #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
     pub(crate) buffers: Buffers<N, B>,
@@ -142,7 +145,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     ///
     /// Between the two halves you can change the gradient, or add up the gradients of several machines. The masks of
     /// [`Dropout`](crate::Dropout) depend on the [`seed`](Self::seed) and on the number of updates: give each machine
-    /// another seed, and change it between two gradients without an update.
+    /// another seed, not 0, and change it between two gradients without an update.
     ///
     /// ```
     /// use constnet::{Sgd, Trainer, Zeroed, mlp};
@@ -217,7 +220,13 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
 
     /// The mode of the next training pass.
     #[inline(always)]
-    pub(crate) const fn training_mode(&self) -> Mode {
+    pub(crate) fn training_mode(&mut self) -> Mode
+    where
+        N: Layer,
+    {
+        if N::IS_RANDOM && self.seed == 0 {
+            self.seed = seed_of(&self.net);
+        }
         Mode::Train { seed: self.seed, pass: self.state.steps as u32 }
     }
 

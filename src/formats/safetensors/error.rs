@@ -3,6 +3,8 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
+#[cfg(feature = "std")]
+use crate::formats::FileError;
 use crate::layers::parameter::Sizes;
 
 /// The reason why a file of weights was not loaded or not saved.
@@ -68,14 +70,23 @@ pub enum WeightsError {
         /// That name.
         name: String,
     },
+    /// The header is longer than that of a file with the tensors of this network.
+    HeaderLength {
+        /// The largest length, in bytes.
+        expected: u64,
+        /// The length that the file states.
+        found: u64,
+    },
+    /// The weights are those of a network with other layers: the file records them.
+    Layers {
+        /// The layers of the network, as [`Sequential::layers`](crate::Sequential::layers) writes them.
+        expected: String,
+        /// The layers of the network that was saved.
+        found: String,
+    },
     /// The file could not be read, or not written.
     #[cfg(feature = "std")]
-    Io {
-        /// The path of the file.
-        path: std::path::PathBuf,
-        /// The reason.
-        error: std::io::Error,
-    },
+    File(FileError),
 }
 
 impl fmt::Display for WeightsError {
@@ -127,8 +138,20 @@ impl fmt::Display for WeightsError {
                     "a tensor cannot have the name `{name}`: another tensor has it, or the format reserves it"
                 )
             }
+            Self::HeaderLength { expected, found } => {
+                write!(
+                    f,
+                    "the header has {found} bytes, expected at most {expected} for the tensors of this network"
+                )
+            }
+            Self::Layers { expected, found } => {
+                write!(
+                    f,
+                    "the file has the weights of `{found}`, expected those of `{expected}`; `Safetensors::allow_other_layers` allows that"
+                )
+            }
             #[cfg(feature = "std")]
-            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::File(error) => write!(f, "{error}"),
         }
     }
 }
@@ -137,8 +160,15 @@ impl core::error::Error for WeightsError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             #[cfg(feature = "std")]
-            Self::Io { error, .. } => Some(error),
+            Self::File(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<FileError> for WeightsError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }

@@ -1,5 +1,7 @@
 //! Weights in safetensors files, the format in which PyTorch users share weights.
 
+#[cfg(feature = "std")]
+mod checkpoint;
 mod error;
 #[cfg(feature = "std")]
 mod file;
@@ -13,9 +15,11 @@ use ::safetensors::{
 };
 use num_traits::{Float, NumCast};
 
+#[cfg(feature = "std")]
+pub use self::checkpoint::{CheckpointError, CheckpointedFit};
 pub use self::error::WeightsError;
 use crate::{
-    layers::{Elem, Layer, Parameter, parameters},
+    layers::{Elem, Layer, Layers, Parameter, parameters},
     network::Sequential,
 };
 
@@ -28,6 +32,10 @@ use crate::{
 ///
 /// The whole file is checked before the first number is copied: after an error the network is as it was, bit for bit.
 /// The memory that is allocated is proportional to the size of the file, even if its header is wrong.
+///
+/// A saved file records the version of this crate and the [layers](Sequential::layers) of the network, in the metadata
+/// `constnet` of the format, which PyTorch ignores. It cannot be loaded into a network of other layers, unless that is
+/// [allowed](Self::allow_other_layers). Files without this record, such as PyTorch's, are loaded if all tensors fit.
 ///
 /// # Examples
 ///
@@ -71,6 +79,7 @@ pub struct Safetensors<'a> {
     names: &'a dyn Fn(usize, &str) -> String,
     convert: bool,
     not_finite: bool,
+    other_layers: bool,
 }
 
 impl<'a> Safetensors<'a> {
@@ -81,6 +90,7 @@ impl<'a> Safetensors<'a> {
             names: &|layer, name| format!("{layer}.{name}"),
             convert: false,
             not_finite: false,
+            other_layers: false,
         }
     }
 
@@ -105,20 +115,48 @@ impl<'a> Safetensors<'a> {
         Self { not_finite: true, ..self }
     }
 
+    /// Allows loading a file that was saved from a network with other [layers](Sequential::layers), for example with
+    /// another activation, if all tensors fit.
+    pub const fn allow_other_layers(self) -> Self {
+        Self { other_layers: true, ..self }
+    }
+
     /// Loads a network from the bytes of a file.
     ///
     /// # Errors
     ///
     /// Names the tensor that does not fit, what was expected and what was found. The network is then as it was.
     pub fn load<N: Layer>(&self, net: &mut N, bytes: &[u8]) -> Result<(), WeightsError> {
-        let values = self.check(net, &File::open(bytes)?)?;
-        for (index, values) in values.iter().enumerate() {
-            if let Some(mut parameter) = net.parameter_mut(index) {
-                let mut values = values.iter::<Elem<N>>();
-                parameter.for_each_mut(|to| *to = values.next().unwrap_or(*to));
-            }
-        }
+        self.load_from(net, bytes)
+    }
+
+    fn load_from<'b, N: Layer>(&self, net: &mut N, mut from: impl Source<'b>) -> Result<(), WeightsError> {
+        let expected = self.named(net)?;
+        let header = Header::read(&mut from, self.longest_header(&expected))?;
+        let infos = self.check(&expected, &header)?;
+        self.check_layers(net, &header)?;
+        let values = self.values(&expected, &infos, header.data, &mut from)?;
+        copy(net, &mut values.iter());
         Ok(())
+    }
+
+    /// Reads the values of each parameter.
+    fn values<'b, T: Float>(
+        &self,
+        expected: &[(String, Parameter<'_, T>)],
+        infos: &[&TensorInfo],
+        data: u64,
+        from: &mut impl Source<'b>,
+    ) -> Result<Vec<Values<'b>>, WeightsError> {
+        let mut all = Vec::with_capacity(expected.len());
+        for ((name, parameter), info) in expected.iter().zip(infos) {
+            let (start, end) = info.data_offsets;
+            let bytes = from.read(data.saturating_add(start as u64), end.saturating_sub(start))?;
+            let values = Values { dtype: info.dtype, bytes };
+            self.check_values(name, parameter, &values)?;
+            all.push(values);
+        }
+        Ok(all)
     }
 
     /// The bytes of a file with the network's parameters. NaN and infinity are saved too; loading them must be
@@ -128,8 +166,8 @@ impl<'a> Safetensors<'a> {
     ///
     /// If two parameters would have the same name.
     pub fn save<N: Layer>(&self, net: &N) -> Result<Vec<u8>, WeightsError> {
-        let tensors = self.named(net)?.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
-        serialize(tensors, None).map_err(|error| WeightsError::Header(format!("{error}")))
+        let record = format!("{}\n{LAYERS}: {}", origin(), Layers(net));
+        serialize_all(self.named(net)?, record)
     }
 
     /// The parameters with their names, which are all different.
@@ -151,10 +189,30 @@ impl<'a> Safetensors<'a> {
         name
     }
 
-    /// The values of each parameter, if the file fits the network.
-    fn check<'b, N: Layer>(&self, net: &N, file: &File<'b>) -> Result<Vec<Values<'b>>, WeightsError> {
-        let expected = self.named(net)?;
-        let mut others: Vec<&str> = file
+    /// The largest number of bytes of a header of which all entries are needed, with the metadata. With a prefix, a file
+    /// can have any other tensors: then it is the limit of the format.
+    fn longest_header<T>(&self, expected: &[(String, Parameter<'_, T>)]) -> u64 {
+        /// The metadata, for example of the program that trained the network.
+        const METADATA: u64 = 1 << 20;
+        /// An entry without its name: an element type, two sizes, two offsets, and white space.
+        const ENTRY: u64 = 1 << 10;
+        /// A character as JSON: `\u0000`.
+        const CHARACTER: u64 = 6;
+        const FORMAT: u64 = 100_000_000;
+        if !self.prefix.is_empty() {
+            return FORMAT;
+        }
+        let entries = expected.iter().map(|(name, _)| ENTRY + CHARACTER * name.len() as u64);
+        entries.fold(METADATA, u64::saturating_add).min(FORMAT)
+    }
+
+    /// Where the values of each parameter are, if the tensors of the file are those of the network.
+    fn check<'h, T: Float>(
+        &self,
+        expected: &[(String, Parameter<'_, T>)],
+        header: &'h Header,
+    ) -> Result<Vec<&'h TensorInfo>, WeightsError> {
+        let mut others: Vec<&str> = header
             .names
             .iter()
             .map(String::as_str)
@@ -163,34 +221,51 @@ impl<'a> Safetensors<'a> {
         others.sort_unstable();
 
         let mut all = Vec::with_capacity(expected.len());
-        for (name, parameter) in &expected {
-            let Some(info) = file.header.info(name) else {
+        for (name, parameter) in expected {
+            let Some(info) = header.tensors.info(name) else {
                 return Err(WeightsError::Missing {
                     nearest: nearest(name, &others, |other| {
-                        file.header.info(other).is_some_and(|info| info.shape == parameter.sizes())
+                        header.tensors.info(other).is_some_and(|info| info.shape == parameter.sizes())
                     }),
                     name: name.clone(),
                     shape: parameter.sizes().to_vec(),
                 });
             };
-            all.push(self.check_tensor(name, parameter, info, file)?);
+            self.check_tensor(name, parameter, info)?;
+            all.push(info);
         }
         match others.iter().find(|name| name.starts_with(self.prefix)) {
             Some(name) => Err(WeightsError::Extra {
                 name: (*name).into(),
-                shape: file.header.info(name).map(|info| info.shape.clone()).unwrap_or_default(),
+                shape: header.tensors.info(name).map(|info| info.shape.clone()).unwrap_or_default(),
             }),
             None => Ok(all),
         }
     }
 
-    fn check_tensor<'b, T: Float>(
+    /// Whether the file was saved from a network with the same layers, if it records them.
+    fn check_layers<N: Layer>(&self, net: &N, header: &Header) -> Result<(), WeightsError> {
+        let recorded = header
+            .origin()
+            .and_then(|origin| origin.lines().find_map(|line| line.strip_prefix(LAYERS)?.strip_prefix(": ")));
+        let Some(found) = recorded.filter(|_| !self.other_layers) else { return Ok(()) };
+        let same = if self.convert {
+            without_element(found) == without_element(&format!("{}", Layers(net)))
+        } else {
+            Layers(net).is(found)
+        };
+        if same {
+            return Ok(());
+        }
+        Err(WeightsError::Layers { expected: format!("{}", Layers(net)), found: found.into() })
+    }
+
+    fn check_tensor<T: Float>(
         &self,
         name: &str,
         parameter: &Parameter<'_, T>,
         info: &TensorInfo,
-        file: &File<'b>,
-    ) -> Result<Values<'b>, WeightsError> {
+    ) -> Result<(), WeightsError> {
         let known = matches!(info.dtype, Dtype::F32 | Dtype::F64);
         if info.dtype != dtype::<T>() && !(self.convert && known) {
             return Err(WeightsError::Dtype {
@@ -207,8 +282,15 @@ impl<'a> Safetensors<'a> {
                 found: info.shape.clone(),
             });
         }
-        let (start, end) = info.data_offsets;
-        let values = Values { dtype: info.dtype, bytes: file.data.get(start..end).unwrap_or_default() };
+        Ok(())
+    }
+
+    fn check_values<T: Float>(
+        &self,
+        name: &str,
+        parameter: &Parameter<'_, T>,
+        values: &Values<'_>,
+    ) -> Result<(), WeightsError> {
         let bad = values.iter::<T>().position(|value| !value.is_finite()).filter(|_| !self.not_finite);
         if let Some(at) = bad {
             let columns = parameter.shape[1].max(1);
@@ -221,7 +303,7 @@ impl<'a> Safetensors<'a> {
                 value: values.iter::<f64>().nth(at).unwrap_or(f64::NAN),
             });
         }
-        Ok(values)
+        Ok(())
     }
 }
 
@@ -237,6 +319,7 @@ impl fmt::Debug for Safetensors<'_> {
             .field("prefix", &self.prefix)
             .field("convert", &self.convert)
             .field("not_finite", &self.not_finite)
+            .field("other_layers", &self.other_layers)
             .finish_non_exhaustive()
     }
 }
@@ -271,51 +354,125 @@ fn dtype<T>() -> Dtype {
 /// The name that the format reserves.
 const METADATA: &str = "__metadata__";
 
-/// A file with a parsed header that matches its data.
-struct File<'b> {
-    header: Metadata,
-    names: Vec<String>,
-    data: &'b [u8],
+/// The name of the metadata in which this crate records where the weights come from, as lines.
+const ORIGIN: &str = "constnet";
+
+/// The name of the line with the layers.
+const LAYERS: &str = "layers";
+
+/// The first line of the record.
+fn origin() -> String {
+    format!("version: {}", env!("CARGO_PKG_VERSION"))
 }
 
-impl<'b> File<'b> {
+/// The bytes of a file with these tensors and this record.
+fn serialize_all<T: Float>(
+    named: Vec<(String, Parameter<'_, T>)>,
+    record: String,
+) -> Result<Vec<u8>, WeightsError> {
+    let tensors = named.into_iter().map(|(name, parameter)| (name, Tensor(parameter)));
+    let metadata = [(String::from(ORIGIN), record)].into_iter().collect();
+    serialize(tensors, Some(metadata)).map_err(|error| WeightsError::Header(format!("{error}")))
+}
+
+/// Copies as many values into a network as it has parameters.
+fn copy<N: Layer>(net: &mut N, values: &mut core::slice::Iter<'_, Values<'_>>) {
+    for index in 0..net.tensors() {
+        if let (Some(mut parameter), Some(values)) = (net.parameter_mut(index), values.next()) {
+            let mut values = values.iter::<Elem<N>>();
+            parameter.for_each_mut(|to| *to = values.next().unwrap_or(*to));
+        }
+    }
+}
+
+/// The layers without their element type.
+fn without_element(layers: &str) -> String {
+    layers.replace(", f32>", ">").replace(", f64>", ">")
+}
+
+/// Where a file is read from: memory, or a disk.
+trait Source<'b> {
+    /// The number of bytes.
+    fn length(&self) -> u64;
+
+    /// Reads some of them.
+    fn read(&mut self, start: u64, length: usize) -> Result<Cow<'b, [u8]>, WeightsError>;
+}
+
+impl<'b> Source<'b> for &'b [u8] {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read(&mut self, start: u64, length: usize) -> Result<Cow<'b, [u8]>, WeightsError> {
+        let bytes = usize::try_from(start).ok().and_then(|start| self.get(start..start.checked_add(length)?));
+        Ok(bytes.unwrap_or_default().into())
+    }
+}
+
+/// A parsed header that matches the length of the file.
+struct Header {
+    tensors: Metadata,
+    names: Vec<String>,
+    /// Where the data start.
+    data: u64,
+}
+
+impl Header {
+    /// What this crate recorded.
+    fn origin(&self) -> Option<&str> {
+        self.tensors.metadata().as_ref()?.get(ORIGIN).map(String::as_str)
+    }
+
     /// Reads the header: its length in eight bytes, then JSON.
     ///
     /// `SafeTensors::deserialize` would do the same, but its sum of offsets overflows: offsets near 2⁶⁴ make it panic.
-    fn open(bytes: &'b [u8]) -> Result<Self, WeightsError> {
-        let length = |expected: u64| WeightsError::Length { expected, found: bytes.len() as u64 };
-        let (size, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| length(8))?;
-        let size = u64::from_le_bytes(*size);
-        if rest.first().is_some_and(|first| *first != b'{') {
+    fn read<'b>(from: &mut impl Source<'b>, longest: u64) -> Result<Self, WeightsError> {
+        /// The number of bytes of the length.
+        const START: u64 = 8;
+        let found = from.length();
+        let length = |expected: u64| WeightsError::Length { expected, found };
+        if found < START {
+            return Err(length(START));
+        }
+        let size = from.read(0, START as usize)?;
+        let size = u64::from_le_bytes(*size.first_chunk().ok_or_else(|| length(START))?);
+        if found > START && *from.read(START, 1)? != *b"{" {
             return Err(WeightsError::Header("there is no `{` after the first eight bytes".into()));
         }
-        let split = usize::try_from(size).ok().and_then(|size| rest.split_at_checked(size));
-        let (header, data) = split.ok_or_else(|| length(size.saturating_add(8)))?;
-        let header: Metadata =
-            serde_json::from_slice(header).map_err(|error| WeightsError::Header(format!("{error}")))?;
-        // What the offsets cover without a gap: the check of `Metadata` itself.
-        let end = header.data_len();
-        if end != data.len() {
-            return Err(length((end as u64).saturating_add(size).saturating_add(8)));
+        let data = size.saturating_add(START);
+        if data > found {
+            return Err(length(data));
         }
-        Ok(Self { names: header.offset_keys(), header, data })
+        let Some(bytes) = usize::try_from(size).ok().filter(|_| size <= longest) else {
+            return Err(WeightsError::HeaderLength { expected: longest, found: size });
+        };
+        let header = from.read(START, bytes)?;
+        let tensors: Metadata =
+            serde_json::from_slice(&header).map_err(|error| WeightsError::Header(format!("{error}")))?;
+        // What the offsets cover without a gap: the check of `Metadata` itself.
+        let end = data.saturating_add(tensors.data_len() as u64);
+        if end != found {
+            return Err(length(end));
+        }
+        Ok(Self { names: tensors.offset_keys(), tensors, data })
     }
 }
 
 /// The values of a tensor in a file, row by row.
 struct Values<'b> {
     dtype: Dtype,
-    bytes: &'b [u8],
+    bytes: Cow<'b, [u8]>,
 }
 
-impl<'b> Values<'b> {
-    fn iter<T: NumCast>(&self) -> impl Iterator<Item = T> + use<'b, T> {
+impl Values<'_> {
+    fn iter<T: NumCast>(&self) -> impl Iterator<Item = T> {
         // Of one type to the same, `NumCast` keeps every bit.
-        let f32s = |bytes: &'b [u8]| bytes.as_chunks().0.iter().map(|b| T::from(f32::from_le_bytes(*b)));
-        let f64s = |bytes: &'b [u8]| bytes.as_chunks().0.iter().map(|b| T::from(f64::from_le_bytes(*b)));
-        let (single, double): (&[u8], &[u8]) =
-            if self.dtype == Dtype::F32 { (self.bytes, &[]) } else { (&[], self.bytes) };
-        f32s(single).chain(f64s(double)).flatten()
+        let (f32s, f64s): (&[u8], &[u8]) =
+            if self.dtype == Dtype::F32 { (&self.bytes, &[]) } else { (&[], &self.bytes) };
+        let f32s = f32s.as_chunks().0.iter().map(|b| T::from(f32::from_le_bytes(*b)));
+        let f64s = f64s.as_chunks().0.iter().map(|b| T::from(f64::from_le_bytes(*b)));
+        f32s.chain(f64s).flatten()
     }
 }
 
@@ -380,6 +537,9 @@ mod tests {
             ("", "", 0),
             ("", "abc", 3),
             ("abc", "", 3),
+            ("b", "ab", 1),
+            ("a", "ab", 1),
+            ("abcd", "bcde", 2),
             ("0.weight", "model.0.weight", 6),
             ("kitten", "sitting", 3),
         ] {
