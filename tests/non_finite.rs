@@ -363,6 +363,41 @@ fn unchecked_steps_pass_every_number_on() {
     check(WithSchedule { optimizer: AdamW::default(), schedule: |_| 0.1 });
 }
 
+/// `step` does not check hyperparameters, and a schedule of one's own may return anything.
+#[test]
+fn hyperparameters_that_are_not_valid_leave_finite_numbers() {
+    fn check<O: Optimizer<f32>>(optimizer: O) {
+        let mut trainer = Trainer::<mlp![3, 9, 2], _, 4>::new(network(&mut rng(12)), optimizer);
+        let (x, y) = (rows::<Features<3>, 4>(&mut rng(13)), rows::<Features<2>, 4>(&mut rng(14)));
+        for _ in 0..5 {
+            trainer.step(&x, &y);
+        }
+        assert!(all_finite(&trainer.net), "{:?}", trainer.net);
+        assert!(trainer.optimizer_state().slots.as_ref().iter().all(all_finite));
+    }
+    for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e30, -1.0, 0.0, 1e-45] {
+        check(Sgd { lr: x });
+        check(Momentum { weight_decay: x, ..SGD.with_momentum(0.9) });
+        check(Momentum { nesterov: true, ..SGD.with_momentum(x) });
+        check(Sgd { lr: x }.with_momentum(0.9));
+        check(RmsProp { alpha: x, ..RmsProp::new(0.1) });
+        check(RmsProp { eps: x, ..RmsProp::new(0.1) });
+        check(RmsProp { weight_decay: x, ..RmsProp::new(x) });
+        check(Adam::new(x));
+        check(Adam { betas: (x, 0.999), ..Adam::default() });
+        check(Adam { betas: (0.9, x), ..Adam::default() });
+        check(Adam { eps: x, ..Adam::default() });
+        check(Adam { weight_decay: x, ..Adam::default() });
+        check(AdamW { weight_decay: x, ..AdamW::default() });
+        check(AdamW { eps: x, ..AdamW::new(x) });
+        check(ClipNorm { optimizer: SGD, max_norm: x });
+        check(ClipNorm { optimizer: Adam::new(x), max_norm: x });
+        check(ClipValue { optimizer: SGD, max_value: x });
+        check(ClipValue { optimizer: RmsProp::new(x), max_value: x });
+        check(WithSchedule { optimizer: Adam::default(), schedule: |step| if step == 3 { x } else { 0.1 } });
+    }
+}
+
 /// A checked and an unchecked trainer take the same steps, bit for bit, as long as all numbers are finite.
 #[test]
 fn the_check_changes_no_finite_step() {

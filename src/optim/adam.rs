@@ -6,7 +6,8 @@ use typenum::{U2, U5};
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
-    flush::{flush, largest_change, largest_squared, mean_square},
+    flush::{flush, mean_square},
+    limits::{largest_change, largest_squared, required, smaller},
 };
 use crate::{
     error::Error,
@@ -168,7 +169,7 @@ impl<T: Element> Moments<T> {
     /// larger than they are.)
     #[inline(always)]
     fn largest_gradient(self) -> T {
-        Float::min(largest_squared(), largest_change::<T>() / self.step_size * self.eps)
+        smaller(largest_change::<T>() / self.step_size.abs() * self.eps, largest_squared())
     }
 }
 
@@ -192,7 +193,7 @@ impl<T: Element> UpdateRule<T> for AdamRule<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(T::max_value() / self.moments.largest_gradient())
+        FiniteCheck::Gradient(required(self.moments.largest_gradient(), &[self.weight_decay]))
     }
 }
 
@@ -217,7 +218,7 @@ impl<T: Element> UpdateRule<T> for AdamWRule<T> {
     fn finite_check(self) -> FiniteCheck<T> {
         let shrinks = Float::abs(self.decay_factor) <= T::ONE;
         let largest = if shrinks { self.moments.largest_gradient() } else { T::ZERO };
-        FiniteCheck::Gradient(T::max_value() / largest)
+        FiniteCheck::Gradient(required(largest, &[]))
     }
 }
 

@@ -16,19 +16,6 @@ pub(super) fn flush<V: Real<T>, T: Element>(moment: V) -> V {
     moment.abs().select_lt(bound, moment.splat(T::ZERO), moment)
 }
 
-/// A change of less than half the distance between the two largest finite numbers: added to any finite number, it gives a
-/// finite one. For `f32` it is 1e31.
-#[inline(always)]
-pub(super) fn largest_change<T: Element>() -> T {
-    T::max_value() * T::epsilon() * T::from_f64(0.25)
-}
-
-/// The largest gradient whose square is finite, by a factor of 4: for `f32` 9e18.
-#[inline(always)]
-pub(super) fn largest_squared<T: Element>() -> T {
-    T::max_value().sqrt() * T::from_f64(0.5)
-}
-
 /// The running mean of squares: `mean ← beta · mean + (1 − beta) · g²`.
 #[inline(always)]
 pub(super) fn mean_square<V: Real<T>, T: Element>(beta: T, mean: V, g: V) -> V {

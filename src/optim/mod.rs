@@ -95,6 +95,7 @@ mod adam;
 mod clip_norm;
 mod clip_value;
 mod flush;
+mod limits;
 mod momentum;
 mod optimizer;
 mod rms_prop;

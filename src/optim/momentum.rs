@@ -5,7 +5,8 @@ use typenum::{U1, U4};
 
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_not_negative, check_positive,
-    flush::{flush, largest_change},
+    flush::flush,
+    limits::{largest_change, required, smaller},
 };
 use crate::{
     error::Error,
@@ -76,7 +77,7 @@ impl<T: Element> UpdateRule<T> for MomentumRule<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(T::max_value() / self.largest)
+        FiniteCheck::Gradient(required(self.largest, &[self.weight_decay, self.momentum]))
     }
 }
 
@@ -95,8 +96,9 @@ impl<T: Element> Optimizer<T> for Momentum<T> {
             if nesterov { (-lr, -lr * momentum) } else { (T::ZERO, -lr) };
         // Neither the velocity may overflow nor the change of a parameter, which is a sum of two products.
         let largest_velocity = T::max_value() * T::from_f64(0.25) / Float::max(momentum, T::ONE);
-        let largest_step = largest_change::<T>() * T::from_f64(0.5) / (lr * Float::max(momentum, T::ONE));
-        let largest = Float::min(largest_velocity, largest_step);
+        let largest_step =
+            largest_change::<T>() * T::from_f64(0.5) / (lr.abs() * Float::max(momentum, T::ONE));
+        let largest = smaller(largest_step, largest_velocity);
         MomentumRule { momentum, weight_decay, gradient_factor, velocity_factor, largest }
     }
 

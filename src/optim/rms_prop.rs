@@ -6,7 +6,8 @@ use typenum::{U1, U4};
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
-    flush::{largest_change, largest_squared, mean_square},
+    flush::mean_square,
+    limits::{largest_change, largest_squared, required, smaller},
 };
 use crate::{
     error::Error,
@@ -53,7 +54,7 @@ impl<T: Element> RmsProp<T> {
     /// The largest absolute value of `g` for which `s` and the change of a parameter are finite. Larger ones are set to it.
     #[inline(always)]
     fn largest_gradient(self) -> T {
-        Float::min(largest_squared(), largest_change::<T>() / self.lr * self.eps)
+        smaller(largest_change::<T>() / self.lr.abs() * self.eps, largest_squared())
     }
 
     /// RMSprop with this learning rate and PyTorch's defaults: `alpha` 0.99, `eps` 1e-8, no weight decay.
@@ -84,7 +85,7 @@ impl<T: Element> UpdateRule<T> for RmsProp<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(T::max_value() / self.largest_gradient())
+        FiniteCheck::Gradient(required(self.largest_gradient(), &[self.weight_decay, self.alpha]))
     }
 }
 

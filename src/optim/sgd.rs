@@ -4,7 +4,7 @@ use typenum::{U0, U1};
 
 use super::{
     Momentum, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, check_lr,
-    flush::largest_change,
+    limits::largest_change,
 };
 use crate::{
     error::Error,

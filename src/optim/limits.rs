@@ -1,0 +1,31 @@
+//! The largest gradients with which a step gives finite numbers.
+
+use num_traits::Float;
+
+use crate::simd::Element;
+
+/// A change of less than half the distance between the two largest finite numbers: added to any finite number, it gives a
+/// finite one. For `f32` it is 1e31.
+#[inline(always)]
+pub(super) fn largest_change<T: Element>() -> T {
+    T::max_value() * T::epsilon() * T::from_f64(0.25)
+}
+
+/// A number whose square is a quarter of the largest finite number: for `f32` 9e18.
+#[inline(always)]
+pub(super) fn largest_squared<T: Element>() -> T {
+    T::max_value().sqrt() * T::from_f64(0.5)
+}
+
+/// The smaller of two numbers, or NaN if the first is NaN. (`Float::min` returns the other.)
+#[inline(always)]
+pub(super) fn smaller<T: Element>(a: T, b: T) -> T {
+    if b < a { b } else { a }
+}
+
+/// The factor of [`FiniteCheck::Gradient`](crate::layers::FiniteCheck::Gradient) for gradients of up to `largest`. It is
+/// NaN, with which no gradient passes, if one of the hyperparameters is NaN or infinite.
+#[inline(always)]
+pub(super) fn required<T: Element>(largest: T, hyperparameters: &[T]) -> T {
+    hyperparameters.iter().fold(T::max_value() / largest, |factor, x| factor + *x * T::ZERO)
+}
