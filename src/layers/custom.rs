@@ -144,10 +144,12 @@ pub trait CustomLayer: Zeroed {
 /// Its `Cached` counts two rows of the input for each sample, and the layer's own cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Custom<C>(pub C);
 
 /// The cache of a [`Custom`] layer: its input, the gradient with respect to it, and the layer's own cache.
 #[derive(Debug)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct CustomCache<X, C> {
     x: X,
     dx: X,

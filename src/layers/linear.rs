@@ -56,6 +56,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, PartialEq)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Linear<const IN: usize, const OUT: usize, T = f32> {
     weight: Weights<IN, OUT, T>,
     bias: [T; OUT],
@@ -345,6 +346,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Zeroed for Linear<IN, OUT, T
 /// A value aligned to 64 bytes: a cache line, and the width of an AVX-512 vector.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Aligned<X>(X);
 
 impl<X: Zeroed> Zeroed for Aligned<X> {

@@ -53,6 +53,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Sequential<L>(pub L);
 
 /// The text of PyTorch's `print(model)`, with the Rust type and the number of parameters of each layer as comments.
@@ -128,7 +129,7 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         const { assert!(B > 0, "a batch has at least one sample") };
-        *cache.buffers.input_mut() = *x;
+        cache.buffers.input_mut().copy_from_slice(x);
         cache.count_pass();
         let Cache { buffers: Buffers { layers, output, .. }, mode } = cache;
         dispatch::<L, _>(Forward { net: self, layers, output, mode });

@@ -84,6 +84,11 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
         deserialize = "StoredSlots<L, O>: serde::Deserialize<'de>",
     ))
 )]
+#[cfg_attr(
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(bound = "StoredSlots<L, O>: bytemuck::Zeroable, StoredGradient<L, O>: bytemuck::Zeroable")
+)]
 pub struct OptimizerState<L: Zeroed, O: OptimizerMemory> {
     /// How many steps were made.
     pub steps: usize,
@@ -92,11 +97,14 @@ pub struct OptimizerState<L: Zeroed, O: OptimizerMemory> {
     pub slots: StoredSlots<L, O>,
     /// The gradient, if the rule depends on its norm; it has no meaning between two steps.
     #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
-    pub(crate) gradient: <O::GradientStore as GradientStore>::Of<L>,
+    pub(crate) gradient: StoredGradient<L, O>,
 }
 
 /// The values that an optimiser keeps for a network: an array of networks, `[L; 2]` for Adam.
 pub type StoredSlots<L, O> = <<O as OptimizerMemory>::Slots as Slots>::Stored<L>;
+
+/// The gradient of the network `L` if the optimiser `O` stores it, else `()`.
+pub type StoredGradient<L, O> = <<O as OptimizerMemory>::GradientStore as GradientStore>::Of<L>;
 
 /// For serde's `default`.
 #[cfg(feature = "serde")]

@@ -1,7 +1,13 @@
 //! Training runs over a data set.
 
-use core::{fmt, ops::ControlFlow};
+use core::{
+    fmt,
+    ops::ControlFlow,
+    slice::{from_mut, from_ref},
+};
 
+#[cfg(feature = "rayon")]
+use bytemuck::Zeroable;
 use num_traits::Float;
 use rand::Rng;
 
@@ -134,7 +140,8 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     where
         N: Copy,
     {
-        Self { best: Some((best, |best, net| *best = *net)), ..self }
+        // Not `*best = *net`, which is copied by way of the stack in a debug build.
+        Self { best: Some((best, |best, net| from_mut(best).copy_from_slice(from_ref(net)))), ..self }
     }
 
     /// Computes the gradients on all cores, in batches of `batch` samples, each of which is divided into shards of
@@ -142,9 +149,9 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     #[cfg(feature = "rayon")]
     pub fn parallel(self, batch: usize) -> Self
     where
-        N: Layer + Send + Sync,
+        N: Layer + Zeroable + Send + Sync,
         Opt: Optimizer<Elem<N>>,
-        crate::Cache<N, B>: Send,
+        crate::Cache<N, B>: Zeroable + Send,
         C: Sync,
         C::Target: Sync,
     {

@@ -12,7 +12,7 @@
 //!
 //! It pays off for batches of several shards that take some dozen microseconds each. The [`Workers`] hold a gradient
 //! and a cache for each shard that is computed at the same time, 64 at most, on the heap. They are allocated when a
-//! batch first needs them: in a debug build by way of the stack, which a large network overflows.
+//! batch first needs them.
 //!
 //! ```
 //! use constnet::{He, Sgd, Trainer, mlp};
@@ -29,8 +29,9 @@
 //! ```
 
 use core::fmt;
-use std::vec::Vec;
+use std::{boxed::Box, vec::Vec};
 
+use bytemuck::Zeroable;
 use num_traits::Float;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
@@ -116,14 +117,19 @@ pub struct Workers<N: LayerTypes, const B: usize> {
 
 /// A unit of work: the memory that one thread uses at a time.
 struct Unit<N: LayerTypes, const B: usize> {
-    gradient: N,
-    cache: Cache<N, B>,
+    gradient: Box<N>,
+    cache: Box<Cache<N, B>>,
     /// The sum of the losses of all samples.
     loss: Elem<N>,
 }
 
-impl<N: LayerTypes, const B: usize> Zeroed for Unit<N, B> {
-    const ZERO: Self = Self { gradient: Zeroed::ZERO, cache: Zeroed::ZERO, loss: Zeroed::ZERO };
+impl<N: LayerTypes + Zeroable, const B: usize> Unit<N, B>
+where
+    Cache<N, B>: Zeroable,
+{
+    fn new() -> Self {
+        Self { gradient: N::boxed(), cache: Cache::boxed(), loss: Zeroed::ZERO }
+    }
 }
 
 impl<N: LayerTypes, const B: usize> Workers<N, B> {
@@ -137,7 +143,7 @@ impl<N: LayerTypes, const B: usize> Workers<N, B> {
     /// The gradient that was computed last, averaged over its batch.
     #[must_use]
     pub fn sum(&self) -> Option<&N> {
-        self.units.first().map(|unit| &unit.gradient)
+        self.units.first().map(|unit| &*unit.gradient)
     }
 }
 
@@ -153,9 +159,9 @@ impl<N: LayerTypes, const B: usize> fmt::Debug for Workers<N, B> {
     }
 }
 
-impl<N: Layer + Send + Sync, const B: usize> Workers<N, B>
+impl<N: Layer + Zeroable + Send + Sync, const B: usize> Workers<N, B>
 where
-    Cache<N, B>: Send,
+    Cache<N, B>: Zeroable + Send,
 {
     /// The mean loss of a batch of any length. Its gradient is then [`sum`](Self::sum). The pass is one of
     /// inference: [`Dropout`](crate::Dropout) drops nothing.
@@ -208,7 +214,7 @@ where
         let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(1) * B;
         let count = order.len().div_ceil(per_unit);
         if units.len() < count {
-            units.resize_with(count, || Unit::ZERO);
+            units.resize_with(count, Unit::new);
         }
         let units = &mut units[..count];
         Batch { net, loss, x, y, per_unit, with_gradient, mode, samples: order.len() }.run(0, order, units);
@@ -234,8 +240,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>>
     where
-        N: Layer + Send + Sync,
-        Cache<N, B>: Send,
+        N: Layer + Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out, Target: Sync> + Sync,
     {
@@ -252,8 +258,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         indices: &mut dyn Iterator<Item = usize>,
     ) -> Elem<N>
     where
-        N: Layer + Send + Sync,
-        Cache<N, B>: Send,
+        N: Layer + Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out, Target: Sync> + Sync,
     {
@@ -301,8 +307,8 @@ type EvaluateFn<N, const B: usize, C> = fn(
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
     pub(super) fn new(batch: usize) -> Self
     where
-        N: Send + Sync,
-        Cache<N, B>: Send,
+        N: Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         C: Sync,
         C::Target: Sync,
     {
@@ -383,7 +389,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
         if let ([left, ..], [right, ..]) = (left, right) {
             left.loss = left.loss + right.loss;
             if self.with_gradient {
-                dispatch::<N, _>(Sum { to: &mut left.gradient, from: &right.gradient });
+                dispatch::<N, _>(Sum { to: &mut *left.gradient, from: &*right.gradient });
             }
         }
     }
@@ -391,7 +397,8 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
     /// The shards of one unit, one after the other.
     fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
         let Self { net, loss, x, y, .. } = *self;
-        let Unit { gradient, cache: Cache { buffers, .. }, loss: sum } = unit;
+        let Unit { gradient, cache, loss: sum } = unit;
+        let (gradient, buffers) = (&mut **gradient, &mut cache.buffers);
         *sum = Elem::<N>::ZERO;
         if self.with_gradient {
             zero(gradient);

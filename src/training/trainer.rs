@@ -1,5 +1,7 @@
 //! One training step, in place.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
 use core::fmt;
 
 use num_traits::Float;
@@ -68,6 +70,13 @@ use crate::{
                        OptimizerState<N, Opt>: serde::Deserialize<'de>",
     ))
 )]
+#[cfg_attr(
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(bound = "N: LayerTypes + bytemuck::Zeroable, Opt: OptimizerMemory + bytemuck::Zeroable, \
+                      C: bytemuck::Zeroable, N::Cache<B>: bytemuck::Zeroable, N::Scratch: bytemuck::Zeroable, \
+                      Row<N::Out>: bytemuck::Zeroable, OptimizerState<N, Opt>: bytemuck::Zeroable")
+)]
 pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse> {
     /// The network.
     pub net: N,
@@ -91,9 +100,39 @@ fn zeroed<X: Zeroed>() -> X {
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
+    ///
+    /// The trainer is moved to where you keep it: up to three copies of it are on the stack at the same time, in a debug
+    /// build up to nine. A main thread usually has 8 MB of stack, another thread 2 MB. If the trainer is larger than
+    /// 200 kB (`size_of::<Trainer<…>>()`), build it with [`boxed`](Self::boxed) or in a `static`.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
         Self::with_loss(net, optimizer, Mse)
+    }
+
+    /// A trainer on the heap that minimises the mean squared error. All parameters of its network are 0: then call
+    /// [`init`](crate::Sequential::init), or load weights.
+    ///
+    /// It is built on the heap, so that it may be larger than the stack, in debug builds too.
+    ///
+    /// ```
+    /// use constnet::{Adam, Trainer, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// let mut rng = StdRng::seed_from_u64(0);
+    /// let mut trainer = Trainer::<mlp![784, 512, 512, 10], _, 32>::boxed(Adam::new(1e-3));
+    /// trainer.net.init(&mut rng);
+    ///
+    /// let (x, y) = (vec![[0.5; 784]; 64], vec![[1.0; 10]; 64]);
+    /// trainer.fit(&x, &y).run(&mut rng)?;
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn boxed(optimizer: Opt) -> Box<Self>
+    where
+        Self: bytemuck::Zeroable,
+    {
+        Self::boxed_with_loss(optimizer, Mse)
     }
 }
 
@@ -107,6 +146,20 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, buffers: Zeroed::ZERO }
     }
 
+    /// A trainer on the heap with the given loss, and a network of zeros: see [`boxed`](Self::boxed).
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn boxed_with_loss(optimizer: Opt, loss: C) -> Box<Self>
+    where
+        Self: bytemuck::Zeroable,
+    {
+        const { assert!(B > 0, "a batch has at least one sample") };
+        let mut trainer: Box<Self> = bytemuck::zeroed_box();
+        trainer.optimizer = optimizer;
+        trainer.loss = loss;
+        trainer
+    }
+
     /// One step on one batch: forward, loss, backward, update. Returns the loss before the update.
     ///
     /// If the loss is NaN or infinite, also because a target is not valid, nothing is updated. The optimiser's
@@ -118,7 +171,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out>,
     {
-        *self.buffers.input_mut() = *x;
+        self.buffers.input_mut().copy_from_slice(x);
         self.step_on(y)
     }
 
@@ -149,7 +202,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         N: Layer,
         C: Loss<N::Out>,
     {
-        *self.buffers.input_mut() = *x;
+        self.buffers.input_mut().copy_from_slice(x);
         zero(gradient);
         let mode = self.training_mode();
         let Self { net, loss, buffers, .. } = self;
