@@ -4,8 +4,10 @@ mod common;
 
 use common::{flat, network, rng};
 use constnet::{
-    Dropout, Elu, LayerNorm, LeakyRelu, Linear, Residual, Sequential, Softmax, Tanh, Zeroed, mlp, sequential,
+    Custom, Dropout, Elu, Frozen, LayerNorm, LeakyRelu, Linear, Residual, Sequential, Softmax, StaticNetwork,
+    Tanh, Zeroed, layers::Layer, mlp, sequential,
 };
+use doubling::Doubling;
 
 /// The network of `pytorch.safetensors`, as [`Sequential::to_rust_source`] writes it.
 #[allow(unreachable_pub, reason = "the source is for a module of any visibility")]
@@ -81,5 +83,88 @@ fn every_layer_writes_its_type() {
     for part in ["Tanh::new()", "LeakyRelu::new()", "Elu::new()", "Softmax::new()"] {
         let part = format!("constnet::{part}");
         assert!(value.contains(&part), "{value}");
+    }
+}
+
+/// The frozen network of [`layers_differ_where_networks_do`].
+struct Body;
+
+impl StaticNetwork for Body {
+    type Net = Sequential![Linear<2, 3>, Tanh<3>];
+
+    fn network() -> &'static Self::Net {
+        static NET: Sequential![Linear<2, 3>, Tanh<3>] = Zeroed::ZERO;
+        &NET
+    }
+}
+
+/// A layer without parameters that another module declares.
+mod doubling {
+    use constnet::{CustomLayer, Zeroed, layers::Features};
+
+    pub(crate) struct Doubling<const N: usize, const TIMES: usize>;
+
+    impl<const N: usize, const TIMES: usize> Zeroed for Doubling<N, TIMES> {
+        const ZERO: Self = Self;
+    }
+
+    impl<const N: usize, const TIMES: usize> CustomLayer for Doubling<N, TIMES> {
+        type In = Features<N>;
+        type Out = Features<N>;
+        type Cache<const B: usize> = ();
+        const NAME: &'static str = "Doubling";
+        const PARAMS: usize = 0;
+
+        fn forward<const B: usize>(&self, _: &[[f32; N]; B], _: &mut [[f32; N]; B], (): &mut ()) {}
+
+        fn backward<const B: usize>(
+            &self,
+            _: &[[f32; N]; B],
+            (): &(),
+            _: &[[f32; N]; B],
+            _: &mut [[f32; N]; B],
+            _: &mut Self,
+        ) {
+        }
+    }
+}
+
+#[test]
+fn layers_differ_where_networks_do() {
+    fn layers<N: Layer>(net: &Sequential<N>) -> String {
+        let text = net.layers().to_string();
+        assert!(net.layers().is(&text));
+        assert!(!net.layers().is(&text[..text.len() - 1]), "cut off");
+        assert!(!net.layers().is(&format!("{text} ")), "with something after it");
+        text
+    }
+    macro_rules! text_of {
+        ($($ty:ty = $text:literal),+ $(,)?) => {{
+            $(assert_eq!(layers(&<$ty>::ZERO), $text);)+
+            [$($text),+]
+        }};
+    }
+    let texts = text_of![
+        mlp![2, 4, 2] = "Sequential![Linear<2, 4>, Relu<4>, Linear<4, 2>]",
+        mlp![f64; 2, 4, 2] = "Sequential![Linear<2, 4, f64>, Relu<4, f64>, Linear<4, 2, f64>]",
+        Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 2>] = "Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 2>]",
+        Sequential![Linear<2, 2>, LeakyRelu<2>] = "Sequential![Linear<2, 2>, LeakyRelu<2, 1>]",
+        Sequential![Linear<2, 2>, LeakyRelu<2, 20>] = "Sequential![Linear<2, 2>, LeakyRelu<2, 20>]",
+        Sequential![Linear<2, 2>, Dropout<2>] = "Sequential![Linear<2, 2>, Dropout<2, 50>]",
+        Sequential![Linear<2, 2>, Dropout<2, 20>] = "Sequential![Linear<2, 2>, Dropout<2, 20>]",
+        Sequential![LayerNorm<2>, Softmax<2>] = "Sequential![LayerNorm<2>, Softmax<2>]",
+        Sequential![Sequential![LayerNorm<2>], Softmax<2>] =
+            "Sequential![Sequential![LayerNorm<2>], Softmax<2>]",
+        Sequential![Residual<Sequential![LayerNorm<2>]>, Softmax<2>] =
+            "Sequential![Residual<Sequential![LayerNorm<2>]>, Softmax<2>]",
+        Sequential![Frozen<Body>, Linear<3, 1>] =
+            "Sequential![Frozen<Sequential![Linear<2, 3>, Tanh<3>]>, Linear<3, 1>]",
+        Sequential![Custom<Doubling<2, 2>>, Linear<2, 1>] =
+            "Sequential![Custom<Doubling<2, 2>>, Linear<2, 1>]",
+        Sequential![Custom<Doubling<2, 3>>, Linear<2, 1>] =
+            "Sequential![Custom<Doubling<2, 3>>, Linear<2, 1>]",
+    ];
+    for (index, text) in texts.iter().enumerate() {
+        assert!(!texts[..index].contains(text), "{text} twice");
     }
 }

@@ -216,7 +216,7 @@ where
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
         self.0.print(printer)?;
-        printer.text("", ",\n    ", ",\n    ")?;
+        printer.text("", ",\n    ", ",\n    ", ", ")?;
         self.1.print(printer)
     }
 

@@ -8,7 +8,7 @@ use super::{
     CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerTypes, ParamCount,
     Parameter, ParameterMut, Row, Shape, Unfused, apply, apply_grad,
     impls::last_layer,
-    print::{LayerText, Printer},
+    print::{LayerText, Printer, Style, TypeName},
 };
 use crate::simd::{Simd, Zeroed};
 
@@ -209,7 +209,10 @@ impl<C: CustomLayer> Layer for Custom<C> {
             printer.layer(LayerText {
                 pytorch: format_args!("{name}()"),
                 path: "constnet",
-                rust_type: format_args!("Custom<{ty}>"),
+                rust_type: format_args!(
+                    "Custom<{}>",
+                    TypeName { full: ty, paths: printer.style() != Style::Layers }
+                ),
                 rust_value: value,
                 parameters: C::PARAMS,
             })

@@ -159,12 +159,12 @@ impl<F: StaticNetwork> Layer for Frozen<F> {
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
-        printer.text("  # frozen:\n", "constnet::Frozen<", "constnet::Frozen::new()")?;
-        if printer.style() == Style::PyTorch {
-            return F::network().print(printer);
+        printer.text("  # frozen:\n", "constnet::Frozen<", "constnet::Frozen::new()", "Frozen<")?;
+        match printer.style() {
+            Style::PyTorch | Style::Layers => F::network().print(printer)?,
+            Style::RustType | Style::RustValue => printer.text("", type_name::<F>(), "", "")?,
         }
-        printer.text("", type_name::<F>(), "")?;
-        printer.text("", ">", "")
+        printer.text("", ">", "", ">")
     }
 }
 

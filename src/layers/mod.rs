@@ -47,7 +47,7 @@ pub use self::{
     layer_norm::LayerNorm,
     linear::{Aligned, Linear},
     parameter::{Parameter, ParameterMut},
-    print::{LayerText, Printer},
+    print::{LayerText, Layers, Printer},
     residual::{AddsTo, Residual, ResidualCache},
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},

@@ -1,8 +1,8 @@
-//! A layer as text: as PyTorch prints it, or as Rust source.
+//! A layer as text: as PyTorch prints it, as Rust source, or as a line that files record.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
-use super::Parameter;
+use super::{Layer, Parameter};
 use crate::simd::Element;
 
 /// Writes layers as text, in the style that the caller has chosen.
@@ -22,6 +22,61 @@ pub(crate) enum Style {
     RustType,
     /// A constant expression of that type, `constnet::Linear::new([…], […])`.
     RustValue,
+    /// The type without paths, `Linear<5, 64>`, all layers on one line: see [`Layers`].
+    Layers,
+}
+
+/// The layers of a network on one line: their types, without paths. Files record it, so that a network is not loaded
+/// into a different one.
+///
+/// Made by [`Sequential::layers`](crate::Sequential::layers).
+#[derive(Clone, Copy, Debug)]
+pub struct Layers<'a, N>(pub(crate) &'a N);
+
+impl<N: Layer> Layers<'_, N> {
+    /// Whether this is the text.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        let mut rest = Rest(text);
+        write!(rest, "{self}").is_ok() && rest.0.is_empty()
+    }
+}
+
+impl<N: Layer> fmt::Display for Layers<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.print(&mut Printer::new(f, Style::Layers))
+    }
+}
+
+/// The part of a text that has not been written yet. To write anything else is an error.
+struct Rest<'a>(&'a str);
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// The name of a type.
+pub(crate) struct TypeName<'a> {
+    /// The name by [`type_name`](core::any::type_name).
+    pub(crate) full: &'a str,
+    /// Whether it is written with the modules that the type and its arguments are declared in.
+    pub(crate) paths: bool,
+}
+
+impl fmt::Display for TypeName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.paths {
+            return f.write_str(self.full);
+        }
+        let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        for part in self.full.split_inclusive(|c| !is_path(c)) {
+            f.write_str(part.rsplit_once("::").map_or(part, |(_, name)| name))?;
+        }
+        Ok(())
+    }
 }
 
 /// A layer as text, in all styles.
@@ -66,19 +121,21 @@ impl<'a, 'b> Printer<'a, 'b> {
             }
             Style::RustType => write!(self.f, "{path}::{rust_type}"),
             Style::RustValue => write!(self.f, "{path}::{rust_value}"),
+            Style::Layers => self.f.write_fmt(rust_type),
         }
     }
 
-    /// Writes the text of the chosen style.
+    /// Writes the text of the chosen style: of `print(model)`, of the Rust type, of the Rust value, or of [`Layers`].
     ///
     /// # Errors
     ///
     /// Those of the formatter.
-    pub fn text(&mut self, pytorch: &str, rust_type: &str, rust_value: &str) -> fmt::Result {
+    pub fn text(&mut self, pytorch: &str, rust_type: &str, rust_value: &str, layers: &str) -> fmt::Result {
         self.f.write_str(match self.style {
             Style::PyTorch => pytorch,
             Style::RustType => rust_type,
             Style::RustValue => rust_value,
+            Style::Layers => layers,
         })
     }
 }

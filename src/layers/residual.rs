@@ -213,9 +213,14 @@ where
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
-        printer.text("  # residual, x + body(x):\n", "constnet::Residual<", "constnet::Residual(")?;
+        printer.text(
+            "  # residual, x + body(x):\n",
+            "constnet::Residual<",
+            "constnet::Residual(",
+            "Residual<",
+        )?;
         self.0.print(printer)?;
-        printer.text("  # end of the body\n", ">", ")")
+        printer.text("  # end of the body\n", ">", ")", ">")
     }
 
     fn tensors(&self) -> usize {

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     layers::{
-        CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerAt, LayerTypes, Mode,
-        ParamCount, Parameter, ParameterMut, Printer, Row, Shape, Slots, SlotsOf, UpdateRule, dispatch,
+        CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerAt, LayerTypes, Layers,
+        Mode, ParamCount, Parameter, ParameterMut, Printer, Row, Shape, Slots, SlotsOf, UpdateRule, dispatch,
         impls::{compare_impls, last_layer},
         parameters,
         print::Style,
@@ -144,6 +144,29 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         zero(&mut self.0);
+    }
+
+    /// The types of all layers on one line, without paths: the same text for equal types, another one for different
+    /// types, unless types in different modules have the same name. A file that records it is not loaded into another
+    /// network. For a [`Frozen`](crate::Frozen) network these are its layers, for a [`Custom`](crate::Custom) layer
+    /// the type inside.
+    ///
+    /// ```
+    /// use constnet::{Dropout, Linear, Residual, Sequential, Tanh, Zeroed, mlp};
+    ///
+    /// let layers = <mlp![f64; 5, 64, 3]>::ZERO.layers().to_string();
+    /// assert_eq!(layers, "Sequential![Linear<5, 64, f64>, Relu<64, f64>, Linear<64, 3, f64>]");
+    ///
+    /// type Net = Sequential![Residual<Sequential![Linear<2, 2>, Tanh<2>]>, Dropout<2, 20>];
+    /// let layers = "Sequential![Residual<Sequential![Linear<2, 2>, Tanh<2>]>, Dropout<2, 20>]";
+    /// assert!(Net::ZERO.layers().is(layers));
+    /// ```
+    #[must_use]
+    pub const fn layers(&self) -> Layers<'_, Self>
+    where
+        L: Layer,
+    {
+        Layers(self)
     }
 
     /// All parameter tensors in PyTorch's order: its `named_parameters()`; the layers of a network
@@ -351,9 +374,9 @@ impl<L: Layer> Layer for Sequential<L> {
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
-        printer.text("", "constnet::Sequential![\n    ", "constnet::sequential![\n    ")?;
+        printer.text("", "constnet::Sequential![\n    ", "constnet::sequential![\n    ", "Sequential![")?;
         self.0.print(printer)?;
-        printer.text("", ",\n]", ",\n]")
+        printer.text("", ",\n]", ",\n]", "]")
     }
 
     fn tensors(&self) -> usize {
