@@ -80,7 +80,7 @@ pub mod private {
     pub use approx;
     #[cfg(feature = "alloc")]
     pub use bytemuck;
-    #[cfg(feature = "serde")]
-    pub use serde;
     pub use typenum;
+    #[cfg(feature = "serde")]
+    pub use {crate::saved_layer, serde};
 }

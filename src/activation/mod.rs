@@ -337,6 +337,8 @@ macro_rules! serde_unit {
                 $crate::private::serde::Deserialize::deserialize(deserializer).map(Self)
             }
         }
+
+        $crate::private::saved_layer!($name<N $(, $P)?, T>, const N: usize, $(const $P: usize,)? T);
     };
 }
 

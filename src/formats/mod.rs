@@ -15,3 +15,7 @@ mod serde;
 pub use self::rust_source::RustSource;
 #[cfg(feature = "safetensors")]
 pub use self::safetensors::{Safetensors, WeightsError};
+#[cfg(all(feature = "serde", feature = "alloc"))]
+pub use self::serde::load_boxed;
+#[cfg(feature = "serde")]
+pub use self::serde::{Excerpt, LoadError, LoadInPlace, Mismatch, load_in_place};

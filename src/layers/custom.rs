@@ -143,7 +143,6 @@ pub trait CustomLayer: Zeroed {
 /// To use the layer with [`sizes::budget`](crate::sizes::budget), implement [`ParamCount`] and [`CacheSize`] for it.
 /// Its `Cached` counts two rows of the input for each sample, and the layer's own cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Custom<C>(pub C);
 

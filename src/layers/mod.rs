@@ -27,6 +27,8 @@ mod linear;
 pub(crate) mod parameter;
 pub(crate) mod print;
 mod residual;
+#[cfg(feature = "serde")]
+pub(crate) mod saved;
 mod shape;
 mod size;
 mod softmax;
@@ -35,6 +37,8 @@ pub(crate) mod update;
 pub(crate) use self::layer::{
     FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, parameters, update, zero,
 };
+#[cfg(feature = "serde")]
+pub use self::saved::{LoadLayers, SaveLayers, SavedLayers};
 pub use self::{
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},

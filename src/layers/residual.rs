@@ -57,7 +57,6 @@ use crate::simd::{Element, Simd, Zeroed, transform, transform2};
 /// net.predict(&[0.0; 5]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Residual<L>(pub L);
 

@@ -52,7 +52,6 @@ use crate::{
 /// assert_eq!(gradient.layer::<0>().weight(), [[6.0, 8.0], [0.0, 0.0]]);
 /// ```
 #[derive(Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Sequential<L>(pub L);
 

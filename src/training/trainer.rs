@@ -61,16 +61,6 @@ use crate::{
 /// The random number generator that you pass to [`Fit::run`](super::Fit::run) is not: save it too. To save between
 /// epochs, run one epoch at a time.
 #[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(bound(
-        serialize = "N: serde::Serialize, Opt: serde::Serialize, C: serde::Serialize, \
-                     OptimizerState<N, Opt>: serde::Serialize",
-        deserialize = "N: serde::Deserialize<'de>, Opt: serde::Deserialize<'de>, C: serde::Deserialize<'de>, \
-                       OptimizerState<N, Opt>: serde::Deserialize<'de>",
-    ))
-)]
-#[cfg_attr(
     feature = "alloc",
     derive(bytemuck::Zeroable),
     zeroable(bound = "N: LayerTypes + bytemuck::Zeroable, Opt: OptimizerMemory + bytemuck::Zeroable, \
@@ -88,14 +78,7 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
     /// The seed of [`Dropout`](crate::Dropout)'s masks. If the network has such a layer, [`fit`](Self::fit) draws a new
     /// seed for each epoch; [`step`](Self::step) uses this one.
     pub seed: u32,
-    #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
     pub(crate) buffers: Buffers<N, B>,
-}
-
-/// For serde's `default`.
-#[cfg(feature = "serde")]
-fn zeroed<X: Zeroed>() -> X {
-    X::ZERO
 }
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
