@@ -83,6 +83,26 @@ fn json_reads_as_the_layers_do() {
     assert_eq!(serde_json::from_str::<Sequential<(Linear<2, 1>, Relu<1>)>>(&other).expect("JSON"), net);
 }
 
+/// JSON has no infinity: serde_json writes `null`, and reads a number that is too large as an infinity.
+#[test]
+fn only_finite_numbers_are_text() {
+    let json = |weight: &str| {
+        let header = r#""header":{"version":1,"layers":"Sequential![Linear<1, 2>]"}"#;
+        format!(r#"{{{header},"values":[{{"weight":[[1.0],[{weight}]],"bias":[0.5,0.5]}}]}}"#)
+    };
+    let mut net: mlp![1, 2] = serde_json::from_str(&json("-3e38")).expect("JSON");
+    let value = serde_json::from_str::<serde_json::Value>(&json("-4e38")).expect("JSON");
+    let error = serde_json::from_value::<mlp![1, 2]>(value).expect_err("an infinity").to_string();
+    assert_eq!(error, "the number with index 0 is too large, expected a finite f32");
+
+    net.layer_mut::<0>().bias_mut()[1] = f32::NAN;
+    let error = serde_json::to_string(&net).expect_err("NaN").to_string();
+    assert_eq!(error, "a bias is NaN: a text format has finite numbers only");
+    let bytes = postcard::to_allocvec(&net).expect("postcard");
+    let read: mlp![1, 2] = postcard::from_bytes(&bytes).expect("our own bytes");
+    assert_eq!(common::bits(&read), common::bits(&net));
+}
+
 /// A chain is one tuple, so that its length does not meet the depth of 128 that serde_json allows.
 #[test]
 fn a_long_chain_is_one_tuple() {

@@ -1,6 +1,6 @@
 //! Structs that are read in place, field by field, from a sequence or from a map in any order.
 
-use core::{fmt, marker::PhantomData};
+use core::{any::type_name, fmt, marker::PhantomData};
 
 use ::serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -8,7 +8,7 @@ use ::serde::{
     ser::SerializeTuple,
 };
 
-use crate::layers::saved::Count;
+use crate::{layers::saved::Count, simd::Element as Number};
 
 /// A struct whose fields are read in place.
 pub(super) trait Fields<'de> {
@@ -144,36 +144,49 @@ impl<X: Serialize, F: Fn(usize) -> X> Serialize for Tuple<F> {
 }
 
 /// Reads a tuple of numbers, and calls a function with the index of each and the number.
-pub(super) struct Numbers<F, T>(usize, F, PhantomData<T>);
+pub(super) struct Numbers<F, T> {
+    len: usize,
+    each: F,
+    /// Whether the format is text. A number of text that is too large for `T` is read as an infinity.
+    is_text: bool,
+    number: PhantomData<T>,
+}
 
 impl<T, F: FnMut(usize, T)> Numbers<F, T> {
     pub(super) const fn new(len: usize, each: F) -> Self {
-        Self(len, each, PhantomData)
+        Self { len, each, is_text: false, number: PhantomData }
     }
 }
 
-impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> DeserializeSeed<'de> for Numbers<F, T> {
+impl<'de, T: Number + Deserialize<'de>, F: FnMut(usize, T)> DeserializeSeed<'de> for Numbers<F, T> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_tuple(self.0, self)
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<(), D::Error> {
+        self.is_text = deserializer.is_human_readable();
+        deserializer.deserialize_tuple(self.len, self)
     }
 }
 
-impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Numbers<F, T> {
+impl<'de, T: Number + Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Numbers<F, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Count(self.0, "numbers"))
+        write!(f, "{}", Count(self.len, "numbers"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut numbers: A) -> Result<(), A::Error> {
-        let Self(len, mut each, _) = self;
+        let Self { len, mut each, is_text, .. } = self;
         for index in 0..len {
-            match numbers.next_element()? {
-                Some(number) => each(index, number),
-                None => return Err(A::Error::invalid_length(index, &Count(len, "numbers"))),
+            let Some(number) = numbers.next_element::<T>()? else {
+                return Err(A::Error::invalid_length(index, &Count(len, "numbers")));
+            };
+            if is_text && !number.is_finite() {
+                let name = type_name::<T>();
+                return Err(A::Error::custom(format_args!(
+                    "the number with index {index} is too large, expected a finite {name}"
+                )));
             }
+            each(index, number);
         }
         Ok(())
     }

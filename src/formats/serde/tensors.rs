@@ -8,7 +8,7 @@ use core::fmt;
 use ::serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeSeed, Error, SeqAccess, Visitor},
-    ser::SerializeStruct,
+    ser::{Error as _, SerializeStruct},
 };
 
 use super::fields::{Fields, Numbers, Struct, Tuple, Value};
@@ -39,7 +39,14 @@ struct Tensor<'a, T>(Parameter<'a, T>);
 
 impl<T: Element + Serialize> Serialize for Tensor<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Parameter { shape: [rows, columns], dims, .. } = self.0;
+        let Parameter { shape: [rows, columns], dims, name, values, .. } = self.0;
+        // JSON would write `null`, which no network can be loaded from.
+        if serializer.is_human_readable()
+            && let Some(value) = values.iter().find(|value| !value.is_finite())
+        {
+            let error = format_args!("a {name} is {value}: a text format has finite numbers only");
+            return Err(S::Error::custom(error));
+        }
         let value = |row, column| self.0.get(row, column).copied().unwrap_or(T::ZERO);
         if dims == 1 {
             return Tuple(rows, |row| value(row, 0)).serialize(serializer);
