@@ -266,14 +266,16 @@ fn everything_works_in_a_small_stack() {
 fn smallest() {
     for (network, uses) in NETWORKS {
         for (name, _) in uses {
-            // In steps of 4 kB, up to 64 MB.
-            let (mut too_small, mut enough) = (0, 1 << 14);
-            while enough - too_small > 1.max(too_small / 16) {
-                let middle =
-                    if enough == 1 << 14 { 1.max(too_small * 4) } else { usize::midpoint(too_small, enough) };
-                if works(network, Some(name), middle << 12) { enough = middle } else { too_small = middle }
+            // Doubled from 16 kB, the least that a thread gets, then in steps of an eighth.
+            let mut enough = 16;
+            while !works(network, Some(name), enough << 10) && enough < 64 << 10 {
+                enough *= 2;
             }
-            println!("| {network} | {name} | {} kB |", enough * 4);
+            let step = enough / 16;
+            while enough > 16 && works(network, Some(name), (enough - step) << 10) {
+                enough -= step;
+            }
+            println!("| {network} | {name} | {} kB |", enough);
         }
     }
 }

@@ -14,6 +14,7 @@ use rand::Rng;
 use super::{
     data::{check, gather, is_finite},
     shuffle::Permutation,
+    targets::{are_copied, gather_inputs},
     trainer::Trainer,
 };
 use crate::{
@@ -197,14 +198,13 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
         trainer.optimizer.check()?;
         let Some(last_epoch) = epochs.checked_sub(1) else { return Err(Error::NoEpochs) };
-        let spare = check(&trainer.loss, x, y)?;
+        check(&trainer.loss, x, y)?;
         if let Some((x, y)) = validation {
             check(&trainer.loss, x, y).map_err(Error::into_validation)?;
         }
         #[cfg(feature = "rayon")]
         let mut parallel = self.parallel.map(super::parallel::Passes::start).transpose()?;
 
-        let mut targets = [*spare; B];
         let mut last_loss = None;
         let mut so_far: Option<(usize, Elem<N>)> = None;
         let mut epoch = 0;
@@ -217,10 +217,10 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             #[cfg(feature = "rayon")]
             let mean = match &mut parallel {
                 Some(parallel) => parallel.epoch(trainer, x, y, order, &mut last_loss),
-                None => trainer.epoch(x, y, order, &mut targets, &mut last_loss),
+                None => trainer.epoch(x, y, order, &mut last_loss),
             };
             #[cfg(not(feature = "rayon"))]
-            let mean = trainer.epoch(x, y, order, &mut targets, &mut last_loss);
+            let mean = trainer.epoch(x, y, order, &mut last_loss);
             let loss = mean.ok_or(diverged(last_loss))?;
             let validation_loss = match validation {
                 #[cfg(feature = "rayon")]
@@ -272,7 +272,6 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         x: &[Row<N::In>],
         y: &[C::Target],
         mut order: Permutation,
-        targets: &mut [C::Target; B],
         last_loss: &mut Option<Elem<N>>,
     ) -> Option<Elem<N>>
     where
@@ -280,8 +279,15 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out>,
     {
+        if const { !are_copied::<C::Target, B>() } {
+            return mean_over_batches(x.len(), B, last_loss, |size| {
+                let targets = gather_inputs(self.buffers.input_mut(), x, y, &mut order, size);
+                self.step_on(targets)
+            });
+        }
+        let mut targets = [*y.first()?; B];
         mean_over_batches(x.len(), B, last_loss, |size| {
-            gather(self.buffers.input_mut(), targets, x, y, &mut order);
+            gather(self.buffers.input_mut(), &mut targets, x, y, &mut order);
             let (targets, _) = targets.split_at(size);
             self.step_on(targets)
         })

@@ -16,6 +16,7 @@ pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod shuffle;
+mod targets;
 mod trainer;
 
 pub use self::{

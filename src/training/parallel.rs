@@ -39,13 +39,14 @@ use super::{
     data::{check, gather},
     fit::mean_over_batches,
     shuffle::Permutation,
+    targets::{Targets, are_copied, gather_inputs},
     trainer::{Evaluate, Gradient, Trainer},
 };
 use crate::{
     error::Error,
     layers::{Elem, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
     loss::Loss,
-    network::Cache,
+    network::{Buffers, Cache},
     optim::{Optimizer, OptimizerMemory},
     simd::{Element, Kernel, Real, Simd, Zeroed},
 };
@@ -396,7 +397,7 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
 
     /// The shards of one unit, one after the other.
     fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
-        let Self { net, loss, x, y, .. } = *self;
+        let Self { x, y, .. } = *self;
         let Unit { gradient, cache, loss: sum } = unit;
         let (gradient, buffers) = (&mut **gradient, &mut cache.buffers);
         *sum = Elem::<N>::ZERO;
@@ -404,19 +405,36 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
             zero(gradient);
         }
         for (number, shard) in order.chunks(B).enumerate() {
-            let [index, ..] = *shard else { continue };
-            let Some(&target) = y.get(index) else { continue };
-            let mut targets = [target; B];
-            gather(buffers.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
-            let (targets, _) = targets.split_at(shard.len().min(B));
             let mode = mode_of_shard(self.mode, first / B + number);
-            let mean = if self.with_gradient {
-                let samples = self.samples;
-                dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: targets, samples, gradient })
+            let mean = if const { are_copied::<C::Target, B>() } {
+                let [index, ..] = *shard else { continue };
+                let Some(&target) = y.get(index) else { continue };
+                let mut targets = [target; B];
+                gather(buffers.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
+                let (targets, _) = targets.split_at(shard.len().min(B));
+                self.shard(buffers, targets, mode, gradient)
             } else {
-                dispatch::<N, _>(Evaluate { net, loss, buffers, y: targets })
+                let mut indices = shard.iter().copied();
+                let targets = gather_inputs(buffers.input_mut(), x, y, &mut indices, shard.len());
+                self.shard(buffers, targets, mode, gradient)
             };
-            *sum = *sum + mean * Elem::<N>::from_count(targets.len());
+            *sum = *sum + mean * Elem::<N>::from_count(shard.len());
+        }
+    }
+
+    /// The mean loss of the inputs in the buffers. If `with_gradient`, their gradient is added to `gradient`.
+    fn shard<Y: Targets<C::Target>, const B: usize>(
+        &self,
+        buffers: &mut Buffers<N, B>,
+        y: Y,
+        mode: Mode,
+        gradient: &mut N,
+    ) -> Elem<N> {
+        let Self { net, loss, samples, .. } = *self;
+        if self.with_gradient {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient })
+        } else {
+            dispatch::<N, _>(Evaluate { net, loss, buffers, y })
         }
     }
 }

@@ -6,7 +6,7 @@ use core::fmt;
 
 use num_traits::Float;
 
-use super::data::check;
+use super::{data::check, targets::Targets};
 use crate::{
     error::Error,
     layers::{
@@ -155,7 +155,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out>,
     {
         self.buffers.input_mut().copy_from_slice(x);
-        self.step_on(y)
+        self.step_on(y.as_slice())
     }
 
     /// The first half of a [`step`](Self::step): the loss, and its gradient, which overwrites `gradient`. The
@@ -189,7 +189,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         zero(gradient);
         let mode = self.training_mode();
         let Self { net, loss, buffers, .. } = self;
-        dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples: B, gradient })
+        dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: y.as_slice(), samples: B, gradient })
     }
 
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
@@ -209,7 +209,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
 
     /// A step on the first `y.len()` inputs, which are already in the buffers.
     #[inline]
-    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N>
+    pub(crate) fn step_on(&mut self, y: impl Targets<C::Target>) -> Elem<N>
     where
         N: Layer,
         Opt: Optimizer<Elem<N>>,
@@ -255,13 +255,13 @@ impl<N: LayerTypes + fmt::Debug, Opt: OptimizerMemory + fmt::Debug, const B: usi
 }
 
 /// A whole step on the first `y.len()` inputs in the buffers.
-struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C, Y> {
     trainer: &'a mut Trainer<N, Opt, B, C>,
-    y: &'a [C::Target],
+    y: Y,
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<Elem<N>>
-    for Step<'_, N, Opt, B, C>
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>, Y: Targets<C::Target>>
+    Kernel<Elem<N>> for Step<'_, N, Opt, B, C, Y>
 {
     type Output = Elem<N>;
 
@@ -270,7 +270,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
         let mode = self.trainer.training_mode();
         let Trainer { net, optimizer, loss, state, buffers, .. } = self.trainer;
 
-        let value = forward_and_loss(token, net, loss, buffers, mode, self.y, self.y.len());
+        let samples = self.y.len();
+        let value = forward_and_loss(token, net, loss, buffers, mode, self.y, samples);
         if !value.is_finite() {
             return value;
         }
@@ -292,17 +293,35 @@ fn forward_and_loss<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>
     loss: &C,
     buffers: &mut Buffers<N, B>,
     mode: Mode,
-    y: &[C::Target],
+    y: impl Targets<C::Target>,
     samples: usize,
 ) -> Elem<N> {
     let Buffers { layers, output, .. } = buffers;
     Forward { net, layers, output, mode: &mode }.run(token);
+    y.loss_and_gradient::<S, N, C, B>(token, loss, output, samples)
+}
+
+/// The factor of a gradient that is averaged over `samples` samples: the layers average over `B`.
+#[inline(always)]
+pub(super) fn scale_of<N: Layer, const B: usize>(samples: usize) -> Option<Elem<N>> {
+    (samples != B).then(|| Elem::<N>::from_count(B) / Elem::<N>::from_count(samples))
+}
+
+/// The loss of the first `y.len()` predictions. Overwrites them with the gradient of the loss, times `scale`, with respect
+/// to the input of the network's last activation, or to the output if there is none. With a `scale`, the others
+/// become 0.
+#[inline(always)]
+pub(super) fn loss_and_gradient<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>(
+    token: S,
+    loss: &C,
+    output: &mut [Row<N::Out>; B],
+    y: &[C::Target],
+    scale: Option<Elem<N>>,
+) -> Elem<N> {
     let mut a = *output;
     let (y_hat, filled_up) = output.split_at_mut(y.len().min(B));
     let value = loss.value_and_gradient(token, y_hat, y);
-    if samples != B {
-        // The layers average over `B` samples, but only the `samples` samples are to count.
-        let scale = Elem::<N>::from_count(B) / Elem::<N>::from_count(samples);
+    if let Some(scale) = scale {
         for dy in N::Out::flatten_mut(y_hat) {
             *dy = *dy * scale;
         }
@@ -328,17 +347,19 @@ fn through_activation<N: Layer, S: Simd<Elem<N>>, G: InputGrad<Elem<N>>, const B
 
 /// The loss of the first `y.len()` inputs in the buffers. Its gradient, as part of the mean over `samples`
 /// samples, is added to `gradient`.
-pub(super) struct Gradient<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+pub(super) struct Gradient<'a, N: Layer, C, Y, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
     pub(super) buffers: &'a mut Buffers<N, B>,
     pub(super) mode: Mode,
-    pub(super) y: &'a [C::Target],
+    pub(super) y: Y,
     pub(super) samples: usize,
     pub(super) gradient: &'a mut N,
 }
 
-impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_, N, C, B> {
+impl<N: Layer, C: Loss<N::Out>, Y: Targets<C::Target>, const B: usize> Kernel<Elem<N>>
+    for Gradient<'_, N, C, Y, B>
+{
     type Output = Elem<N>;
 
     #[inline(always)]
@@ -354,21 +375,22 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_,
 }
 
 /// The loss of the first `y.len()` inputs in the buffers.
-pub(super) struct Evaluate<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+pub(super) struct Evaluate<'a, N: Layer, C, Y, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
     pub(super) buffers: &'a mut Buffers<N, B>,
-    pub(super) y: &'a [C::Target],
+    pub(super) y: Y,
 }
 
-impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Evaluate<'_, N, C, B> {
+impl<N: Layer, C: Loss<N::Out>, Y: Targets<C::Target>, const B: usize> Kernel<Elem<N>>
+    for Evaluate<'_, N, C, Y, B>
+{
     type Output = Elem<N>;
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
         let Self { net, loss, buffers: Buffers { layers, output, .. }, y } = self;
         Forward { net, layers, output, mode: &Mode::Eval }.run(token);
-        let (y_hat, _) = output.split_at(y.len().min(B));
-        loss.value(token, y_hat, y)
+        y.loss::<S, N, C>(token, loss, output.as_slice())
     }
 }
