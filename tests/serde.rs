@@ -113,14 +113,14 @@ fn a_long_chain_is_one_tuple() {
         L, L, L, L, L, L, L, L
     ];
     let net: Long = network(&mut rng(1));
-    let json = serde_json::to_value(&net).expect("JSON");
+    let json = serde_json::to_value(net).expect("JSON");
     assert_eq!(json["values"].as_array().map(Vec::len), Some(76));
     assert_eq!(serde_json::from_str::<Long>(&json.to_string()).expect("our own JSON"), net);
 
     // Networks in the network are in the same tuple; the body of a residual layer is one of its own.
     let net: Sequential![Sequential![Linear<2, 3>, Relu<3>], Residual<Sequential![Linear<3, 3>]>] =
         network(&mut rng(2));
-    let json = serde_json::to_value(&net).expect("JSON");
+    let json = serde_json::to_value(net).expect("JSON");
     let layers = json["values"].as_array().expect("a tuple");
     assert_eq!(layers.len(), 3, "{json}");
     assert_eq!(layers[2].as_array().map(Vec::len), Some(1), "{json}");

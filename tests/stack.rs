@@ -82,6 +82,9 @@ macro_rules! uses {
                     assert!(
                         trainer.net.parameters().all(|p| p.dims == 1 || p.values.iter().any(|w| *w > 0.0))
                     );
+                    let mut weight: Box<[[f32; 784]; _]> = Zeroed::boxed();
+                    trainer.net.layer::<0>().copy_weight_to(&mut weight);
+                    assert_eq!(weight[1][2], trainer.net.layer::<0>().weight_at(1, 2));
                 }),
                 ("a static", || {
                     let (x, y) = data();

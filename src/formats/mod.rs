@@ -3,7 +3,7 @@
 //! | format | use | feature |
 //! |---|---|---|
 //! | `Safetensors` | weights from and for PyTorch | `safetensors` |
-//! | serde | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
+//! | serde, `load_in_place`, `load_boxed` | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
 
 mod rust_source;

@@ -28,9 +28,9 @@ use crate::{
 /// builds a value. The gradient of a network is a network of the same type.
 ///
 /// With the feature `serde` a network goes through any of serde's formats. JSON keeps every bit of an
-/// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. Postcard
-/// stores the numbers and nothing about their shapes, so the bytes of a larger network can be read as a smaller one: use
-/// `take_from_bytes`, and check that no bytes remain.
+/// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. The
+/// [layers](Self::layers) are saved too, and a network of other layers is refused. Load a large network with
+/// `formats::load_in_place` or `formats::load_boxed`; serde's own functions return it by way of the stack.
 ///
 /// # Examples
 ///

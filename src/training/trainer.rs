@@ -41,7 +41,7 @@ use crate::{
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 ///
-/// A large network, in a `static` instead of on the stack:
+/// A large network on the heap is made by `boxed`, with the feature `alloc`. In a `static`, without a heap:
 ///
 /// ```
 /// use constnet::{Sgd, Trainer, Zeroed, mlp};
@@ -59,11 +59,11 @@ use crate::{
 /// With the feature `serde` a trainer can be saved, and training continues from there as if it had never stopped.
 /// The network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s masks are saved.
 /// The random number generator that you pass to [`Fit::run`](super::Fit::run) is not: save it too. To save between
-/// epochs, run one epoch at a time.
+/// epochs, run one epoch at a time. Load a large trainer with `formats::load_in_place` or `formats::load_boxed`.
 #[cfg_attr(
     feature = "alloc",
     derive(bytemuck::Zeroable),
-    zeroable(bound = "N: LayerTypes + bytemuck::Zeroable, Opt: OptimizerMemory + bytemuck::Zeroable, \
+    zeroable(bound = "N: bytemuck::Zeroable, Opt: bytemuck::Zeroable, \
                       C: bytemuck::Zeroable, N::Cache<B>: bytemuck::Zeroable, N::Scratch: bytemuck::Zeroable, \
                       Row<N::Out>: bytemuck::Zeroable, OptimizerState<N, Opt>: bytemuck::Zeroable")
 )]
@@ -84,9 +84,9 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
     ///
-    /// The trainer is moved to where you keep it: up to three copies of it are on the stack at the same time, in a debug
-    /// build up to nine. A main thread usually has 8 MB of stack, another thread 2 MB. If the trainer is larger than
-    /// 200 kB (`size_of::<Trainer<…>>()`), build it with [`boxed`](Self::boxed) or in a `static`.
+    /// The trainer is moved to the place where you keep it. In a debug build, three times its size is then on the stack:
+    /// build a trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread
+    /// usually has 8 MB of stack, any other thread 2 MB.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
         Self::with_loss(net, optimizer, Mse)

@@ -80,17 +80,17 @@ impl fmt::Display for VersionError {
     }
 }
 
-/// A part of a text, at most 60 bytes. `…` stands for the rest.
+/// A part of a text, at most 44 bytes. `…` stands for the rest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Excerpt {
     bytes: [u8; Self::CAPACITY],
-    len: usize,
+    len: u8,
     /// Whether text before and after it was left out.
     cut: [bool; 2],
 }
 
 impl Excerpt {
-    const CAPACITY: usize = 60;
+    const CAPACITY: usize = 44;
 
     /// The text from the byte `start` on.
     fn new(text: &dyn fmt::Display, start: usize) -> Self {
@@ -104,7 +104,10 @@ impl Excerpt {
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.bytes
+            .get(..self.len.into())
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -135,12 +138,12 @@ impl Write for ExcerptWriter {
                 continue;
             }
             let Excerpt { bytes, len, cut } = &mut self.excerpt;
-            let Some(place) = bytes.get_mut(*len..*len + c.len_utf8()) else {
+            let Some(place) = bytes.get_mut(usize::from(*len)..usize::from(*len) + c.len_utf8()) else {
                 cut[1] = true;
                 return Err(fmt::Error);
             };
             c.encode_utf8(place);
-            *len += c.len_utf8();
+            *len += c.len_utf8() as u8;
         }
         Ok(())
     }
