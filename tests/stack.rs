@@ -197,31 +197,44 @@ macro_rules! uses {
 uses!(small, mlp![784, 128, 10]);
 uses!(large, mlp![784, 512, 512, 10]);
 
-/// Wide targets, 100 kB in each batch: the two uses in which they are read.
+/// Wide targets, 1 MB in each batch: the uses in which they are read.
 mod wide {
-    use super::{Adam, B, Trainer, mlp, rng};
+    use super::{Adam, B, Trainer, Zeroed, mlp, rng};
 
-    type Net = mlp![784, 64, 784];
+    type Net = mlp![4, 8, 8192];
+
+    fn data() -> (Vec<[f32; 4]>, Vec<[f32; 8192]>) {
+        ((0..B + 1).map(|n| [n as f32 / 40.0; 4]).collect(), vec![[0.5; 8192]; B + 1])
+    }
+
+    fn trainer() -> Box<Trainer<Net, Adam, B>> {
+        let mut trainer = Trainer::<Net, _, B>::boxed(Adam::new(1e-3));
+        trainer.net.init(&mut rng());
+        trainer
+    }
 
     pub(super) const USES: &[(&str, fn())] = &[
         ("fit", || {
-            let x: Vec<[f32; 784]> = (0..B + 1).map(|n| [n as f32 / 40.0; 784]).collect();
-            let mut trainer = Trainer::<Net, _, B>::boxed(Adam::new(1e-3));
-            trainer.net.init(&mut rng());
-            trainer.fit(&x, &x).validate(&x, &x).run(&mut rng()).expect("training");
+            let (x, y) = data();
+            trainer().fit(&x, &y).validate(&x, &y).run(&mut rng()).expect("training");
+        }),
+        ("a step", || {
+            let (x, y) = data();
+            let (x, y) = (x[..B].as_array().expect("a batch"), y[..B].as_array().expect("a batch"));
+            let (mut trainer, mut gradient) = (trainer(), Zeroed::boxed());
+            trainer.step(x, y);
+            trainer.gradient(x, y, &mut gradient);
         }),
         #[cfg(feature = "rayon")]
         ("fit in parallel", || {
-            let x: Vec<[f32; 784]> = (0..B + 1).map(|n| [n as f32 / 40.0; 784]).collect();
-            let mut trainer = Trainer::<Net, _, B>::boxed(Adam::new(1e-3));
-            trainer.net.init(&mut rng());
-            trainer.fit(&x, &x).parallel(B + 1).validate(&x, &x).run(&mut rng()).expect("training");
+            let (x, y) = data();
+            trainer().fit(&x, &y).parallel(B + 1).validate(&x, &y).run(&mut rng()).expect("training");
         }),
     ];
 }
 
 const NETWORKS: [(&str, &[(&str, fn())]); 3] =
-    [("784-128-10", small::USES), ("784-512-512-10", large::USES), ("784-64-784", wide::USES)];
+    [("784-128-10", small::USES), ("784-512-512-10", large::USES), ("4-8-8192", wide::USES)];
 
 /// Whether a use, or all of them, works with a stack of so many bytes.
 fn works(network: &str, name: Option<&str>, stack: usize) -> bool {

@@ -1,6 +1,6 @@
 //! The targets of a batch: gathered in an array, or read one by one where the user stores them.
 
-use core::slice::from_ref;
+use core::{ops::Range, slice::from_ref};
 
 use super::trainer::{loss_and_gradient, scale_of};
 use crate::{
@@ -116,6 +116,11 @@ impl<Y, I: Iterator<Item = usize>> Targets<Y> for OneByOne<'_, Y, I> {
 /// read where they are: each is then so long that the loss of one sample fills the vectors.
 pub(crate) const fn are_copied<Y, const B: usize>() -> bool {
     size_of::<[Y; B]>() <= 4096
+}
+
+/// The targets of a whole batch, in their order.
+pub(crate) fn one_by_one<Y>(y: &[Y]) -> OneByOne<'_, Y, Range<usize>> {
+    OneByOne { y, indices: 0..y.len(), len: y.len() }
 }
 
 /// Copies the inputs of the next `len` samples into a batch, as [`gather`](super::data::gather), but leaves the targets where they are.

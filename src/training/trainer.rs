@@ -6,7 +6,10 @@ use core::fmt;
 
 use num_traits::Float;
 
-use super::{data::check, targets::Targets};
+use super::{
+    data::check,
+    targets::{Targets, are_copied, one_by_one},
+};
 use crate::{
     error::Error,
     layers::{
@@ -155,7 +158,11 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out>,
     {
         self.buffers.input_mut().copy_from_slice(x);
-        self.step_on(y.as_slice())
+        if const { are_copied::<C::Target, B>() } {
+            self.step_on(y.as_slice())
+        } else {
+            self.step_on(one_by_one(y))
+        }
     }
 
     /// The first half of a [`step`](Self::step): the loss, and its gradient, which overwrites `gradient`. The
@@ -189,7 +196,11 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         zero(gradient);
         let mode = self.training_mode();
         let Self { net, loss, buffers, .. } = self;
-        dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: y.as_slice(), samples: B, gradient })
+        if const { are_copied::<C::Target, B>() } {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: y.as_slice(), samples: B, gradient })
+        } else {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: one_by_one(y), samples: B, gradient })
+        }
     }
 
     /// The second half of a [`step`](Self::step): updates the network, given a gradient.
