@@ -22,6 +22,9 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+// `activation_layer!` names this crate in a string, inside the crate too.
+#[cfg(feature = "alloc")]
+extern crate self as constnet;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
@@ -72,10 +75,12 @@ pub mod private {
             impls::all_parameters,
             print::{element_suffix, source_path},
         },
-        serde_unit,
+        serde_unit, zeroable,
     };
     pub use approx;
-    #[cfg(feature = "serde")]
-    pub use serde;
+    #[cfg(feature = "alloc")]
+    pub use bytemuck;
     pub use typenum;
+    #[cfg(feature = "serde")]
+    pub use {crate::saved_layer, serde};
 }

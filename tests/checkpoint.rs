@@ -73,7 +73,7 @@ fn train(path: &Path, epochs: usize, every: usize, is_parallel: bool) -> Run {
 #[track_caller]
 fn assert_same((report, best, trainer): &Run, expected: &Run) {
     assert_eq!(*report, expected.0);
-    assert_eq!((bits(&best.net), best.loss), (bits(&expected.1.net), expected.1.loss));
+    assert_eq!((bits(&best.net), best.loss()), (bits(&expected.1.net), expected.1.loss()));
     assert_eq!(bits(&trainer.net), bits(&expected.2.net));
     assert_eq!(trainer.seed, expected.2.seed);
 }

@@ -178,7 +178,7 @@ fn the_best_network_is_kept() -> Result<(), Error<f64>> {
             ControlFlow::Continue(())
         })?;
         assert!(0 < last.best_epoch && last.best_epoch < 29, "the best is epoch {}", last.best_epoch);
-        assert_eq!((best.net, best.loss), (epochs[last.best_epoch].1, Some(last.best_loss)));
+        assert_eq!((best.net, best.loss()), (epochs[last.best_epoch].1, Some(last.best_loss)));
         if validated {
             assert_eq!(Trainer::<_, _, 8>::new(best.net, SGD).evaluate(&x_val, &y_val)?, last.best_loss);
         }
@@ -467,7 +467,7 @@ fn the_best_network_of_several_runs_is_kept() -> Result<(), Error<f64>> {
             run.run(&mut rng(3))
         };
         let first = run(&mut trainer, &mut best, 20)?;
-        assert_eq!(best.loss, Some(first.best_loss));
+        assert_eq!(best.loss(), Some(first.best_loss));
         let kept = best;
         let net = std::mem::replace(&mut trainer.net, network(&mut rng(9)));
         let second = run(&mut trainer, &mut best, 1)?;
@@ -476,13 +476,13 @@ fn the_best_network_of_several_runs_is_kept() -> Result<(), Error<f64>> {
         trainer.net = net;
         let third = run(&mut trainer, &mut best, 40)?;
         assert!(third.best_loss < first.best_loss, "{third:?}");
-        assert_eq!(best.loss, Some(third.best_loss));
+        assert_eq!(best.loss(), Some(third.best_loss));
         assert_ne!(best.net, kept.net);
         // Without its loss, any network replaces it.
-        best.loss = None;
+        best.reset();
         trainer.net = network(&mut rng(9));
         let last = run(&mut trainer, &mut best, 1)?;
-        assert_eq!((best.net, best.loss), (trainer.net, Some(last.best_loss)));
+        assert_eq!((best.net, best.loss()), (trainer.net, Some(last.best_loss)));
     }
     Ok(())
 }

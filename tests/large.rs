@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use constnet::{Cache, Linear, Momentum, Mse, Sequential, Sgd, Trainer, Zeroed, mlp};
+use approx::assert_abs_diff_eq;
+use constnet::{Cache, Linear, Momentum, Mse, Sequential, Sgd, Sigmoid, Trainer, Zeroed, mlp};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 
 static TRAINER: Mutex<Trainer<mlp![784, 512, 512, 10], Sgd, 8>> =
@@ -58,6 +59,54 @@ fn wide_layers_work() {
     let after = Mse.forward(net.forward(&x, cache).output(), &y);
     assert!(after < before, "the loss went from {before} to {after}");
     assert_eq!(Wide::PARAMS, 9002);
+}
+
+/// Targets of more than 4 kB per batch are read one by one: a run is still the step made by hand, for a batch that is full
+/// or not, and on all cores.
+#[test]
+fn wide_targets_train_as_by_hand() {
+    type Net = Sequential![Linear<4, 300>, Sigmoid<300>];
+    const SGD: Sgd = Sgd { lr: 10.0 };
+    let mut net = Net::ZERO;
+    net.init(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+    let x: [[f32; 4]; 5] = core::array::from_fn(|n| [n as f32, 1.0, -0.5, 0.25 * n as f32]);
+    let y: [[f32; 300]; 5] = core::array::from_fn(|n| [0.1 * n as f32; 300]);
+
+    let (mut by_hand, mut gradient) = (net, Net::ZERO);
+    let mut cache = Cache::ZERO;
+    let pass = net.forward(&x, &mut cache);
+    let (loss, dy) = (Mse.forward(pass.output(), &y), Mse.backward(pass.output(), &y));
+    pass.backward(&dy, &mut gradient);
+    SGD.step(&mut by_hand, &gradient).expect("finite numbers");
+
+    fn check<const B: usize>(net: Net, by_hand: &Net, loss: f32, x: &[[f32; 4]], y: &[[f32; 300]]) {
+        let mut trainer = Trainer::<Net, _, B>::new(net, SGD);
+        let report = trainer.fit(x, y).run(&mut Xoshiro128PlusPlus::seed_from_u64(1)).expect("training");
+        assert_abs_diff_eq!(trainer.net, *by_hand, epsilon = 1e-5);
+        assert_abs_diff_eq!(report.loss, loss, epsilon = 1e-5);
+        #[cfg(feature = "rayon")]
+        {
+            let mut trainer = Trainer::<Net, _, B>::new(net, SGD);
+            let fit = trainer.fit(x, y).parallel(5).validate(x, y);
+            let report = fit.run(&mut Xoshiro128PlusPlus::seed_from_u64(1)).expect("training");
+            assert_abs_diff_eq!(trainer.net, *by_hand, epsilon = 1e-5);
+            assert_abs_diff_eq!(report.loss, loss, epsilon = 1e-5);
+            let validation = report.validation_loss.expect("validation");
+            assert_abs_diff_eq!(validation, trainer.evaluate(x, y).expect("finite"), epsilon = 1e-5);
+        }
+    }
+    assert!(net != by_hand);
+    check::<5>(net, &by_hand, loss, &x, &y);
+    check::<8>(net, &by_hand, loss, &x, &y);
+    #[cfg(feature = "rayon")]
+    {
+        let mut trainer = Trainer::<Net, _, 4>::new(net, SGD);
+        trainer.fit(&x, &y).parallel(5).run(&mut Xoshiro128PlusPlus::seed_from_u64(1)).expect("training");
+        assert_abs_diff_eq!(trainer.net, by_hand, epsilon = 1e-5);
+    }
+    let mut trainer = Trainer::<Net, _, 5>::new(net, SGD);
+    assert_abs_diff_eq!(trainer.step(&x, &y), loss, epsilon = 1e-5);
+    assert_abs_diff_eq!(trainer.net, by_hand, epsilon = 1e-5);
 }
 
 /// `Debug` prints a summary of a long tensor.

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::fmt::Debug;
+
 use approx::assert_relative_eq;
 use common::{flat, network, rng, rows, set_flat};
 use constnet::{
@@ -11,7 +13,10 @@ use constnet::{
     Trainer, Unchecked, Zeroed,
     layers::{Features, Keeps, Layer, Row, Shape, UpdateRule},
     mlp,
-    optim::{NotStored, OptimizerMemory, OptimizerState, WithSchedule, schedule::Constant},
+    optim::{
+        NotStored, OptimizerMemory, OptimizerState, WithSchedule,
+        schedule::{Constant, StepDecay},
+    },
     sequential,
     simd::Real,
 };
@@ -366,14 +371,15 @@ fn unchecked_steps_pass_every_number_on() {
 /// `step` does not check hyperparameters, and a schedule of one's own may return anything.
 #[test]
 fn hyperparameters_that_are_not_valid_leave_finite_numbers() {
-    fn check<O: Optimizer<f32>>(optimizer: O) {
+    fn check<O: Optimizer<f32> + Debug>(optimizer: O) {
+        let text = format!("{optimizer:?}");
         let mut trainer = Trainer::<mlp![3, 9, 2], _, 4>::new(network(&mut rng(12)), optimizer);
         let (x, y) = (rows::<Features<3>, 4>(&mut rng(13)), rows::<Features<2>, 4>(&mut rng(14)));
         for _ in 0..5 {
             trainer.step(&x, &y);
         }
-        assert!(all_finite(&trainer.net), "{:?}", trainer.net);
-        assert!(trainer.optimizer_state().slots.as_ref().iter().all(all_finite));
+        assert!(all_finite(&trainer.net), "{text}");
+        assert!(trainer.optimizer_state().slots.as_ref().iter().all(all_finite), "{text}");
     }
     for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e30, -1.0, 0.0, 1e-45] {
         check(Sgd { lr: x });
@@ -394,7 +400,10 @@ fn hyperparameters_that_are_not_valid_leave_finite_numbers() {
         check(ClipNorm { optimizer: Adam::new(x), max_norm: x });
         check(ClipValue { optimizer: SGD, max_value: x });
         check(ClipValue { optimizer: RmsProp::new(x), max_value: x });
-        check(WithSchedule { optimizer: Adam::default(), schedule: |step| if step == 3 { x } else { 0.1 } });
+        check(WithSchedule {
+            optimizer: Adam::default(),
+            schedule: StepDecay { lr: 0.1, step_size: 2, gamma: x },
+        });
     }
 }
 

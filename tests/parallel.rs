@@ -314,7 +314,7 @@ fn the_best_network_of_a_parallel_run_is_kept() -> Result<(), Error<f64>> {
         ControlFlow::Continue(())
     })?;
     assert!(0 < last.best_epoch && last.best_epoch < 29, "the best is epoch {}", last.best_epoch);
-    assert_eq!((best.net, best.loss), (epochs[last.best_epoch].1, Some(last.best_loss)));
+    assert_eq!((best.net, best.loss()), (epochs[last.best_epoch].1, Some(last.best_loss)));
     Ok(())
 }
 

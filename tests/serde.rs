@@ -5,12 +5,13 @@ mod common;
 
 use common::{Chain, flat, network, rng};
 use constnet::{
-    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elu, Error, Frozen, LayerNorm, Linear, Momentum, Optimizer,
-    Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh, Trainer, Zeroed,
+    Adam, AdamW, ClipNorm, ClipValue, Dropout, Elu, Error, Frozen, L1, LayerNorm, Linear, Momentum,
+    Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh, Trainer, Zeroed,
+    formats::{LoadError, LoadInPlace, Mismatch, load_boxed, load_in_place},
     layers::{Elem, Layer},
     mlp,
     optim::{
-        OptimizerState, WithSchedule,
+        OptimizerMemory, OptimizerState, WithSchedule,
         schedule::{Cosine, StepDecay, Warmup},
     },
     sequential,
@@ -19,9 +20,15 @@ use rand::{distr::Distribution, rngs::Xoshiro128PlusPlus};
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+/// The size of a text of this length in postcard.
+fn prefixed(len: usize) -> usize {
+    len + if len < 128 { 1 } else { 2 }
+}
+
 /// Saves and loads a network by JSON and by postcard, and compares the bits of each number.
-fn round_trip<L: Layer + Serialize + DeserializeOwned>(seed: u64)
+fn round_trip<L: Layer>(seed: u64)
 where
+    Sequential<L>: Serialize + DeserializeOwned,
     StandardNormal: Distribution<Elem<L>>,
 {
     let net: Sequential<L> = network(&mut rng(seed));
@@ -30,7 +37,12 @@ where
     assert!(flat(&read) == flat(&net), "{net} by JSON");
 
     let bytes = postcard::to_allocvec(&net).expect("postcard");
-    assert_eq!(bytes.len(), L::PARAMS * size_of::<Elem<L>>(), "nothing but the numbers");
+    let header = 1 + prefixed(net.layers().to_string().len());
+    assert_eq!(
+        bytes.len(),
+        header + L::PARAMS * size_of::<Elem<L>>(),
+        "nothing but the header and the numbers"
+    );
     let read: Sequential<L> = postcard::from_bytes(&bytes).expect("our own bytes");
     assert!(flat(&read) == flat(&net), "{net} by postcard");
 
@@ -61,11 +73,58 @@ fn every_depth_and_both_element_types_come_back() {
 #[test]
 fn json_reads_as_the_layers_do() {
     let net = sequential![Linear::new([[1.0_f32, 2.0]], [0.5]), Relu::new()];
-    let json = r#"[{"weight":[[1.0,2.0]],"bias":[0.5]},null]"#;
+    let header = r#""header":{"version":1,"layers":"Sequential![Linear<2, 1>, Relu<1>]"}"#;
+    let json = format!(r#"{{{header},"values":[{{"weight":[[1.0,2.0]],"bias":[0.5]}},null]}}"#);
     assert_eq!(serde_json::to_string(&net).expect("JSON"), json);
     // The fields may have any order, and other fields are ignored.
-    let other = r#"[{"bias":[0.5],"note":"by hand","weight":[[1.0,2.0]]},null]"#;
-    assert_eq!(serde_json::from_str::<Sequential<(Linear<2, 1>, Relu<1>)>>(other).expect("JSON"), net);
+    let other = format!(
+        r#"{{"values":[{{"bias":[0.5],"note":"by hand","weight":[[1.0,2.0]]}},null],"note":[1],{header}}}"#
+    );
+    assert_eq!(serde_json::from_str::<Sequential<(Linear<2, 1>, Relu<1>)>>(&other).expect("JSON"), net);
+}
+
+/// JSON has no infinity: serde_json writes `null`, and reads a number that is too large as an infinity.
+#[test]
+fn only_finite_numbers_are_text() {
+    let json = |weight: &str| {
+        let header = r#""header":{"version":1,"layers":"Sequential![Linear<1, 2>]"}"#;
+        format!(r#"{{{header},"values":[{{"weight":[[1.0],[{weight}]],"bias":[0.5,0.5]}}]}}"#)
+    };
+    let mut net: mlp![1, 2] = serde_json::from_str(&json("-3e38")).expect("JSON");
+    let value = serde_json::from_str::<serde_json::Value>(&json("-4e38")).expect("JSON");
+    let error = serde_json::from_value::<mlp![1, 2]>(value).expect_err("an infinity").to_string();
+    assert_eq!(error, "the number with index 0 is too large, expected a finite f32");
+
+    net.layer_mut::<0>().bias_mut()[1] = f32::NAN;
+    let error = serde_json::to_string(&net).expect_err("NaN").to_string();
+    assert_eq!(error, "a bias is NaN: a text format has finite numbers only");
+    let bytes = postcard::to_allocvec(&net).expect("postcard");
+    let read: mlp![1, 2] = postcard::from_bytes(&bytes).expect("our own bytes");
+    assert_eq!(common::bits(&read), common::bits(&net));
+}
+
+/// A chain is one tuple, so that its length does not meet the depth of 128 that serde_json allows.
+#[test]
+fn a_long_chain_is_one_tuple() {
+    type L = Linear<1, 1>;
+    type Long = Sequential![
+        L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
+        L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L,
+        L, L, L, L, L, L, L, L
+    ];
+    let net: Long = network(&mut rng(1));
+    let json = serde_json::to_value(net).expect("JSON");
+    assert_eq!(json["values"].as_array().map(Vec::len), Some(76));
+    assert_eq!(serde_json::from_str::<Long>(&json.to_string()).expect("our own JSON"), net);
+
+    // Networks in the network are in the same tuple; the body of a residual layer is one of its own.
+    let net: Sequential![Sequential![Linear<2, 3>, Relu<3>], Residual<Sequential![Linear<3, 3>]>] =
+        network(&mut rng(2));
+    let json = serde_json::to_value(net).expect("JSON");
+    let layers = json["values"].as_array().expect("a tuple");
+    assert_eq!(layers.len(), 3, "{json}");
+    assert_eq!(layers[2].as_array().map(Vec::len), Some(1), "{json}");
+    assert_eq!(serde_json::from_value::<Sequential<_>>(json).expect("our own JSON"), net);
 }
 
 #[test]
@@ -81,22 +140,155 @@ fn wrong_lengths_are_refused() {
         (r#"{"weight":[[1.0,2.0]]}"#, "missing field `bias`"),
         (r#"{"bias":[0.5]}"#, "missing field `weight`"),
         (r#"{"bias":[0.5],"bias":[0.5],"weight":[[1.0,2.0]]}"#, "duplicate field `bias`"),
-        ("3", "expected a linear layer with a weight of shape (1, 2) and a bias of shape (1,)"),
+        ("3", "expected the layer `Linear<2, 1>`, as a weight of shape (1, 2) and a bias of shape (1,)"),
     ] {
         let text = refused(json);
         assert!(text.contains(reason), "{json}: {text}");
     }
 }
 
-/// Postcard stores no shapes: for a smaller network, bytes are left over, which the caller can check.
+/// Loads the bytes of a network into another one, which must stay as it is. Returns what differs.
+#[track_caller]
+fn refused<From: Serialize, To>(from: &From, to: &To) -> Mismatch
+where
+    To: DeserializeOwned + for<'de> LoadInPlace<'de> + PartialEq + Clone + core::fmt::Debug,
+{
+    let bytes = postcard::to_allocvec(from).expect("postcard");
+    let json = serde_json::to_string(from).expect("JSON");
+    assert!(postcard::from_bytes::<To>(&bytes).is_err());
+    let message = serde_json::from_str::<To>(&json).expect_err("another network").to_string();
+
+    let mut place = to.clone();
+    let result = load_in_place(&mut place, &mut postcard::Deserializer::from_bytes(&bytes));
+    let Err(LoadError::Mismatch(mismatch)) = result else { panic!("{result:?}") };
+    let result = load_in_place(&mut place, &mut serde_json::Deserializer::from_str(&json));
+    assert!(matches!(&result, Err(LoadError::Mismatch(by_json)) if *by_json == mismatch), "{result:?}");
+    assert_eq!(place, *to, "changed");
+    assert!(message.starts_with(&mismatch.to_string()), "{message}: {mismatch}");
+    mismatch
+}
+
 #[test]
-fn postcard_leaves_bytes_over_for_a_smaller_network() {
-    let net: mlp![5, 9, 3] = network(&mut rng(1));
-    let bytes = postcard::to_allocvec(&net).expect("postcard");
-    let (_, left): (mlp![5, 8, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("as many numbers");
-    assert_eq!(left.len(), (5 + 1 + 3) * size_of::<f32>(), "the numbers of a hidden unit");
-    let (_, left): (mlp![5, 9, 3], &[u8]) = postcard::take_from_bytes(&bytes).expect("our own bytes");
-    assert!(left.is_empty());
+fn another_network_is_refused_with_both_names() {
+    type Small = mlp![5, 8, 3];
+    let (large, small): (mlp![5, 9, 3], Small) = (network(&mut rng(1)), network(&mut rng(2)));
+    let mismatch = refused(&large, &small);
+    assert_eq!(mismatch.what, "layers");
+    assert_eq!(mismatch.found.as_str(), "Linear<5, 9>, Relu<9>, Linear<9, 3>]");
+    assert_eq!(mismatch.expected.as_str(), "Linear<5, 8>, Relu<8>, Linear<8, 3>]");
+    refused(&small, &large);
+
+    let relu: Sequential![Linear<5, 8>, Relu<8>, Linear<8, 3>] = small;
+    let tanh: Sequential![Linear<5, 8>, Tanh<8>, Linear<8, 3>] = network(&mut rng(3));
+    let mismatch = refused(&relu, &tanh);
+    assert_eq!(
+        mismatch.to_string(),
+        "saved with another layers: found `…Relu<8>, Linear<8, 3>]`, expected `…Tanh<8>, Linear<8, 3>]`"
+    );
+
+    // Surplus and missing layers, and another element type.
+    let shorter: Sequential![Linear<5, 8>, Relu<8>] = network(&mut rng(4));
+    refused(&shorter, &small);
+    refused(&small, &shorter);
+    refused(&network::<mlp![f64; 5, 8, 3]>(&mut rng(5)), &small);
+}
+
+#[test]
+fn the_state_of_another_optimizer_is_refused() {
+    let mut net: mlp![2, 1] = network(&mut rng(1));
+    let gradient = network(&mut rng(2));
+    let (mut adam, mut adam_w) = (OptimizerState::ZERO, OptimizerState::ZERO);
+    Adam::new(0.1).step(&mut net, &gradient, &mut adam).expect("finite numbers");
+    AdamW::new(0.2).step(&mut net, &gradient, &mut adam_w).expect("finite numbers");
+    let mismatch =
+        refused::<OptimizerState<mlp![2, 1], Adam>, OptimizerState<mlp![2, 1], AdamW>>(&adam, &adam_w);
+    assert_eq!(mismatch.what, "optimizer");
+    assert_eq!((mismatch.found.as_str(), mismatch.expected.as_str()), ("Adam", "AdamW"));
+
+    let json = serde_json::to_string(&adam).expect("JSON");
+    assert!(serde_json::from_str::<OptimizerState<mlp![2, 1], Adam>>(&json).expect("ours") == adam);
+}
+
+/// What differs when a trainer is loaded into another one, whose network stays as it is.
+#[track_caller]
+fn refused_trainer<const B: usize, Opt, C, Opt2, C2>(
+    from: &Trainer<mlp![2, 1], Opt, B, C>,
+    to: &mut Trainer<mlp![2, 1], Opt2, B, C2>,
+) -> String
+where
+    Opt: OptimizerMemory + Serialize,
+    C: Serialize,
+    Opt2: OptimizerMemory + DeserializeOwned,
+    C2: DeserializeOwned,
+{
+    let bytes = postcard::to_allocvec(from).expect("postcard");
+    let net = to.net;
+    let result = load_in_place(to, &mut postcard::Deserializer::from_bytes(&bytes));
+    assert_eq!(to.net, net, "changed");
+    let Err(LoadError::Mismatch(mismatch)) = result else { panic!("{result:?}") };
+    mismatch.to_string()
+}
+
+#[test]
+fn another_trainer_is_refused() {
+    let net = || network(&mut rng(1));
+    let mut adam: Trainer<mlp![2, 1], _, 4> = Trainer::new(net(), Adam::new(0.1_f32));
+    let adam_w: Trainer<mlp![2, 1], _, 4> = Trainer::new(net(), AdamW::new(0.1_f32));
+    let mut l1: Trainer<mlp![2, 1], _, 4, _> = Trainer::with_loss(net(), Adam::new(0.1_f32), L1);
+    let clipped: Trainer<mlp![2, 1], _, 4, _> =
+        Trainer::with_loss(net(), ClipNorm { optimizer: Adam::new(0.1_f32), max_norm: 1.0_f32 }, L1);
+    assert_eq!(
+        refused_trainer(&adam_w, &mut adam),
+        "saved with another optimizer: found `AdamW`, expected `Adam`"
+    );
+    assert_eq!(refused_trainer(&adam, &mut l1), "saved with another loss: found `Mse`, expected `L1`");
+    assert_eq!(
+        refused_trainer(&clipped, &mut l1),
+        "saved with another optimizer: found `ClipNorm<Adam>`, expected `Adam`"
+    );
+}
+
+#[test]
+fn another_version_of_the_format_is_refused() {
+    let mut net: mlp![2, 1] = network(&mut rng(1));
+    let before = net;
+    let json = serde_json::to_string(&net).expect("JSON").replace(r#""version":1"#, r#""version":2"#);
+    let error =
+        load_in_place(&mut net, &mut serde_json::Deserializer::from_str(&json)).expect_err("version 2");
+    assert!(matches!(error, LoadError::Version { found: 2, expected: 1 }), "{error:?}");
+    assert_eq!(error.to_string(), "saved in version 2 of the format, expected version 1");
+    assert_eq!(net, before, "changed");
+    // JSON of version 0.1 of this crate, without a header.
+    let error =
+        serde_json::from_str::<mlp![2, 1]>(r#"[{"weight":[[1.0,2.0]],"bias":[0.5]}]"#).expect_err("old");
+    assert!(error.to_string().starts_with("missing field `version`"), "{error}");
+}
+
+/// Everything that is loaded by value is loaded in place and into a box too, whole or not at all.
+#[test]
+fn a_trainer_is_loaded_in_place_and_into_a_box() {
+    type T = Trainer<Learner, Adam, 4>;
+    let mut trainer: T = Trainer::new(network(&mut rng(1)), Adam::new(0.01));
+    train(&mut trainer, 3, &mut rng(2)).expect("training");
+    let bytes = postcard::to_allocvec(&trainer).expect("postcard");
+    let json = serde_json::to_string(&trainer).expect("JSON");
+
+    let mut place = T::new(network(&mut rng(3)), Adam::new(0.5));
+    load_in_place(&mut place, &mut postcard::Deserializer::from_bytes(&bytes)).expect("our own bytes");
+    assert_eq!(serde_json::to_string(&place).expect("JSON"), json);
+    // By serde's own method too, as part of a larger value.
+    let mut place = (T::new(network(&mut rng(3)), Adam::new(0.5)), 0);
+    let both = format!("[{json},7]");
+    let mut both = serde_json::Deserializer::from_str(&both);
+    Deserialize::deserialize_in_place(&mut both, &mut place).expect("JSON");
+    assert_eq!((serde_json::to_string(&place.0).expect("JSON"), place.1), (json.clone(), 7));
+
+    let boxed: Box<T> = load_boxed(&mut serde_json::Deserializer::from_str(&json)).expect("our own JSON");
+    assert_eq!(serde_json::to_string(&boxed).expect("JSON"), json);
+    for length in 0..bytes.len() {
+        let cut = load_boxed::<T, _>(&mut postcard::Deserializer::from_bytes(&bytes[..length]));
+        assert!(matches!(cut, Err(LoadError::Format(_))), "{length} bytes");
+    }
 }
 
 #[test]
@@ -119,7 +311,8 @@ fn a_frozen_network_takes_nothing() {
     }
     let net = Sequential((Frozen::<Body>::new(), Linear::new([[1.0_f32, 2.0]], [3.0])));
     let bytes = postcard::to_allocvec(&net).expect("postcard");
-    assert_eq!(bytes.len(), 3 * size_of::<f32>());
+    let header = 1 + prefixed(net.layers().to_string().len());
+    assert_eq!(bytes.len(), header + 3 * size_of::<f32>());
     assert!(postcard::from_bytes::<Sequential<(Frozen<Body>, Linear<2, 1>)>>(&bytes).expect("ours") == net);
 }
 

@@ -97,11 +97,13 @@ macro_rules! activation_layer {
         $vis:vis struct $name:ident<N $(, $P:ident = $default:literal)?>:
             $pytorch:literal $(with $argument:expr)?, from $from:ident $(, gives $out:ident)?
     ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq)]
-        $vis struct $name<const N: usize $(, const $P: usize = $default)?, T = f32>(
-            ::core::marker::PhantomData<T>,
-        );
+        $crate::private::zeroable! {
+            $(#[$doc])*
+            #[derive(Clone, Copy, Default, PartialEq, Eq)]
+            $vis struct $name<const N: usize $(, const $P: usize = $default)?, T = f32>(
+                ::core::marker::PhantomData<T>,
+            );
+        }
 
         impl<const N: usize $(, const $P: usize)?, T> $name<N $(, $P)?, T> {
             /// The layer. It has no parameters.
@@ -335,6 +337,8 @@ macro_rules! serde_unit {
                 $crate::private::serde::Deserialize::deserialize(deserializer).map(Self)
             }
         }
+
+        $crate::private::saved_layer!($name<N $(, $P)?, T>, const N: usize, $(const $P: usize,)? T);
     };
 }
 
@@ -344,4 +348,25 @@ macro_rules! serde_unit {
 #[macro_export]
 macro_rules! serde_unit {
     ($($name:tt)*) => {};
+}
+
+/// The struct of an activation, which can be [boxed](crate::Zeroed::boxed) as part of a network.
+#[cfg(feature = "alloc")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! zeroable {
+    ($($activation:tt)*) => {
+        #[derive($crate::private::bytemuck::Zeroable)]
+        #[bytemuck(crate = "constnet::private::bytemuck")]
+        #[zeroable(bound = "")]
+        $($activation)*
+    };
+}
+
+/// Without the feature `alloc`: the struct only.
+#[cfg(not(feature = "alloc"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! zeroable {
+    ($($activation:tt)*) => { $($activation)* };
 }

@@ -3,7 +3,7 @@
 //! | format | use | feature |
 //! |---|---|---|
 //! | `Safetensors` | weights from and for PyTorch | `safetensors` |
-//! | serde | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
+//! | serde, `load_in_place`, `load_boxed` | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
 //! | `Fit::checkpoint` | training runs that continue after a crash | `safetensors`, `std` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
 //!
@@ -24,3 +24,7 @@ pub use self::rust_source::RustSource;
 pub use self::safetensors::{CheckpointError, CheckpointedFit};
 #[cfg(feature = "safetensors")]
 pub use self::safetensors::{Safetensors, WeightsError};
+#[cfg(all(feature = "serde", feature = "alloc"))]
+pub use self::serde::load_boxed;
+#[cfg(feature = "serde")]
+pub use self::serde::{Excerpt, LoadError, LoadInPlace, Mismatch, load_in_place};

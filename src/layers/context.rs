@@ -14,10 +14,12 @@ pub struct Context<S> {
 
 /// Whether a pass is one of training, as set by PyTorch's `model.train()` and `model.eval()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
+#[repr(u32)]
 pub enum Mode {
     /// Inference.
     #[default]
-    Eval,
+    Eval = 0,
     /// Training.
     Train {
         /// The seed from which [`Dropout`](crate::Dropout) draws its masks.

@@ -140,14 +140,18 @@ pub trait CustomLayer: Zeroed {
 /// Besides its input and the layer's own cache, it caches the gradient with respect to its input. A training step
 /// keeps the gradient of the layer's parameters on the stack until they are updated.
 ///
+/// For a [boxed](Zeroed::boxed) network, and for training on all cores, derive `bytemuck::Zeroable` for the layer and for
+/// the structs in its cache.
+///
 /// To use the layer with [`sizes::budget`](crate::sizes::budget), implement [`ParamCount`] and [`CacheSize`] for it.
 /// Its `Cached` counts two rows of the input for each sample, and the layer's own cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Custom<C>(pub C);
 
 /// The cache of a [`Custom`] layer: its input, the gradient with respect to it, and the layer's own cache.
 #[derive(Debug)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct CustomCache<X, C> {
     x: X,
     dx: X,

@@ -64,6 +64,7 @@ use crate::simd::{Element, Simd, Zeroed, transform, transform2};
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable), zeroable(bound = ""))]
 pub struct Dropout<const N: usize, const PERCENT: usize = 50, T = f32>(PhantomData<T>);
 
 impl<const N: usize, const PERCENT: usize, T> Dropout<N, PERCENT, T> {

@@ -73,6 +73,7 @@ pub trait StaticNetwork: 'static {
 /// net.predict(&[0.0; 5]);
 /// ```
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable), zeroable(bound = ""))]
 pub struct Frozen<F>(PhantomData<fn() -> F>);
 
 impl<F> Frozen<F> {

@@ -55,6 +55,7 @@ use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, tran
 /// assert!(dx.iter().sum::<f64>().abs() < 1e-15);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct LayerNorm<const N: usize, T = f32> {
     /// The scale of each feature.
     pub weight: [T; N],

@@ -56,6 +56,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, PartialEq)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Linear<const IN: usize, const OUT: usize, T = f32> {
     weight: Weights<IN, OUT, T>,
     bias: [T; OUT],
@@ -108,10 +109,32 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
         Self { weight: Weights::new(weight), bias }
     }
 
-    /// The weights, of shape `(OUT, IN)` as in PyTorch.
+    /// The weights, of shape `(OUT, IN)` as in PyTorch, as an array on the stack. Those of a large layer are copied to
+    /// another place by [`copy_weight_to`](Self::copy_weight_to), or read one by one from
+    /// [`parameters`](crate::Sequential::parameters).
     #[must_use]
     pub fn weight(&self) -> [[T; IN]; OUT] {
-        core::array::from_fn(|o| core::array::from_fn(|i| self.weight_at(o, i)))
+        let mut weight = [[T::ZERO; IN]; OUT];
+        self.copy_weight_to(&mut weight);
+        weight
+    }
+
+    /// Copies the weights, of shape `(OUT, IN)` as in PyTorch, to an array, for example on the heap:
+    ///
+    #[cfg_attr(feature = "alloc", doc = "```")]
+    #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
+    /// use constnet::{Linear, Zeroed};
+    ///
+    /// let layer: Box<Linear<784, 512>> = Zeroed::boxed();
+    /// let mut weight: Box<[[f32; 784]; 512]> = Zeroed::boxed();
+    /// layer.copy_weight_to(&mut weight);
+    /// ```
+    pub fn copy_weight_to(&self, weight: &mut [[T; IN]; OUT]) {
+        for (o, row) in weight.iter_mut().enumerate() {
+            for (i, w) in row.iter_mut().enumerate() {
+                *w = self.weight_at(o, i);
+            }
+        }
     }
 
     /// The weight from input `i` to output `o`.
@@ -355,6 +378,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Zeroed for Linear<IN, OUT, T
 /// A value aligned to 64 bytes: a cache line, and the width of an AVX-512 vector.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), repr(align(64)))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Aligned<X>(X);
 
 impl<X: Zeroed> Zeroed for Aligned<X> {

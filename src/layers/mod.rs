@@ -27,11 +27,15 @@ mod linear;
 pub(crate) mod parameter;
 pub(crate) mod print;
 mod residual;
+#[cfg(feature = "serde")]
+pub(crate) mod saved;
 mod shape;
 mod size;
 mod softmax;
 pub(crate) mod update;
 
+#[cfg(feature = "serde")]
+pub use self::saved::{LoadLayers, SaveLayers, SavedLayers};
 pub use self::{
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},

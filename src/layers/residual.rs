@@ -57,7 +57,7 @@ use crate::simd::{Element, Simd, Zeroed, transform, transform2};
 /// net.predict(&[0.0; 5]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Residual<L>(pub L);
 
 /// The check of a [`Residual`]: its body takes `Input` and gives `Self`, and the two can be added.
@@ -82,6 +82,7 @@ impl<const N: usize, T: Element> AddsTo<Features<N, T>> for Probabilities<N, T> 
 
 /// The cache of a [`Residual`].
 #[derive(Debug)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct ResidualCache<X, Y, C> {
     input: X,
     body_output: Y,

@@ -47,6 +47,7 @@ use crate::simd::{Element, Real, Scalar, Simd, Zeroed, map, reduce, transform2};
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(bound = ""))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable), zeroable(bound = ""))]
 pub struct Softmax<const N: usize, T = f32>(PhantomData<T>);
 
 impl<const N: usize, T: Element> Softmax<N, T> {

@@ -45,6 +45,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct CrossEntropy;
 
 impl CrossEntropy {
@@ -159,6 +160,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct SoftCrossEntropy;
 
 impl SoftCrossEntropy {

@@ -29,6 +29,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Huber<T = f32> {
     /// `δ`, the error at which the square becomes a line: positive and finite.
     pub delta: T,

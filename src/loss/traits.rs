@@ -81,6 +81,7 @@ pub trait Loss<S: Shape> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct OnProbabilities<C>(pub C);
 
 impl<const N: usize, T: Element, C: Loss<Features<N, T>>> Loss<Probabilities<N, T>> for OnProbabilities<C> {

@@ -10,6 +10,7 @@ use crate::simd::Element;
 /// | most | input-major, `[[T; OUT]; IN]` | the weights of one input and several outputs |
 /// | [`is_output_major`] | output-major, `[[T; IN]; OUT]` in the same memory | the weights of one output and several inputs |
 #[derive(Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub(crate) struct Weights<const IN: usize, const OUT: usize, T> {
     stored: [[T; OUT]; IN],
 }

@@ -10,9 +10,9 @@
 //! | [`Orthogonal`] | orthogonal rows or columns, times `gain` | 0 |
 //! | [`Zeros`] | 0 | 0 |
 //!
-//! Each is a distribution of `rand`, for a network and for a single layer: `rng.sample(He)`. In place, without a
-//! copy on the stack, call [`init`](crate::Sequential::init) (He) or
-//! [`init_with`](crate::Sequential::init_with).
+//! Each is a distribution of `rand`, for a network and for a single layer: `rng.sample(He)`. That network is returned by
+//! way of the stack. In place, in a [box](crate::Zeroed::boxed) or a `static`, call
+//! [`init`](crate::Sequential::init) (He) or [`init_with`](crate::Sequential::init_with).
 //!
 //! Values are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer. On one platform a seed always gives the same
 //! bits; between platforms a few values in a hundred differ in the last bit, because their `exp` and `ln` differ.

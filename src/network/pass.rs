@@ -15,6 +15,13 @@ use crate::{
 ///
 /// It is a value of known size, to be made once and used again and again: on the stack, in a `static`, in a
 /// box. A new cache, [`ZERO`](Zeroed::ZERO), is in inference mode.
+#[cfg_attr(
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(
+        bound = "N: LayerTypes, N::Cache<B>: bytemuck::Zeroable, Row<N::Out>: bytemuck::Zeroable, N::Scratch: bytemuck::Zeroable"
+    )
+)]
 pub struct Cache<N: LayerTypes, const B: usize> {
     pub(crate) buffers: Buffers<N, B>,
     pub(crate) mode: Mode,
@@ -24,6 +31,13 @@ pub struct Cache<N: LayerTypes, const B: usize> {
 ///
 /// In a trainer, the mode would take memory, and move the weights to an address that costs a Cortex-M 5 % more
 /// instructions.
+#[cfg_attr(
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(
+        bound = "N: LayerTypes, N::Cache<B>: bytemuck::Zeroable, Row<N::Out>: bytemuck::Zeroable, N::Scratch: bytemuck::Zeroable"
+    )
+)]
 pub(crate) struct Buffers<N: LayerTypes, const B: usize> {
     pub(crate) layers: N::Cache<B>,
     pub(crate) output: [Row<N::Out>; B],

@@ -28,9 +28,9 @@ use crate::{
 /// builds a value. The gradient of a network is a network of the same type.
 ///
 /// With the feature `serde` a network goes through any of serde's formats. JSON keeps every bit of an
-/// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. Postcard
-/// stores the numbers and nothing about their shapes, so the bytes of a larger network can be read as a smaller one: use
-/// `take_from_bytes`, and check that no bytes remain.
+/// `f64` with `serde_json`'s feature `float_roundtrip` only, and has no NaN and no infinity. The
+/// [layers](Self::layers) are saved too, and a network of other layers is refused. Load a large network with
+/// `formats::load_in_place` or `formats::load_boxed`; serde's own functions return it by way of the stack.
 ///
 /// # Examples
 ///
@@ -52,7 +52,7 @@ use crate::{
 /// assert_eq!(gradient.layer::<0>().weight(), [[6.0, 8.0], [0.0, 0.0]]);
 /// ```
 #[derive(Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Sequential<L>(pub L);
 
 /// The text of PyTorch's `print(model)`, with the Rust type and the number of parameters of each layer as comments.
@@ -128,7 +128,7 @@ impl<L> Sequential<L> {
         L: Layer,
     {
         const { assert!(B > 0, "a batch has at least one sample") };
-        *cache.buffers.input_mut() = *x;
+        cache.buffers.input_mut().copy_from_slice(x);
         cache.count_pass();
         let Cache { buffers: Buffers { layers, output, .. }, mode } = cache;
         dispatch::<L, _>(Forward { net: self, layers, output, mode });

@@ -52,6 +52,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Adam<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
@@ -85,6 +86,7 @@ pub struct Adam<T = f32> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct AdamW<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,

@@ -1,7 +1,5 @@
 //! The largest gradients with which a step gives finite numbers.
 
-use num_traits::Float;
-
 use crate::simd::Element;
 
 /// A change of less than half the distance between the two largest finite numbers: added to any finite number, it gives a

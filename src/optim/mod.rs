@@ -111,7 +111,7 @@ pub use self::{
     momentum::{Momentum, MomentumRule},
     optimizer::{
         GradientStore, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, Stored,
-        StoredSlots,
+        StoredGradient, StoredSlots,
     },
     rms_prop::RmsProp,
     schedule::WithSchedule,

@@ -98,12 +98,9 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
 ///
 /// It starts as zeros: `OptimizerState::ZERO`.
 #[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(bound(
-        serialize = "StoredSlots<L, O>: serde::Serialize",
-        deserialize = "StoredSlots<L, O>: serde::Deserialize<'de>",
-    ))
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(bound = "StoredSlots<L, O>: bytemuck::Zeroable, StoredGradient<L, O>: bytemuck::Zeroable")
 )]
 pub struct OptimizerState<L: Zeroed, O: OptimizerMemory> {
     /// How many steps were made.
@@ -112,18 +109,14 @@ pub struct OptimizerState<L: Zeroed, O: OptimizerMemory> {
     /// networks.
     pub slots: StoredSlots<L, O>,
     /// The gradient, if the rule depends on its norm; it has no meaning between two steps.
-    #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
-    pub(crate) gradient: <O::GradientStore as GradientStore>::Of<L>,
+    pub(crate) gradient: StoredGradient<L, O>,
 }
 
 /// The values that an optimiser keeps for a network: an array of networks, `[L; 2]` for Adam.
 pub type StoredSlots<L, O> = <<O as OptimizerMemory>::Slots as Slots>::Stored<L>;
 
-/// For serde's `default`.
-#[cfg(feature = "serde")]
-fn zeroed<X: Zeroed>() -> X {
-    X::ZERO
-}
+/// The gradient of the network `L` if the optimiser `O` stores it, else `()`.
+pub type StoredGradient<L, O> = <<O as OptimizerMemory>::GradientStore as GradientStore>::Of<L>;
 
 impl<L: Zeroed, O: OptimizerMemory> Zeroed for OptimizerState<L, O> {
     const ZERO: Self = Self { steps: 0, slots: Zeroed::ZERO, gradient: Zeroed::ZERO };

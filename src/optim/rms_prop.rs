@@ -1,6 +1,5 @@
 //! Steps divided by the root of a running mean square.
 
-use num_traits::Float;
 use typenum::{U1, U4};
 
 use super::{
@@ -39,6 +38,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct RmsProp<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,

@@ -61,6 +61,7 @@ impl<T: Element, F: Fn(usize) -> T> Schedule<T> for F {
 /// The same rate in every step: `lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Constant<T = f32> {
     /// The learning rate: positive and finite.
     pub lr: T,
@@ -80,6 +81,7 @@ impl<T: Element> Schedule<T> for Constant<T> {
 /// `StepLR`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct StepDecay<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
@@ -108,6 +110,7 @@ impl<T: Element> Schedule<T> for StepDecay<T> {
 /// From step `t_max` on the rate is `eta_min`. PyTorch's rises again.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Cosine<T = f32> {
     /// The learning rate at the start: positive and finite.
     pub lr: T,
@@ -141,6 +144,7 @@ impl<T: Element> Schedule<T> for Cosine<T> {
 /// `total_iters` on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Warmup<S, T = f32> {
     /// The factor of the first step: from 0 to 1.
     pub start_factor: T,
@@ -230,6 +234,7 @@ fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct WithSchedule<O, S> {
     /// The optimiser that makes the step.
     pub optimizer: O,

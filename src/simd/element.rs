@@ -23,6 +23,29 @@ use super::{Constants, Dispatch};
 pub trait Zeroed: Sized {
     /// The value in which every number is zero.
     const ZERO: Self;
+
+    /// The same value on the heap. It is built there, so that it may be larger than the stack, in debug builds too.
+    ///
+    /// All types of this crate are [`bytemuck::Zeroable`]: all bytes of their zero are 0. Derive it for a
+    /// [`CustomLayer`](crate::CustomLayer) and its cache.
+    ///
+    /// ```
+    /// use constnet::{Cache, Zeroed, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// let mut net: Box<mlp![784, 512, 512, 10]> = Zeroed::boxed();
+    /// net.init(&mut StdRng::seed_from_u64(0));
+    /// let (x, mut cache) = (vec![[0.5; 784]; 32], Cache::boxed());
+    /// let y = net.forward(x.as_array::<32>().unwrap(), &mut cache).output();
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    fn boxed() -> alloc::boxed::Box<Self>
+    where
+        Self: bytemuck::Zeroable,
+    {
+        bytemuck::zeroed_box()
+    }
 }
 
 impl Zeroed for () {

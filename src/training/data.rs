@@ -27,20 +27,20 @@ pub(crate) fn gather<X: Copy, Y: Copy, const B: usize>(
     }
 }
 
-/// Checks that there are samples, as many inputs as targets, finite inputs, and targets that the loss accepts. Returns
-/// the first target.
-pub(crate) fn check<'y, N: Layer, C: Loss<N::Out>>(
+/// Checks that there are samples, as many inputs as targets, finite inputs, and targets that the loss accepts.
+pub(crate) fn check<N: Layer, C: Loss<N::Out>>(
     loss: &C,
     x: &[Row<N::In>],
-    y: &'y [C::Target],
-) -> Result<&'y C::Target, Error<Elem<N>>> {
+    y: &[C::Target],
+) -> Result<(), Error<Elem<N>>> {
     if x.len() != y.len() {
         return Err(DataError::Lengths { inputs: x.len(), targets: y.len() }.into());
     }
-    let first = y.first().ok_or(DataError::NoSamples)?;
+    if y.is_empty() {
+        return Err(DataError::NoSamples.into());
+    }
     check_inputs::<N::In>(x)?;
-    loss.check(y)?;
-    Ok(first)
+    loss.check(y)
 }
 
 /// Names the first input that is not finite.

@@ -1,7 +1,13 @@
 //! Training runs over a data set.
 
-use core::{fmt, ops::ControlFlow};
+use core::{
+    fmt,
+    ops::ControlFlow,
+    slice::{from_mut, from_ref},
+};
 
+#[cfg(feature = "rayon")]
+use bytemuck::Zeroable;
 use num_traits::Float;
 use rand::Rng;
 
@@ -9,6 +15,7 @@ use super::{
     data::{check, check_network, gather, is_finite},
     shuffle::Permutation,
     sum::CompensatedSum,
+    targets::{are_copied, gather_inputs},
     trainer::Trainer,
 };
 use crate::{
@@ -94,23 +101,47 @@ type KeepBest<'a, N> = (&'a mut Best<N>, fn(&mut N, &N));
 /// let first = trainer.fit(&x, &y).epochs(20).keep_best(&mut best).run(&mut rng)?;
 /// trainer.optimizer.lr = 0.01;
 /// let second = trainer.fit(&x, &y).epochs(20).keep_best(&mut best).run(&mut rng)?;
-/// assert_eq!(best.loss, Some(first.best_loss.min(second.best_loss)));
+/// assert_eq!(best.loss(), Some(first.best_loss.min(second.best_loss)));
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
+///
+/// A large one is built on the heap by [`Zeroed::boxed`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(bound = "N: bytemuck::Zeroable, Elem<N>: bytemuck::Zeroable")
+)]
 pub struct Best<N: LayerTypes> {
     /// The network.
     pub net: N,
-    /// Its loss: the validation loss, or without validation data the training loss of its epoch. `None` if no network was
-    /// kept yet; set it to `None` before a run on other data, whose losses cannot be compared.
-    pub loss: Option<Elem<N>>,
+    loss: Elem<N>,
+    is_kept: bool,
 }
 
 impl<N: LayerTypes> Best<N> {
     /// A network without a loss: the first epoch replaces it.
     #[must_use]
     pub const fn new(net: N) -> Self {
-        Self { net, loss: None }
+        Self { net, loss: Zeroed::ZERO, is_kept: false }
+    }
+
+    /// The loss of the network: the validation loss, or without validation data the training loss of its epoch. `None` if
+    /// no network was kept yet.
+    #[must_use]
+    pub const fn loss(&self) -> Option<Elem<N>> {
+        if self.is_kept { Some(self.loss) } else { None }
+    }
+
+    /// Forgets the loss, so that the next epoch replaces the network: before a run on other data, whose losses cannot be
+    /// compared.
+    pub const fn reset(&mut self) {
+        self.is_kept = false;
+    }
+
+    pub(crate) fn set_loss(&mut self, loss: Option<Elem<N>>) {
+        self.is_kept = loss.is_some();
+        self.loss = loss.unwrap_or(Zeroed::ZERO);
     }
 }
 
@@ -182,7 +213,8 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     where
         N: Copy,
     {
-        Self { best: Some((best, |best, net| *best = *net)), ..self }
+        // Not `*best = *net`, which is copied by way of the stack in a debug build.
+        Self { best: Some((best, |best, net| from_mut(best).copy_from_slice(from_ref(net)))), ..self }
     }
 
     /// Computes the gradients on all cores, in batches of `batch` samples, each of which is divided into shards of
@@ -190,9 +222,9 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     #[cfg(feature = "rayon")]
     pub fn parallel(self, batch: usize) -> Self
     where
-        N: Layer + Send + Sync,
+        N: Layer + Zeroable + Send + Sync,
         Opt: Optimizer<Elem<N>>,
-        crate::Cache<N, B>: Send,
+        crate::Cache<N, B>: Zeroable + Send,
         C: Sync,
         C::Target: Sync,
     {
@@ -237,22 +269,21 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         N: Layer,
         Opt: Optimizer<Elem<N>>,
     {
-        let first = self.check(self.trainer.state.steps, 0)?;
+        self.check(self.trainer.state.steps, 0)?;
         let progress = Progress { epoch: 0, last_loss: None, best: None };
         let draw = |_, samples| {
             let seed = if N::IS_RANDOM { Some(rng.next_u32()) } else { None };
             (seed, Permutation::new(samples, rng))
         };
-        self.run_from(first, progress, draw, |report, trainer, _, _| Ok(each_epoch(report, trainer)))
+        self.run_from(progress, draw, |report, trainer, _, _| Ok(each_epoch(report, trainer)))
     }
 
-    /// Trains the epochs that are left, after [`check`](Self::check), which returned the first target.
+    /// Trains the epochs that are left, after [`check`](Self::check).
     ///
     /// `draw` returns the random numbers of the epoch with this number: the seed of random layers, if the network has
     /// any, and the order of the samples. `each_epoch` is called after each epoch, also with the state of the run.
     pub(crate) fn run_from<E: From<Error<Elem<N>>>>(
         self,
-        first: C::Target,
         mut progress: Progress<Elem<N>>,
         mut draw: impl FnMut(usize, usize) -> (Option<u32>, Permutation),
         mut each_epoch: impl FnMut(
@@ -269,8 +300,6 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
         #[cfg(feature = "rayon")]
         let mut parallel = self.parallel.map(super::parallel::Passes::start);
-
-        let mut targets = [first; B];
         loop {
             let (seed, order) = draw(progress.epoch, x.len());
             trainer.seed = seed.unwrap_or(trainer.seed);
@@ -278,10 +307,10 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             #[cfg(feature = "rayon")]
             let mean = match &mut parallel {
                 Some(parallel) => parallel.epoch(trainer, x, y, order, last_loss),
-                None => trainer.epoch(x, y, order, &mut targets, last_loss),
+                None => trainer.epoch(x, y, order, last_loss),
             };
             #[cfg(not(feature = "rayon"))]
-            let mean = trainer.epoch(x, y, order, &mut targets, last_loss);
+            let mean = trainer.epoch(x, y, order, last_loss);
             let Some(loss) = mean.filter(|mean| mean.is_finite()) else {
                 return Err(progress.diverged().into());
             };
@@ -303,12 +332,12 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             let report = progress.report(loss, validation_loss);
             if let Some((best, copy)) = &mut best {
                 let watched = validation_loss.unwrap_or(loss);
-                if best.loss.is_none_or(|least| watched < least || least.is_nan()) {
+                if best.loss().is_none_or(|least| watched < least || least.is_nan()) {
                     if !is_finite(&trainer.net) {
                         return Err(progress.diverged().into());
                     }
                     copy(&mut best.net, &trainer.net);
-                    best.loss = Some(watched);
+                    best.set_loss(Some(watched));
                 }
             }
             let kept = best.as_ref().map(|(best, _)| &**best);
@@ -328,8 +357,8 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         batch
     }
 
-    /// Checks all that a run starts from, after `steps` steps and `done` of its epochs. Returns the first target.
-    pub(crate) fn check(&self, steps: usize, done: usize) -> Result<C::Target, Error<Elem<N>>>
+    /// Checks all that a run starts from, after `steps` steps and `done` of its epochs.
+    pub(crate) fn check(&self, steps: usize, done: usize) -> Result<(), Error<Elem<N>>>
     where
         N: Layer,
         Opt: Optimizer<Elem<N>>,
@@ -344,7 +373,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
         }
-        let first = *check::<N, C>(&trainer.loss, x, y).map_err(Error::into_training)?;
+        check::<N, C>(&trainer.loss, x, y).map_err(Error::into_training)?;
         if let Some((x, y)) = validation {
             check::<N, C>(&trainer.loss, x, y).map_err(Error::into_validation)?;
         }
@@ -353,7 +382,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         if let Some(last) = left.checked_sub(1) {
             trainer.optimizer.check_run(steps..=steps.saturating_add(last))?;
         }
-        Ok(first)
+        Ok(())
     }
 }
 
@@ -412,7 +441,6 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         x: &[Row<N::In>],
         y: &[C::Target],
         mut order: Permutation,
-        targets: &mut [C::Target; B],
         last_loss: &mut Option<Elem<N>>,
     ) -> Option<Elem<N>>
     where
@@ -420,8 +448,15 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out>,
     {
+        if const { !are_copied::<C::Target, B>() } {
+            return mean_over_batches(x.len(), B, last_loss, |size| {
+                let targets = gather_inputs(self.buffers.input_mut(), x, y, &mut order, size);
+                self.step_on(targets)
+            });
+        }
+        let mut targets = [*y.first()?; B];
         mean_over_batches(x.len(), B, last_loss, |size| {
-            gather(self.buffers.input_mut(), targets, x, y, &mut order);
+            gather(self.buffers.input_mut(), &mut targets, x, y, &mut order);
             let (targets, _) = targets.split_at(size);
             self.step_on(targets)
         })

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod parallel;
 mod shuffle;
 mod sum;
+mod targets;
 mod trainer;
 
 #[cfg(all(feature = "safetensors", feature = "std"))]

@@ -12,7 +12,7 @@
 //!
 //! It pays off for batches of several shards that take some dozen microseconds each. The [`Workers`] hold a gradient
 //! and a cache for each shard that is computed at the same time, 64 at most, on the heap. They are allocated when a
-//! batch first needs them: in a debug build by way of the stack, which a large network overflows.
+//! batch first needs them.
 //!
 //! ```
 //! use constnet::{He, Sgd, Trainer, mlp};
@@ -29,8 +29,9 @@
 //! ```
 
 use core::fmt;
-use std::vec::Vec;
+use std::{boxed::Box, vec::Vec};
 
+use bytemuck::Zeroable;
 use num_traits::Float;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
@@ -39,13 +40,14 @@ use super::{
     fit::mean_over_batches,
     shuffle::Permutation,
     sum::CompensatedSum,
+    targets::{Targets, are_copied, gather_inputs},
     trainer::{Evaluate, Gradient, Trainer},
 };
 use crate::{
     error::Error,
     layers::{Elem, FiniteCheck, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
     loss::Loss,
-    network::Cache,
+    network::{Buffers, Cache},
     optim::{Optimizer, OptimizerMemory},
     simd::{Element, Kernel, Real, Simd, Zeroed},
 };
@@ -118,14 +120,19 @@ pub struct Workers<N: LayerTypes, const B: usize> {
 
 /// A unit of work: the memory that one thread uses at a time.
 struct Unit<N: LayerTypes, const B: usize> {
-    gradient: N,
-    cache: Cache<N, B>,
+    gradient: Box<N>,
+    cache: Box<Cache<N, B>>,
     /// The sum of the losses of all samples.
     loss: CompensatedSum<Elem<N>>,
 }
 
-impl<N: LayerTypes, const B: usize> Zeroed for Unit<N, B> {
-    const ZERO: Self = Self { gradient: Zeroed::ZERO, cache: Zeroed::ZERO, loss: Zeroed::ZERO };
+impl<N: LayerTypes + Zeroable, const B: usize> Unit<N, B>
+where
+    Cache<N, B>: Zeroable,
+{
+    fn new() -> Self {
+        Self { gradient: N::boxed(), cache: Cache::boxed(), loss: Zeroed::ZERO }
+    }
 }
 
 impl<N: LayerTypes, const B: usize> Workers<N, B> {
@@ -139,7 +146,7 @@ impl<N: LayerTypes, const B: usize> Workers<N, B> {
     /// The gradient that was computed last, averaged over its batch.
     #[must_use]
     pub fn sum(&self) -> Option<&N> {
-        self.units.first().map(|unit| &unit.gradient)
+        self.units.first().map(|unit| &*unit.gradient)
     }
 }
 
@@ -155,9 +162,9 @@ impl<N: LayerTypes, const B: usize> fmt::Debug for Workers<N, B> {
     }
 }
 
-impl<N: Layer + Send + Sync, const B: usize> Workers<N, B>
+impl<N: Layer + Zeroable + Send + Sync, const B: usize> Workers<N, B>
 where
-    Cache<N, B>: Send,
+    Cache<N, B>: Zeroable + Send,
 {
     /// The mean loss of a batch of any length. Its gradient is then [`sum`](Self::sum). The pass is one of
     /// inference: [`Dropout`](crate::Dropout) drops nothing.
@@ -212,7 +219,7 @@ where
         let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(1) * B;
         let count = order.len().div_ceil(per_unit);
         if units.len() < count {
-            units.resize_with(count, || Unit::ZERO);
+            units.resize_with(count, Unit::new);
         }
         let units = &mut units[..count];
         Batch { net, loss, x, y, per_unit, with_gradient, mode, samples: order.len() }.run(0, order, units);
@@ -239,8 +246,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>>
     where
-        N: Layer + Send + Sync,
-        Cache<N, B>: Send,
+        N: Layer + Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out, Target: Sync> + Sync,
     {
@@ -257,8 +264,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         indices: &mut dyn Iterator<Item = usize>,
     ) -> Result<Elem<N>, Error<Elem<N>>>
     where
-        N: Layer + Send + Sync,
-        Cache<N, B>: Send,
+        N: Layer + Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out, Target: Sync> + Sync,
     {
@@ -313,8 +320,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Passe
 impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<N, Opt, B, C> {
     pub(super) fn new(batch: usize) -> Self
     where
-        N: Send + Sync,
-        Cache<N, B>: Send,
+        N: Zeroable + Send + Sync,
+        Cache<N, B>: Zeroable + Send,
         C: Sync,
         C::Target: Sync,
     {
@@ -393,33 +400,51 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
         if let ([left, ..], [right, ..]) = (left, right) {
             left.loss.add_sum(right.loss);
             if self.with_gradient {
-                dispatch::<N, _>(Sum { to: &mut left.gradient, from: &right.gradient });
+                dispatch::<N, _>(Sum { to: &mut *left.gradient, from: &*right.gradient });
             }
         }
     }
 
     /// The shards of one unit, one after the other.
     fn shards<const B: usize>(&self, first: usize, order: &[usize], unit: &mut Unit<N, B>) {
-        let Self { net, loss, x, y, .. } = *self;
-        let Unit { gradient, cache: Cache { buffers, .. }, loss: sum } = unit;
+        let Self { x, y, .. } = *self;
+        let Unit { gradient, cache, loss: sum } = unit;
+        let (gradient, buffers) = (&mut **gradient, &mut cache.buffers);
         *sum = CompensatedSum::ZERO;
         if self.with_gradient {
             zero(gradient);
         }
         for (number, shard) in order.chunks(B).enumerate() {
-            let [index, ..] = *shard else { continue };
-            let Some(&target) = y.get(index) else { continue };
-            let mut targets = [target; B];
-            gather(buffers.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
-            let (targets, _) = targets.split_at(shard.len().min(B));
             let mode = mode_of_shard(self.mode, first / B + number);
-            let mean = if self.with_gradient {
-                let samples = self.samples;
-                dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: targets, samples, gradient })
+            let mean = if const { are_copied::<C::Target, B>() } {
+                let [index, ..] = *shard else { continue };
+                let Some(&target) = y.get(index) else { continue };
+                let mut targets = [target; B];
+                gather(buffers.input_mut(), &mut targets, x, y, &mut shard.iter().copied());
+                let (targets, _) = targets.split_at(shard.len().min(B));
+                self.shard(buffers, targets, mode, gradient)
             } else {
-                dispatch::<N, _>(Evaluate { net, loss, buffers, y: targets })
+                let mut indices = shard.iter().copied();
+                let targets = gather_inputs(buffers.input_mut(), x, y, &mut indices, shard.len());
+                self.shard(buffers, targets, mode, gradient)
             };
-            sum.add(mean * Elem::<N>::from_count(targets.len()));
+            sum.add(mean * Elem::<N>::from_count(shard.len()));
+        }
+    }
+
+    /// The mean loss of the inputs in the buffers. If `with_gradient`, their gradient is added to `gradient`.
+    fn shard<Y: Targets<C::Target>, const B: usize>(
+        &self,
+        buffers: &mut Buffers<N, B>,
+        y: Y,
+        mode: Mode,
+        gradient: &mut N,
+    ) -> Elem<N> {
+        let Self { net, loss, samples, .. } = *self;
+        if self.with_gradient {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient })
+        } else {
+            dispatch::<N, _>(Evaluate { net, loss, buffers, y })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One training step, in place.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
 use core::fmt;
 
 use num_traits::Float;
@@ -7,6 +9,7 @@ use num_traits::Float;
 use super::{
     data::{check, finite_loss},
     sum::CompensatedSum,
+    targets::{Targets, are_copied, one_by_one},
 };
 use crate::{
     error::Error,
@@ -42,7 +45,7 @@ use crate::{
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 ///
-/// A large network, in a `static` instead of on the stack:
+/// A large network on the heap is made by `boxed`, with the feature `alloc`. In a `static`, without a heap:
 ///
 /// ```
 /// use constnet::{Sgd, Trainer, Zeroed, mlp};
@@ -60,16 +63,13 @@ use crate::{
 /// With the feature `serde` a trainer can be saved, and training continues from there as if it had never stopped.
 /// The network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s masks are saved.
 /// The random number generator that you pass to [`Fit::run`](super::Fit::run) is not: save it too. To save between
-/// epochs, run one epoch at a time.
+/// epochs, run one epoch at a time. Load a large trainer with `formats::load_in_place` or `formats::load_boxed`.
 #[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(bound(
-        serialize = "N: serde::Serialize, Opt: serde::Serialize, C: serde::Serialize, \
-                     OptimizerState<N, Opt>: serde::Serialize",
-        deserialize = "N: serde::Deserialize<'de>, Opt: serde::Deserialize<'de>, C: serde::Deserialize<'de>, \
-                       OptimizerState<N, Opt>: serde::Deserialize<'de>",
-    ))
+    feature = "alloc",
+    derive(bytemuck::Zeroable),
+    zeroable(bound = "N: bytemuck::Zeroable, Opt: bytemuck::Zeroable, \
+                      C: bytemuck::Zeroable, N::Cache<B>: bytemuck::Zeroable, N::Scratch: bytemuck::Zeroable, \
+                      Row<N::Out>: bytemuck::Zeroable, OptimizerState<N, Opt>: bytemuck::Zeroable")
 )]
 pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse> {
     /// The network.
@@ -85,21 +85,44 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
     /// networks that were initialised from different seeds have different masks. To train one network with different
     /// masks, set it. [`fit`](Self::fit) draws a new seed for each epoch.
     pub seed: u32,
-    #[cfg_attr(feature = "serde", serde(skip, default = "zeroed"))]
     pub(crate) buffers: Buffers<N, B>,
-}
-
-/// For serde's `default`.
-#[cfg(feature = "serde")]
-fn zeroed<X: Zeroed>() -> X {
-    X::ZERO
 }
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
+    ///
+    /// The trainer is moved to the place where you keep it. In a debug build, three times its size is then on the stack:
+    /// build a trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread
+    /// usually has 8 MB of stack, any other thread 2 MB.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
         Self::with_loss(net, optimizer, Mse)
+    }
+
+    /// A trainer on the heap that minimises the mean squared error. All parameters of its network are 0: then call
+    /// [`init`](crate::Sequential::init), or load weights.
+    ///
+    /// It is built on the heap, so that it may be larger than the stack, in debug builds too.
+    ///
+    /// ```
+    /// use constnet::{Adam, Trainer, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// let mut rng = StdRng::seed_from_u64(0);
+    /// let mut trainer = Trainer::<mlp![784, 512, 512, 10], _, 32>::boxed(Adam::new(1e-3));
+    /// trainer.net.init(&mut rng);
+    ///
+    /// let (x, y) = (vec![[0.5; 784]; 64], vec![[1.0; 10]; 64]);
+    /// trainer.fit(&x, &y).run(&mut rng)?;
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn boxed(optimizer: Opt) -> Box<Self>
+    where
+        Self: bytemuck::Zeroable,
+    {
+        Self::boxed_with_loss(optimizer, Mse)
     }
 }
 
@@ -111,6 +134,20 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     pub const fn with_loss(net: N, optimizer: Opt, loss: C) -> Self {
         const { assert!(B > 0, "a batch has at least one sample") };
         Self { net, optimizer, loss, state: Zeroed::ZERO, seed: 0, buffers: Zeroed::ZERO }
+    }
+
+    /// A trainer on the heap with the given loss, and a network of zeros: see [`boxed`](Self::boxed).
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn boxed_with_loss(optimizer: Opt, loss: C) -> Box<Self>
+    where
+        Self: bytemuck::Zeroable,
+    {
+        const { assert!(B > 0, "a batch has at least one sample") };
+        let mut trainer: Box<Self> = bytemuck::zeroed_box();
+        trainer.optimizer = optimizer;
+        trainer.loss = loss;
+        trainer
     }
 
     /// What the optimiser keeps between the steps: PyTorch's `optimizer.state`.
@@ -136,8 +173,12 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         Opt: Optimizer<Elem<N>>,
         C: Loss<N::Out>,
     {
-        *self.buffers.input_mut() = *x;
-        self.step_on(y)
+        self.buffers.input_mut().copy_from_slice(x);
+        if const { are_copied::<C::Target, B>() } {
+            self.step_on(y.as_slice())
+        } else {
+            self.step_on(one_by_one(y))
+        }
     }
 
     /// The first half of a [`step`](Self::step): the loss, and its gradient, which overwrites `gradient`. The
@@ -168,11 +209,15 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         N: Layer,
         C: Loss<N::Out>,
     {
-        *self.buffers.input_mut() = *x;
+        self.buffers.input_mut().copy_from_slice(x);
         zero(gradient);
         let mode = self.training_mode();
         let Self { net, loss, buffers, .. } = self;
-        dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples: B, gradient })
+        if const { are_copied::<C::Target, B>() } {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: y.as_slice(), samples: B, gradient })
+        } else {
+            dispatch::<N, _>(Gradient { net, loss, buffers, mode, y: one_by_one(y), samples: B, gradient })
+        }
     }
 
     /// Starts training again: sets the optimiser's state to zero and its number of steps to 0, in place. So the next
@@ -232,7 +277,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
 
     /// A step on the first `y.len()` inputs, which are already in the buffers.
     #[inline]
-    pub(crate) fn step_on(&mut self, y: &[C::Target]) -> Elem<N>
+    pub(crate) fn step_on(&mut self, y: impl Targets<C::Target>) -> Elem<N>
     where
         N: Layer,
         Opt: Optimizer<Elem<N>>,
@@ -289,13 +334,13 @@ impl<N: LayerTypes + fmt::Debug, Opt: OptimizerMemory + fmt::Debug, const B: usi
 }
 
 /// A whole step on the first `y.len()` inputs in the buffers.
-struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> {
+struct Step<'a, N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C, Y> {
     trainer: &'a mut Trainer<N, Opt, B, C>,
-    y: &'a [C::Target],
+    y: Y,
 }
 
-impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<Elem<N>>
-    for Step<'_, N, Opt, B, C>
+impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>, Y: Targets<C::Target>>
+    Kernel<Elem<N>> for Step<'_, N, Opt, B, C, Y>
 {
     type Output = Elem<N>;
 
@@ -304,7 +349,8 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Kernel<
         let mode = self.trainer.training_mode();
         let Trainer { net, optimizer, loss, state, buffers, .. } = self.trainer;
 
-        let value = forward_and_loss(token, net, loss, buffers, mode, self.y, self.y.len());
+        let samples = self.y.len();
+        let value = forward_and_loss(token, net, loss, buffers, mode, self.y, samples);
         if !value.is_finite() && optimizer.rule(1, Elem::<N>::ZERO).finite_check() != FiniteCheck::Never {
             return value;
         }
@@ -327,17 +373,35 @@ fn forward_and_loss<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>
     loss: &C,
     buffers: &mut Buffers<N, B>,
     mode: Mode,
-    y: &[C::Target],
+    y: impl Targets<C::Target>,
     samples: usize,
 ) -> Elem<N> {
     let Buffers { layers, output, .. } = buffers;
     Forward { net, layers, output, mode: &mode }.run(token);
+    y.loss_and_gradient::<S, N, C, B>(token, loss, output, samples)
+}
+
+/// The factor of a gradient that is averaged over `samples` samples: the layers average over `B`.
+#[inline(always)]
+pub(super) fn scale_of<N: Layer, const B: usize>(samples: usize) -> Option<Elem<N>> {
+    (samples != B).then(|| Elem::<N>::from_count(B) / Elem::<N>::from_count(samples))
+}
+
+/// The loss of the first `y.len()` predictions. Overwrites them with the gradient of the loss, times `scale`, with respect
+/// to the input of the network's last activation, or to the output if there is none. With a `scale`, the others
+/// become 0.
+#[inline(always)]
+pub(super) fn loss_and_gradient<S: Simd<Elem<N>>, N: Layer, C: Loss<N::Out>, const B: usize>(
+    token: S,
+    loss: &C,
+    output: &mut [Row<N::Out>; B],
+    y: &[C::Target],
+    scale: Option<Elem<N>>,
+) -> Elem<N> {
     let mut a = *output;
     let (y_hat, filled_up) = output.split_at_mut(y.len().min(B));
     let value = loss.value_and_gradient(token, y_hat, y);
-    if samples != B {
-        // The layers average over `B` samples, but only the `samples` samples are to count.
-        let scale = Elem::<N>::from_count(B) / Elem::<N>::from_count(samples);
+    if let Some(scale) = scale {
         for dy in N::Out::flatten_mut(y_hat) {
             *dy = *dy * scale;
         }
@@ -363,17 +427,19 @@ fn through_activation<N: Layer, S: Simd<Elem<N>>, G: InputGrad<Elem<N>>, const B
 
 /// The loss of the first `y.len()` inputs in the buffers. Its gradient, as part of the mean over `samples`
 /// samples, is added to `gradient`.
-pub(super) struct Gradient<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+pub(super) struct Gradient<'a, N: Layer, C, Y, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
     pub(super) buffers: &'a mut Buffers<N, B>,
     pub(super) mode: Mode,
-    pub(super) y: &'a [C::Target],
+    pub(super) y: Y,
     pub(super) samples: usize,
     pub(super) gradient: &'a mut N,
 }
 
-impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_, N, C, B> {
+impl<N: Layer, C: Loss<N::Out>, Y: Targets<C::Target>, const B: usize> Kernel<Elem<N>>
+    for Gradient<'_, N, C, Y, B>
+{
     type Output = Elem<N>;
 
     #[inline(always)]
@@ -389,21 +455,22 @@ impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Gradient<'_,
 }
 
 /// The loss of the first `y.len()` inputs in the buffers.
-pub(super) struct Evaluate<'a, N: Layer, C: Loss<N::Out>, const B: usize> {
+pub(super) struct Evaluate<'a, N: Layer, C, Y, const B: usize> {
     pub(super) net: &'a N,
     pub(super) loss: &'a C,
     pub(super) buffers: &'a mut Buffers<N, B>,
-    pub(super) y: &'a [C::Target],
+    pub(super) y: Y,
 }
 
-impl<N: Layer, C: Loss<N::Out>, const B: usize> Kernel<Elem<N>> for Evaluate<'_, N, C, B> {
+impl<N: Layer, C: Loss<N::Out>, Y: Targets<C::Target>, const B: usize> Kernel<Elem<N>>
+    for Evaluate<'_, N, C, Y, B>
+{
     type Output = Elem<N>;
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) -> Elem<N> {
         let Self { net, loss, buffers: Buffers { layers, output, .. }, y } = self;
         Forward { net, layers, output, mode: &Mode::Eval }.run(token);
-        let (y_hat, _) = output.split_at(y.len().min(B));
-        loss.value(token, y_hat, y)
+        y.loss::<S, N, C>(token, loss, output.as_slice())
     }
 }

@@ -196,7 +196,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Check
         let (steps, progress, seed) = saved
             .as_ref()
             .map_or((fit.trainer.state.steps, new, seed), |saved| (saved.steps, saved.progress, saved.seed));
-        let first = fit.check(steps, progress.epoch)?;
+        fit.check(steps, progress.epoch)?;
         let epochs = fit.epochs;
         if let Some(saved) = saved {
             saved.restore(&mut fit);
@@ -209,7 +209,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Check
             let masks = rng.next_u32();
             (N::IS_RANDOM.then_some(masks), Permutation::new(samples, rng))
         };
-        fit.run_from(first, progress, draw, |report, trainer, progress, best| {
+        fit.run_from(progress, draw, |report, trainer, progress, best| {
             let next = each_epoch(report, trainer);
             let done = progress.epoch + 1;
             if next.is_break() || done >= epochs || done.is_multiple_of(every) {
@@ -307,7 +307,7 @@ impl<T: Element> Saved<T> {
         }
         if let Some((best, _)) = &mut fit.best {
             copy(&mut best.net, &mut values);
-            best.loss = self.kept_loss;
+            best.set_loss(self.kept_loss);
         }
         fit.trainer.state.steps = self.steps;
         fit.trainer.seed = self.trainer_seed;
@@ -400,7 +400,7 @@ impl Run<'_> {
         line("validation loss", &optional(report.validation_loss));
         line("best epoch", &report.best_epoch);
         line("best epoch loss", &number(report.best_loss));
-        line("best network loss", &optional(best.and_then(|best| best.loss)));
+        line("best network loss", &optional(best.and_then(Best::loss)));
         line("stopped", stopped);
 
         let mut named = Vec::new();
