@@ -13,6 +13,7 @@ use constnet::{
     Adam, Cache, CrossEntropy, Mse, Safetensors, Trainer, Zeroed,
     formats::{load_boxed, load_in_place},
     mlp,
+    training::Best,
 };
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 

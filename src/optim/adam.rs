@@ -7,7 +7,7 @@ use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
     flush::{flush, mean_square},
-    limits::{largest_change, largest_squared, required, smaller},
+    limits::{gradients_up_to, largest_change, largest_squared, smaller},
 };
 use crate::{
     error::Error,
@@ -173,6 +173,13 @@ impl<T: Element> Moments<T> {
     fn largest_gradient(self) -> T {
         smaller(largest_change::<T>() / self.step_size.abs() * self.eps, largest_squared())
     }
+
+    /// The check for gradients of up to that value, if the weight decay is valid.
+    #[inline(always)]
+    fn finite_check(self, decay_is_valid: bool) -> FiniteCheck<T> {
+        let is_valid = decay_is_valid && check_means(self.betas, self.eps).is_ok();
+        gradients_up_to(self.largest_gradient(), is_valid)
+    }
 }
 
 /// The rule of one step of [`Adam`].
@@ -195,7 +202,7 @@ impl<T: Element> UpdateRule<T> for AdamRule<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(required(self.moments.largest_gradient(), &[self.weight_decay]))
+        self.moments.finite_check(check_not_negative("weight_decay", self.weight_decay).is_ok())
     }
 }
 
@@ -218,9 +225,7 @@ impl<T: Element> UpdateRule<T> for AdamWRule<T> {
     /// With a factor beyond ±1 the parameters would grow without a limit.
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        let shrinks = Float::abs(self.decay_factor) <= T::ONE;
-        let largest = if shrinks { self.moments.largest_gradient() } else { T::ZERO };
-        FiniteCheck::Gradient(required(largest, &[]))
+        self.moments.finite_check(Float::abs(self.decay_factor) <= T::ONE)
     }
 }
 
@@ -288,12 +293,16 @@ impl<T: Element> Optimizer<T> for AdamW<T> {
     }
 }
 
-fn check<T: Element>(lr: T, (beta_1, beta_2): (T, T), eps: T, weight_decay: T) -> Result<(), Error<T>> {
+fn check<T: Element>(lr: T, betas: (T, T), eps: T, weight_decay: T) -> Result<(), Error<T>> {
     check_lr(lr)?;
+    check_means(betas, eps)?;
+    check_not_negative("weight_decay", weight_decay)
+}
+
+fn check_means<T: Element>((beta_1, beta_2): (T, T), eps: T) -> Result<(), Error<T>> {
     check_decay_rate("first of the betas", beta_1)?;
     check_decay_rate("second of the betas", beta_2)?;
-    check_positive("eps", eps)?;
-    check_not_negative("weight_decay", weight_decay)
+    check_positive("eps", eps)
 }
 
 /// All fields. (The number of steps is part of [`OptimizerState`](super::OptimizerState).)

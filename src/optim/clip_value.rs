@@ -54,10 +54,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
         match self.rule.finite_check() {
-            // All limited numbers pass, so only infinite numbers and NaN do not.
+            // Limited to such numbers, the gradient passes, unless it is infinite or NaN.
             FiniteCheck::Gradient(factor) if (factor * self.max_value).is_finite() => {
                 FiniteCheck::Gradient(T::ONE)
             }
+            FiniteCheck::Gradient(_) if !(self.max_value > T::ZERO) => FiniteCheck::Gradient(T::nan()),
             check => check,
         }
     }

@@ -1,6 +1,6 @@
 //! The largest gradients with which a step gives finite numbers.
 
-use crate::simd::Element;
+use crate::{layers::FiniteCheck, simd::Element};
 
 /// A change of less than half the distance between the two largest finite numbers: added to any finite number, it gives a
 /// finite one. For `f32` it is 1e31.
@@ -21,9 +21,9 @@ pub(super) fn smaller<T: Element>(a: T, b: T) -> T {
     if b < a { b } else { a }
 }
 
-/// The factor of [`FiniteCheck::Gradient`](crate::layers::FiniteCheck::Gradient) for gradients of up to `largest`. It is
-/// NaN, with which no gradient passes, if one of the hyperparameters is NaN or infinite.
+/// The check that a rule asks for if its steps are finite for gradients of up to `largest`, and if its hyperparameters are
+/// valid. If they are not, no gradient passes.
 #[inline(always)]
-pub(super) fn required<T: Element>(largest: T, hyperparameters: &[T]) -> T {
-    hyperparameters.iter().fold(T::max_value() / largest, |factor, x| factor + *x * T::ZERO)
+pub(super) fn gradients_up_to<T: Element>(largest: T, is_valid: bool) -> FiniteCheck<T> {
+    FiniteCheck::Gradient(if is_valid { T::max_value() / largest } else { T::nan() })
 }

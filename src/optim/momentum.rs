@@ -6,7 +6,7 @@ use typenum::{U1, U4};
 use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_not_negative, check_positive,
     flush::flush,
-    limits::{largest_change, required, smaller},
+    limits::{gradients_up_to, largest_change, smaller},
 };
 use crate::{
     error::Error,
@@ -78,7 +78,7 @@ impl<T: Element> UpdateRule<T> for MomentumRule<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(required(self.largest, &[self.weight_decay, self.momentum]))
+        gradients_up_to(self.largest, check(self.momentum, self.weight_decay).is_ok())
     }
 }
 
@@ -108,13 +108,17 @@ impl<T: Element> Optimizer<T> for Momentum<T> {
         if self.nesterov {
             check_positive("momentum", self.momentum)?;
         }
-        check_not_negative("momentum", self.momentum)?;
-        check_not_negative("weight_decay", self.weight_decay)
+        check(self.momentum, self.weight_decay)
     }
 
     fn lr_mut(&mut self) -> &mut T {
         &mut self.lr
     }
+}
+
+fn check<T: Element>(momentum: T, weight_decay: T) -> Result<(), Error<T>> {
+    check_not_negative("momentum", momentum)?;
+    check_not_negative("weight_decay", weight_decay)
 }
 
 /// All fields. (`nesterov` is counted as a number.)

@@ -6,7 +6,7 @@ use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
     flush::mean_square,
-    limits::{largest_change, largest_squared, required, smaller},
+    limits::{gradients_up_to, largest_change, largest_squared, smaller},
 };
 use crate::{
     error::Error,
@@ -51,6 +51,14 @@ pub struct RmsProp<T = f32> {
 }
 
 impl<T: Element> RmsProp<T> {
+    /// Checks all fields but the learning rate.
+    #[inline(always)]
+    fn check_rest(&self) -> Result<(), Error<T>> {
+        check_decay_rate("alpha", self.alpha)?;
+        check_positive("eps", self.eps)?;
+        check_not_negative("weight_decay", self.weight_decay)
+    }
+
     /// The largest absolute value of `g` for which `s` and the change of a parameter are finite. Larger ones are set to it.
     #[inline(always)]
     fn largest_gradient(self) -> T {
@@ -85,7 +93,7 @@ impl<T: Element> UpdateRule<T> for RmsProp<T> {
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(required(self.largest_gradient(), &[self.weight_decay, self.alpha]))
+        gradients_up_to(self.largest_gradient(), self.check_rest().is_ok())
     }
 }
 
@@ -104,9 +112,7 @@ impl<T: Element> Optimizer<T> for RmsProp<T> {
 
     fn check(&self) -> Result<(), Error<T>> {
         check_lr(self.lr)?;
-        check_decay_rate("alpha", self.alpha)?;
-        check_positive("eps", self.eps)?;
-        check_not_negative("weight_decay", self.weight_decay)
+        self.check_rest()
     }
 
     fn lr_mut(&mut self) -> &mut T {
