@@ -74,7 +74,7 @@ pub enum Error<T> {
     /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
     /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
     Overflow,
-    /// A training loss or a parameter stopped being finite; [`Fit::run`](crate::training::Fit::run) documents the state
+    /// A training loss, a gradient or a parameter became infinite, NaN or too large; [`Fit::run`](crate::training::Fit::run) documents the state
     /// of the network.
     Diverged {
         /// The epoch, counted from 0.
@@ -137,6 +137,8 @@ pub enum DataError<T> {
         /// The predictions that are allowed.
         expected: &'static str,
     },
+    /// The threshold of a binary metric is NaN.
+    Threshold(T),
     /// The probabilities of a target do not sum to one.
     ProbabilitySum {
         /// The index of the sample.
@@ -196,7 +198,7 @@ impl<T: Element> fmt::Display for Error<T> {
             Self::Overflow => {
                 write!(
                     f,
-                    "the step is too large for the number type: parameters that would become infinite or NaN keep their values; try a smaller learning rate or smaller inputs"
+                    "the norm of the gradient, or the new value of a parameter, is too large for the number type: such parameters keep their values; try a smaller learning rate or smaller inputs"
                 )
             }
             Self::Parameter { layer, name, row, column, value } => {
@@ -229,11 +231,14 @@ impl<T: Element> fmt::Display for Error<T> {
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(
                     f,
-                    "the loss or the network stopped being finite in epoch {epoch}; the loss was {loss:.4e} before: try a smaller learning rate, or scale large data"
+                    "in epoch {epoch}, the loss, a gradient or a parameter became infinite, NaN or too large; the last finite loss was {loss:.4e}: try a smaller learning rate, or scale large data"
                 )
             }
             Self::Diverged { epoch, last_loss: None } => {
-                write!(f, "the first loss, in epoch {epoch}, is not finite: {TOO_LARGE}")
+                write!(
+                    f,
+                    "in epoch {epoch}, the first loss or gradient is infinite, NaN or too large: {TOO_LARGE}"
+                )
             }
         }
     }
@@ -253,13 +258,16 @@ impl<T: Element> fmt::Display for DataError<T> {
                 write!(f, "input {feature} of sample {sample} is {value}: expected a finite number")
             }
             Self::Prediction { sample, feature, value, expected } => {
-                write!(f, "prediction {feature} of sample {sample} is {value}: expected {expected}")
+                write!(f, "output {feature} of sample {sample} is {value}: expected {expected}")
             }
             Self::Target { sample, feature, value, expected } => {
                 write!(f, "target {feature} of sample {sample} is {value}: expected {expected}")
             }
             Self::Class { sample, class, classes } => {
                 write!(f, "sample {sample} is of class {class}: expected a class below {classes}")
+            }
+            Self::Threshold(threshold) => {
+                write!(f, "the threshold is {threshold}: expected a number, not NaN")
             }
             Self::ProbabilitySum { sample, sum } => {
                 write!(f, "the probabilities of sample {sample} sum to {sum}: expected 1, to within 1/1024")

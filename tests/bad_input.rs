@@ -150,7 +150,10 @@ fn losses_that_overflow() {
     );
     let error = Error::Diverged { epoch: 0, last_loss: None };
     assert_eq!(trainer.fit(&X, &y).run(&mut rng(1)), Err(error));
-    assert_eq!(error.to_string(), format!("the first loss, in epoch 0, is not finite: {TOO_LARGE}"));
+    assert_eq!(
+        error.to_string(),
+        format!("in epoch 0, the first loss or gradient is infinite, NaN or too large: {TOO_LARGE}")
+    );
     assert_eq!(bits(&trainer.net), before, "the network changed");
 }
 
@@ -184,7 +187,7 @@ fn divergence() {
     assert_eq!(error, Err(expected));
     assert!(losses.iter().all(|loss| loss.is_finite()));
     let text = format!(
-        "the loss or the network stopped being finite in epoch {}; the loss was {last:.4e} before: try a smaller learning rate, or scale large data",
+        "in epoch {}, the loss, a gradient or a parameter became infinite, NaN or too large; the last finite loss was {last:.4e}: try a smaller learning rate, or scale large data",
         losses.len()
     );
     assert_eq!(expected.to_string(), text);

@@ -282,7 +282,10 @@ fn another_run_is_refused() {
     bad[place + 7] = b'x';
     fs::write(path, bad).expect("a file");
     let error = refused!(path, fit => fit, net, adam, Mse, 8, SAMPLES);
-    assert!(error.to_string().ends_with("the checkpoint has no valid `steps`"), "{error}");
+    assert!(
+        error.to_string().ends_with("it has no valid `steps`, which `Fit::checkpoint` writes"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -105,9 +105,15 @@ fn workers() {
 #[test]
 fn options_of_safetensors() {
     let options = constnet::Safetensors::new();
-    assert_eq!(text(options), "Safetensors { prefix: \"\", convert: false, not_finite: false, .. }");
+    assert_eq!(
+        text(options),
+        "Safetensors { prefix: \"\", convert: false, not_finite: false, other_layers: false, .. }"
+    );
     let options = options.prefix("encoder.").convert();
-    assert_eq!(text(options), "Safetensors { prefix: \"encoder.\", convert: true, not_finite: false, .. }");
+    assert_eq!(
+        text(options),
+        "Safetensors { prefix: \"encoder.\", convert: true, not_finite: false, other_layers: false, .. }"
+    );
 }
 
 /// Shapes are types without values, apart from this one, which is never built.

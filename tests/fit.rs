@@ -11,7 +11,7 @@ use approx::assert_relative_eq;
 use common::{Numbered, ROUNDING, Recorder, bits, flat, network, rng, rows};
 use constnet::{
     Adam, ClipNorm, ClipValue, DataError, Dropout, Error, He, Linear, Loss, Optimizer, Relu, Sequential, Sgd,
-    Trainer, WithSchedule, Zeroed,
+    Trainer, Unchecked, WithSchedule, Zeroed,
     layers::{Features, Row},
     mlp,
     optim::schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
@@ -248,10 +248,11 @@ fn validation_loss_that_is_not_finite() {
     assert!(flat(&trainer.net).iter().all(|p| p.is_finite()));
 }
 
-/// The only step makes the weights infinite, while its own loss is finite.
+/// The only step makes the weights infinite, as in PyTorch, while its own loss is finite.
 #[test]
 fn infinite_weights_after_the_last_step_are_an_error() {
-    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> = Trainer::new(Zeroed::ZERO, Sgd { lr: 1e38 });
+    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> =
+        Trainer::new(Zeroed::ZERO, Unchecked { optimizer: Sgd { lr: 1e38 } });
     let mut best = Zeroed::ZERO;
     let outcome = trainer.fit(&[[1.0]], &[[10.0]]).run(&mut rng(0));
     assert_eq!(outcome, Err(Error::Diverged { epoch: 0, last_loss: Some(100.0) }));
@@ -280,7 +281,8 @@ fn an_infinite_bias_before_a_relu_is_an_error() {
 /// The same in a run that the callback stops.
 #[test]
 fn infinite_weights_in_a_stopped_run_are_an_error() {
-    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> = Trainer::new(Zeroed::ZERO, Sgd { lr: 1e38 });
+    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> =
+        Trainer::new(Zeroed::ZERO, Unchecked { optimizer: Sgd { lr: 1e38 } });
     let run = trainer.fit(&[[1.0]], &[[10.0]]).epochs(9);
     let outcome = run.run_with(&mut rng(0), |_, _| ControlFlow::Break(()));
     assert!(matches!(outcome, Err(Error::Diverged { epoch: 0, .. })), "{outcome:?}");
@@ -405,6 +407,7 @@ fn a_run_after_the_end_of_a_schedule_is_refused() -> Result<(), Error<f64>> {
     }
     let cosine = Cosine { lr: 0.02, eta_min: 0.0, t_max: 9 };
     check(with(cosine))?;
+    check(Trainer::new(network(&mut rng(0)), Unchecked { optimizer: with(cosine).optimizer }))?;
     check(with(Warmup { start_factor: 0.0, total_iters: 3, then: cosine }))?;
     check(with(StepDecay { lr: 0.02, step_size: 9, gamma: 1e-323 }))?;
     check(with(|step| if step < 9 { 0.02 } else { 0.0 }))?;

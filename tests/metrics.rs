@@ -80,7 +80,7 @@ fn predictions_that_are_not_numbers() {
         result.err().map(|error| error.to_string())
     }
     let (nan, y_hat) = (f64::NAN, [[1.0, 2.0], [f64::NAN, 0.0]]);
-    let expected = Some("prediction 0 of sample 1 is NaN: expected a number".into());
+    let expected = Some("output 0 of sample 1 is NaN: expected a number, not NaN".into());
     assert_eq!(text(accuracy(y_hat, &[0, 1])), expected);
     assert_eq!(text(ConfusionMatrix::new(y_hat, &[0, 1])), expected);
     assert_eq!(text(binary_accuracy([[1.0], [nan]], &[[0.0]; 2], 0.0)), expected);
@@ -88,7 +88,7 @@ fn predictions_that_are_not_numbers() {
     assert_eq!(accuracy([[f64::INFINITY, 0.0]], &[0]), Ok(1.0), "infinity is the largest number");
     let finite = "expected a finite number";
     for y in [[[1.0], [2.0]], [[1.0], [1.0]]] {
-        let expected = Some(format!("prediction 0 of sample 1 is NaN: {finite}"));
+        let expected = Some(format!("output 0 of sample 1 is NaN: {finite}"));
         assert_eq!(text(r2_score([[1.0], [nan]], &y)), expected, "{y:?}");
     }
     let expected = Some(format!("target 0 of sample 0 is inf: {finite}"));

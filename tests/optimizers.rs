@@ -407,7 +407,7 @@ fn schedules_out_of_range() {
 /// A gradient that is NaN stays NaN when it is clipped, as in PyTorch, so that the step is refused.
 #[test]
 fn clipping_does_not_hide_nan() {
-    fn step(optimizer: impl Optimizer<f64>) -> (Result<(), Error<f64>>, f64, f64) {
+    fn step(optimizer: impl Optimizer<f64> + Copy) -> (Result<(), Error<f64>>, f64, f64) {
         let gradient = Sequential(Linear::new([[f64::NAN]], [1.0]));
         let mut net = Sequential(Linear::new([[1.0]], [1.0]));
         let result = optimizer.step(&mut net, &gradient, &mut { OptimizerState::ZERO });

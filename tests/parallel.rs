@@ -8,7 +8,7 @@ use approx::assert_relative_eq;
 use common::{ROUNDING, bits, flat, network, rng, rows, set_flat};
 use constnet::{
     Adam, ClipNorm, CrossEntropy, DataError, Dropout, Error, He, LayerNorm, Linear, Loss, Mse, Relu,
-    Residual, Sequential, Sgd, Trainer, Zeroed,
+    Residual, Sequential, Sgd, Trainer, Unchecked, Zeroed,
     layers::Features,
     mlp,
     parallel::{Workers, train_each},
@@ -365,7 +365,8 @@ fn a_diverging_parallel_run_names_its_epoch() {
     assert_eq!(best.net, smallest.1);
 
     // The only step makes the weights infinite, while its own loss is finite.
-    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> = Trainer::new(Zeroed::ZERO, Sgd { lr: 1e38 });
+    let optimizer = Unchecked { optimizer: Sgd { lr: 1e38 } };
+    let mut trainer: Trainer<Sequential<Linear<1, 1>>, _, 1> = Trainer::new(Zeroed::ZERO, optimizer);
     let outcome = trainer.fit(&[[1.0]; 2], &[[10.0]; 2]).parallel(2).run(&mut rng(0));
     assert_eq!(outcome, Err(Error::Diverged { epoch: 0, last_loss: Some(100.0) }));
 }

@@ -76,9 +76,9 @@ fn json_reads_as_the_layers_do() {
     let header = r#""header":{"version":1,"layers":"Sequential![Linear<2, 1>, Relu<1>]"}"#;
     let json = format!(r#"{{{header},"values":[{{"weight":[[1.0,2.0]],"bias":[0.5]}},null]}}"#);
     assert_eq!(serde_json::to_string(&net).expect("JSON"), json);
-    // The fields may have any order, and other fields are ignored.
+    // The fields of a layer may have any order, and other fields are ignored.
     let other = format!(
-        r#"{{"values":[{{"bias":[0.5],"note":"by hand","weight":[[1.0,2.0]]}},null],"note":[1],{header}}}"#
+        r#"{{"note":[1],{header},"values":[{{"bias":[0.5],"note":"by hand","weight":[[1.0,2.0]]}},null]}}"#
     );
     assert_eq!(serde_json::from_str::<Sequential<(Linear<2, 1>, Relu<1>)>>(&other).expect("JSON"), net);
 }
@@ -97,7 +97,10 @@ fn only_finite_numbers_are_text() {
 
     net.layer_mut::<0>().bias_mut()[1] = f32::NAN;
     let error = serde_json::to_string(&net).expect_err("NaN").to_string();
-    assert_eq!(error, "a bias is NaN: a text format has finite numbers only");
+    assert_eq!(
+        error,
+        "a number of `bias` is NaN: a text format has finite numbers only; use a binary format"
+    );
     let bytes = postcard::to_allocvec(&net).expect("postcard");
     let read: mlp![1, 2] = postcard::from_bytes(&bytes).expect("our own bytes");
     assert_eq!(common::bits(&read), common::bits(&net));
@@ -430,4 +433,15 @@ fn training_is_loaded_to_be_continued_in_parallel() {
         train(trainer, 2, &mut rng(4)).expect("training");
     }
     assert_eq!(common::bits(&loaded.net), common::bits(&trainer.net));
+}
+
+/// The values of another network, before its header: nothing is changed.
+#[test]
+fn values_before_the_header_are_refused() {
+    let json = r#"{"values":[{"weight":[[5.0]],"bias":[5.0]}],"header":{}}"#;
+    let mut net: mlp![1, 1] = Zeroed::ZERO;
+    let error =
+        load_in_place(&mut net, &mut serde_json::Deserializer::from_str(json)).expect_err("no header");
+    assert!(error.to_string().contains("`values` before `header`"), "{error}");
+    assert_eq!(net, Zeroed::ZERO);
 }

@@ -110,10 +110,9 @@ fn key<S>(ctx: &Context<S>) -> Option<u32> {
     }
 }
 
-/// A seed of the masks for a trainer that has none: a hash of all parameters, never 0.
+/// The default seed of the masks: a hash of the sign and the power of two of all parameters, never 0.
 ///
-/// Of each parameter, only the sign and the power of two count. Its last bits after initialisation depend on the
-/// machine, and the masks must not.
+/// Their other bits are not used: after initialisation, the last ones differ between machines, and the masks should not.
 pub(crate) fn seed_of<N: Layer>(net: &N) -> u32 {
     let values = parameters(net).flat_map(|parameter| parameter.values);
     let seed = values.fold(START, |seed, value| {

@@ -235,10 +235,11 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
             #[inline(always)]
             || {
                 let check = rule.finite_check();
-                let required = if let FiniteCheck::Gradient(factor) = check { Some(factor) } else { None };
+                let overflow_factor =
+                    if let FiniteCheck::Gradient(factor) = check { Some(factor) } else { None };
                 let check = UpdateCheck::after_gradient(token, check);
                 let mut sink = Update { layer: self, state, rule, check };
-                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, required, &mut sink)
+                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, overflow_factor, &mut sink)
                     && sink.check.passed()
             },
         )
@@ -319,13 +320,13 @@ impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element> GradientSink<S, 
     }
 
     #[inline(always)]
-    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T) {
-        sum.add_scaled_to(factor, self.gradient.weight.tail_mut(row, column));
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, inv_batch: T) {
+        sum.add_scaled_to(inv_batch, self.gradient.weight.tail_mut(row, column));
     }
 
     #[inline(always)]
-    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T) {
-        sum.add_scaled_to(factor, &mut self.gradient.bias[from..]);
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, inv_batch: T) {
+        sum.add_scaled_to(inv_batch, &mut self.gradient.bias[from..]);
     }
 }
 
@@ -347,16 +348,16 @@ impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>
     }
 
     #[inline(always)]
-    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T) {
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, inv_batch: T) {
         let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| s.weight.tail_mut(row, column));
         let weights = self.layer.weight.tail_mut(row, column);
-        update_vector(self.rule, weights, sum, factor, state, &mut self.check);
+        update_vector(self.rule, weights, sum, inv_batch, state, &mut self.check);
     }
 
     #[inline(always)]
-    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T) {
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, inv_batch: T) {
         let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| &mut s.bias[from..]);
-        update_vector(self.rule, &mut self.layer.bias[from..], sum, factor, state, &mut self.check);
+        update_vector(self.rule, &mut self.layer.bias[from..], sum, inv_batch, state, &mut self.check);
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `shape.rs` | the rows between layers, and the check that two layers fit |
 //! | `fusion.rs` | activations that the neighbouring layers apply |
 //! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
+//! | `saved.rs` | the layers of a network as one tuple, for serde |
 //! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `impls.rs` | a layer as text; access by index; sizes and depth as types; what all layers implement in the same way |
 
 pub(crate) mod chain;

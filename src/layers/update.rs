@@ -16,28 +16,36 @@ pub trait UpdateRule<T: Element>: Copy {
     /// `[V; 2]` for [`Keeps<2>`](Keeps), and is updated in place.
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<Self, T, V>) -> V;
 
-    /// The same for the gradient `dp = factor · sum`: the factor is that of the mean over the batch. A rule that
-    /// multiplies the gradient anyway saves a multiplication here.
+    /// The same for the gradient `dp = scale · sum`, where `sum` is the sum over the batch and `scale` is `1 / B`. A rule
+    /// that multiplies the gradient by another factor can override it, to save one of the two multiplications.
     #[inline(always)]
-    fn update_scaled<V: Real<T>>(self, p: V, sum: V, factor: T, state: &mut SlotsOf<Self, T, V>) -> V {
-        self.update(p, sum * factor, state)
+    fn update_scaled<V: Real<T>>(self, p: V, sum: V, scale: T, state: &mut SlotsOf<Self, T, V>) -> V {
+        self.update(p, sum * scale, state)
     }
 
-    /// Which updated values are checked. A parameter whose new value, or one of whose new state values, would be
-    /// infinite or NaN keeps its old value and state.
+    /// Which numbers are checked, so that no step makes a parameter or its state infinite or NaN. A parameter that does not
+    /// pass the check keeps its value and state, and the step reports it.
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
         FiniteCheck::Always
     }
+
+    /// The same formula without limits that it sets to keep numbers finite, if it has any: for
+    /// [`Unchecked`](crate::Unchecked).
+    #[inline(always)]
+    #[must_use]
+    fn without_limits(self) -> Self {
+        self
+    }
 }
 
-/// Which updated values [`UpdateRule::finite_check`] asks to be checked.
+/// Which numbers of a step are checked: see [`UpdateRule::finite_check`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FiniteCheck<T> {
-    /// All of them.
+    /// The gradient, and the new value of each parameter and of its state: they must be finite.
     Always,
-    /// Instead of the updated values, the gradient: only numbers are used whose product with this factor is finite. With
-    /// these, the rule guarantees, all updated values are finite.
+    /// The gradient: its product with this factor must be finite. The rule guarantees that the new values are then finite
+    /// too. The check costs less than that of all new values.
     Gradient(T),
     /// None, as in PyTorch.
     Never,
@@ -47,7 +55,7 @@ pub enum FiniteCheck<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateCheck<S: Simd<T>, T> {
     /// The factor with which the gradient must be finite, if updates are checked.
-    factor: Option<T>,
+    overflow_factor: Option<T>,
     /// 0, or NaN in the lanes in which a number was not finite.
     found: Vector<S, T>,
 }
@@ -56,15 +64,16 @@ impl<S: Simd<T>, T: Element> UpdateCheck<S, T> {
     /// The check of every update of a rule, unless the rule asks for none.
     #[inline(always)]
     pub(crate) fn of(token: S, check: FiniteCheck<T>) -> Self {
-        let factor = match check {
+        let overflow_factor = match check {
             FiniteCheck::Always => Some(T::ONE),
             FiniteCheck::Gradient(factor) => Some(factor),
             FiniteCheck::Never => None,
         };
-        Self { factor, found: Vector::from_number(token, T::ZERO) }
+        Self { overflow_factor, found: Vector::from_number(token, T::ZERO) }
     }
 
-    /// The check of updates with a gradient that passed the test of [`FiniteCheck::Gradient`].
+    /// The check that is left once the gradient has passed [`FiniteCheck::Gradient`]: none, unless the rule asks for
+    /// [`Always`](FiniteCheck::Always).
     #[inline(always)]
     pub(crate) fn after_gradient(token: S, check: FiniteCheck<T>) -> Self {
         match check {
@@ -76,7 +85,7 @@ impl<S: Simd<T>, T: Element> UpdateCheck<S, T> {
     /// Whether all numbers were finite, or were not checked.
     #[inline(always)]
     pub(crate) fn passed(&self) -> bool {
-        self.factor.is_none() || !self.found.sum().is_nan()
+        self.overflow_factor.is_none() || !self.found.sum().is_nan()
     }
 }
 
@@ -96,7 +105,7 @@ pub trait Slots {
     fn reborrow<'a, X: ?Sized>(values: &'a mut Self::Of<&mut X>) -> Self::Of<&'a mut X>;
     /// Applies `f` to each value.
     fn map<X, Y>(values: Self::Of<X>, f: impl FnMut(X) -> Y) -> Self::Of<Y>;
-    /// Calls `f` with each value of `a` and the value of `b` in the same place.
+    /// Calls `f` with each value of `a` and the value of `b` with the same index.
     fn zip<X, Y>(a: &mut Self::Of<X>, b: Self::Of<Y>, f: impl FnMut(&mut X, Y));
     /// Loads a vector from the start of each slice.
     fn load<S: Simd<T>, T: Element>(token: S, slices: &Self::Of<&mut [T]>) -> Self::Of<Vector<S, T>>;
@@ -151,24 +160,24 @@ impl<const N: usize> Slots for Keeps<N> {
     }
 }
 
-/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient `factor · sum`. `state` holds
+/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient `scale · sum`. `state` holds
 /// the slices of the values that the rule keeps.
 #[inline(always)]
 pub(crate) fn update_vector<S: Simd<T>, T: Element, R: UpdateRule<T>>(
     rule: R,
     parameters: &mut [T],
     sum: Vector<S, T>,
-    factor: T,
+    scale: T,
     state: SlotsOf<R, T, &mut [T]>,
     check: &mut UpdateCheck<S, T>,
 ) {
     let token = sum.token();
     let p = Vector::load(token, parameters);
     let mut kept = R::Slots::load(token, &state);
-    let mut updated = rule.update_scaled(p, sum, factor, &mut kept);
-    if let Some(required) = check.factor {
+    let mut updated = rule.update_scaled(p, sum, scale, &mut kept);
+    if let Some(factor) = check.overflow_factor {
         // 0 times a number is 0 if the number is finite, else NaN.
-        let mut zero = (sum * factor * required).scale_add(T::ZERO, updated * T::ZERO);
+        let mut zero = (sum * scale * factor).scale_add(T::ZERO, updated * T::ZERO);
         R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, _| zero = new.scale_add(T::ZERO, zero));
         updated = zero.select_le(T::ZERO, updated, p);
         R::Slots::zip(&mut kept, R::Slots::load(token, &state), |new, old| {

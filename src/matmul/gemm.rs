@@ -19,7 +19,7 @@ impl<const N: usize> RowCount for Rows<N> {
 /// from `c < columns`: the product of a `(R, K)` and a `(K, columns)` matrix. `b` may have more
 /// columns than `columns`.
 ///
-/// If there is a `factor`, only sums are passed to `out` that stay finite when they are multiplied by it; those of a tile
+/// If there is an `overflow_factor`, only sums are passed to `out` that stay finite when they are multiplied by it; those of a tile
 /// are tested together. Returns false if a tile did not pass.
 ///
 /// The columns are walked in panels of [`nr`] vectors, so that a panel of `b` stays in the cache
@@ -31,7 +31,7 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
     a: impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: impl Fn(usize) -> S::Register,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     mut out: impl FnMut(usize, usize, S::Register),
 ) -> bool {
     let mut passed = true;
@@ -40,11 +40,11 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
         ($panel:ident, $width:literal of $($n:literal)+) => {{
             let width = $width * S::LANES;
             for n in 0..columns / width {
-                passed &= $panel::<S, T, R, C, $width>(simd, n * width, &a, b, &init, factor, &mut out);
+                passed &= $panel::<S, T, R, C, $width>(simd, n * width, &a, b, &init, overflow_factor, &mut out);
             }
             let c = columns / width * width;
             match (columns - c).div_ceil(S::LANES) {
-                $( $n => passed &= $panel::<S, T, R, C, $n>(simd, c, &a, b, &init, factor, &mut out), )+
+                $( $n => passed &= $panel::<S, T, R, C, $n>(simd, c, &a, b, &init, overflow_factor, &mut out), )+
                 _ => {}
             }
         }};
@@ -57,20 +57,24 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
     passed
 }
 
-/// Whether all sums stay finite when they are multiplied by `factor`, if there is one. (The products are added: the total
-/// is infinite or NaN if one of them is.)
+/// Whether all sums stay finite when they are multiplied by `overflow_factor`, if there is one. (The products are added: the total
+/// is infinite or NaN if one of them is. With a fused multiply-add, one of up to twice the largest number can pass.)
 #[inline(always)]
 pub(super) fn stay_finite<S: Simd<T>, T: Element, const MR: usize, const NR: usize>(
     simd: S,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     sums: &[[S::Register; NR]; MR],
 ) -> bool {
-    let Some(factor) = factor else { return true };
+    let Some(overflow_factor) = overflow_factor else { return true };
     // Two totals for each column, used alternately, because each addition waits for the one before.
     let mut totals = [[simd.splat(T::ZERO); NR]; 2];
     for (m, row) in sums.iter().enumerate() {
         for (total, sum) in totals[m % 2].iter_mut().zip(row) {
-            *total = if m < 2 { simd.mul(*sum, factor) } else { simd.mul_add(*sum, factor, *total) };
+            *total = if m < 2 {
+                simd.mul(*sum, overflow_factor)
+            } else {
+                simd.mul_add(*sum, overflow_factor, *total)
+            };
         }
     }
     let mut total = totals[0][0];
@@ -127,13 +131,13 @@ fn single_row<S: Simd<T>, T: Element, R: RowCount, const C: usize, const NR: usi
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
 ) -> bool {
     match NR {
-        1 | 2 => row::<S, T, C, NR, 4>(simd, c, a, b, init, factor, out),
-        _ if NR < 8 || S::REGISTERS >= 32 => row::<S, T, C, NR, 2>(simd, c, a, b, init, factor, out),
-        _ => row::<S, T, C, NR, 1>(simd, c, a, b, init, factor, out),
+        1 | 2 => row::<S, T, C, NR, 4>(simd, c, a, b, init, overflow_factor, out),
+        _ if NR < 8 || S::REGISTERS >= 32 => row::<S, T, C, NR, 2>(simd, c, a, b, init, overflow_factor, out),
+        _ => row::<S, T, C, NR, 1>(simd, c, a, b, init, overflow_factor, out),
     }
 }
 
@@ -147,7 +151,7 @@ macro_rules! tiles {
             a: &impl Fn(usize, usize) -> T,
             b: &[[T; C]],
             init: &impl Fn(usize) -> S::Register,
-            factor: Option<S::Register>,
+            overflow_factor: Option<S::Register>,
             out: &mut impl FnMut(usize, usize, S::Register),
         ) -> bool {
             let mut passed = true;
@@ -157,11 +161,11 @@ macro_rules! tiles {
                     let higher = R::N - count * $low;
                     if const { tile_count(S::REGISTERS, S::HAS_FMA, R::N) * $low < R::N } {
                         for n in 0..higher {
-                            passed &= tile::<S, T, C, $high, NR>(simd, n * $high, c, a, b, init, factor, out);
+                            passed &= tile::<S, T, C, $high, NR>(simd, n * $high, c, a, b, init, overflow_factor, out);
                         }
                     }
                     for n in higher..count {
-                        passed &= tile::<S, T, C, $low, NR>(simd, higher + n * $low, c, a, b, init, factor, out);
+                        passed &= tile::<S, T, C, $low, NR>(simd, higher + n * $low, c, a, b, init, overflow_factor, out);
                     }
                 } )+
                 _ => {}
@@ -184,7 +188,7 @@ fn tile<S: Simd<T>, T: Element, const C: usize, const MR: usize, const NR: usize
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
 ) -> bool {
     let mut sums = [[simd.splat(T::ZERO); NR]; MR];
@@ -206,7 +210,7 @@ fn tile<S: Simd<T>, T: Element, const C: usize, const MR: usize, const NR: usize
             }
         }
     }
-    if !stay_finite(simd, factor, &sums) {
+    if !stay_finite(simd, overflow_factor, &sums) {
         return false;
     }
     for m in 0..MR {
@@ -226,7 +230,7 @@ fn row<S: Simd<T>, T: Element, const C: usize, const NR: usize, const ACCUMULATO
     a: &impl Fn(usize, usize) -> T,
     b: &[[T; C]],
     init: &impl Fn(usize) -> S::Register,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     out: &mut impl FnMut(usize, usize, S::Register),
 ) -> bool {
     let mut sums = [[simd.splat(T::ZERO); NR]; ACCUMULATORS];
@@ -249,7 +253,7 @@ fn row<S: Simd<T>, T: Element, const C: usize, const NR: usize, const ACCUMULATO
         }
     }
     let sums = first[0];
-    if !stay_finite(simd, factor, &[sums]) {
+    if !stay_finite(simd, overflow_factor, &[sums]) {
         return false;
     }
     for (n, sum) in sums.into_iter().enumerate() {

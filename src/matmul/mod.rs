@@ -151,23 +151,23 @@ fn first_lane<S: Simd<T>, T: Element>(simd: S, value: T) -> S::Register {
 /// The number of lanes of the widest vector.
 const MOST_LANES: usize = 16;
 
-/// Receives the gradient of a layer, one vector at a time, as a sum over the batch and the factor `1 / B`: adds it to a
+/// Receives the gradient of a layer, one vector at a time, as a sum over the batch and `1 / B`: adds it to a
 /// gradient, or updates the weights with it at once.
 pub(crate) trait GradientSink<S: Simd<T>, T, const IN: usize, const OUT: usize> {
     /// The current weights, as they are stored.
     fn weights(&self) -> &[[T; OUT]; IN];
     /// Takes the gradient of the stored weights of a row from a column on, as many as there are lanes.
-    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, factor: T);
+    fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, inv_batch: T);
     /// Takes the gradient of the biases from output `from` on, as many as there are lanes.
-    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, factor: T);
+    fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, inv_batch: T);
 }
 
 /// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz` over the batch, to `sink`. Overwrites `x` with
 /// `dx = dz W`, computed from the weights before the update, to which `input_grad` is applied: it multiplies
 /// by the derivative of the activation before this layer.
 ///
-/// If a factor is `required`, `sink` receives only gradients whose product with it is finite. Those that are not, and those
-/// computed together with them, are left out, and the result is false; `dx` may then not be valid.
+/// If there is an `overflow_factor`, a tile of gradients is passed to `sink` only if their products with it are all finite.
+/// If a tile was left out, the result is false, and `dx` may not be valid.
 #[inline(always)]
 pub(crate) fn backward<
     S: Simd<T>,
@@ -182,29 +182,37 @@ pub(crate) fn backward<
     dz: &[[T; OUT]; B],
     input_grad: G,
     transposed: &mut Transposed<T, OUT>,
-    required: Option<T>,
+    overflow_factor: Option<T>,
     sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) -> bool {
     let inv_batch = T::ONE / T::from_count(B);
-    let mut factor = None;
-    if let Some(required) = required {
+    let mut factor_of_sums = None;
+    if let Some(factor) = overflow_factor {
         if const { S::LANES == 1 || B == 1 } {
-            if !rows_stay_finite(simd, required, x, dz) {
+            let (x, dz) = (x.as_flattened(), dz.as_flattened());
+            let stay_finite = if const { S::LANES == 1 } {
+                scalar_kernels::rows_stay_finite(factor, x, dz)
+            } else {
+                rows_stay_finite(simd, factor, x, dz)
+            };
+            if !stay_finite && !largest_stay_finite(factor, x, dz, B) {
                 return false;
             }
         } else {
-            factor = Some(simd.splat(required * inv_batch));
+            factor_of_sums = Some(simd.splat(factor * inv_batch));
         }
     }
-    let mut passed = match const { OUT.div_ceil(S::LANES) } {
-        1 => bias_grads::<_, _, _, IN, OUT, B, 1>(simd, dz, inv_batch, factor, sink),
-        2 => bias_grads::<_, _, _, IN, OUT, B, 2>(simd, dz, inv_batch, factor, sink),
-        _ => bias_grads::<_, _, _, IN, OUT, B, 4>(simd, dz, inv_batch, factor, sink),
-    };
     if const { S::LANES == 1 } {
         scalar_kernels::backward(simd, x, dz, input_grad, sink);
-    } else if const { is_output_major::<IN, OUT>() } {
-        passed &= backward_output_major(simd, x, dz, input_grad, inv_batch, factor, sink);
+        return true;
+    }
+    let mut passed = match const { OUT.div_ceil(S::LANES) } {
+        1 => bias_grads::<_, _, _, IN, OUT, B, 1>(simd, dz, inv_batch, factor_of_sums, sink),
+        2 => bias_grads::<_, _, _, IN, OUT, B, 2>(simd, dz, inv_batch, factor_of_sums, sink),
+        _ => bias_grads::<_, _, _, IN, OUT, B, 4>(simd, dz, inv_batch, factor_of_sums, sink),
+    };
+    if const { is_output_major::<IN, OUT>() } {
+        passed &= backward_output_major(simd, x, dz, input_grad, inv_batch, factor_of_sums, sink);
     } else if const { B == 1 } {
         backward_row(simd, x, dz, input_grad, sink);
     } else {
@@ -218,7 +226,7 @@ pub(crate) fn backward<
                     input_grad,
                     inv_batch,
                     transposed,
-                    factor,
+                    factor_of_sums,
                     sink,
                 );
             }
@@ -226,7 +234,15 @@ pub(crate) fn backward<
         if const { !IN.is_multiple_of(PANEL) } {
             let from = IN / PANEL * PANEL;
             passed &= backward_panel::<_, _, _, RemainingRows<IN>, IN, OUT, B>(
-                simd, from, x, dz, input_grad, inv_batch, transposed, factor, sink,
+                simd,
+                from,
+                x,
+                dz,
+                input_grad,
+                inv_batch,
+                transposed,
+                factor_of_sums,
+                sink,
             );
         }
     }
@@ -247,7 +263,7 @@ fn bias_grads<
     simd: S,
     dz: &[[T; OUT]; B],
     inv_batch: T,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     sink: &mut G,
 ) -> bool {
     let mut passed = true;
@@ -258,7 +274,7 @@ fn bias_grads<
                 *sum = simd.add(*sum, simd.load(&dz[o..]));
             }
         }
-        if stay_finite(simd, factor, &[sums]) {
+        if stay_finite(simd, overflow_factor, &[sums]) {
             for (sum, o) in sums.into_iter().zip((first..OUT).step_by(S::LANES)) {
                 sink.bias_grad(o, Vector::new(simd, sum), inv_batch);
             }
@@ -269,21 +285,14 @@ fn bias_grads<
     passed
 }
 
-/// Whether the products of all numbers in `dW` and `db` with the required factor are finite, judged by the rows alone: it is
-/// so if the product of `1 + Σ x² + Σ dz²` is.
+/// Whether the products of all gradients with `overflow_factor` are finite, tested with a bound instead of each gradient:
+/// by `2ab ≤ a² + b²`, every `|dW|` and `|db|` is at most `1 + Σ x² + Σ dz²`.
 ///
-/// That sum is a bound because `|Σ dz x| / B ≤ Σ (dz² + x²) / 2` and `|Σ dz| / B ≤ Σ (dz² + 1) / 2 B`, summed over the
-/// batch. Each lane holds the squares of other columns; the total of all lanes is not needed, since a number in `dW`
-/// belongs to two columns, and half of the larger bound would do.
+/// Each lane adds up its own columns. A number in `dW` depends on two columns, so the larger of two lanes is a bound for it.
 #[inline(always)]
-fn rows_stay_finite<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
-    simd: S,
-    required: T,
-    x: &[[T; IN]; B],
-    dz: &[[T; OUT]; B],
-) -> bool {
+fn rows_stay_finite<S: Simd<T>, T: Element>(simd: S, overflow_factor: T, x: &[T], dz: &[T]) -> bool {
     let mut sums = [simd.splat(T::ONE); 2];
-    for rows in [x.as_flattened(), dz.as_flattened()] {
+    for rows in [x, dz] {
         let pairs = rows.chunks_exact(2 * S::LANES);
         let rest = pairs.remainder();
         for pair in pairs.chain(rest.chunks(2 * S::LANES)) {
@@ -294,7 +303,22 @@ fn rows_stay_finite<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, c
         }
     }
     let [a, b] = sums;
-    stay_finite(simd, Some(simd.splat(required)), &[[simd.add(a, b)]])
+    stay_finite(simd, Some(simd.splat(overflow_factor)), &[[simd.add(a, b)]])
+}
+
+/// The same with a closer bound, which is exact for one sample: every `|dW|` is at most `max |x| · max |dz|`, every `|db|` at
+/// most `max |dz|`. The sums over the batch must be finite too. It takes longer, and is needed for large numbers only.
+#[cold]
+#[inline(never)]
+fn largest_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T], batch: usize) -> bool {
+    // NaN is not smaller than any number, and so stays the largest.
+    let largest = |numbers: &[T]| {
+        numbers.iter().map(|n| n.abs()).fold(T::ZERO, |a, b| if b < a || a.is_nan() { a } else { b })
+    };
+    let (x, dz) = (largest(x), largest(dz));
+    let batch = T::from_count(batch);
+    let overflow_factor = if overflow_factor.abs() < batch { batch } else { overflow_factor };
+    (x * dz * overflow_factor).is_finite() && (dz * overflow_factor).is_finite() && x.is_finite()
 }
 
 /// Whether the target can have SIMD.
@@ -339,7 +363,7 @@ fn backward_panel<
     input_grad: G,
     inv_batch: T,
     transposed: &mut Transposed<T, OUT>,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) -> bool {
     let zero = simd.splat(T::ZERO);
@@ -354,7 +378,7 @@ fn backward_panel<
         dz,
         #[inline(always)]
         |_| zero,
-        factor,
+        overflow_factor,
         #[inline(always)]
         |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, sum), inv_batch),
     );
@@ -429,7 +453,7 @@ fn backward_output_major<
     dz: &[[T; OUT]; B],
     input_grad: G,
     inv_batch: T,
-    factor: Option<S::Register>,
+    overflow_factor: Option<S::Register>,
     sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) -> bool {
     let mut passed = true;
@@ -452,7 +476,7 @@ fn backward_output_major<
                 simd.store(x, input_grad.apply(Vector::new(simd, a), Vector::new(simd, dx)).register);
             }
         }
-        if stay_finite(simd, factor, &[dw]) {
+        if stay_finite(simd, overflow_factor, &[dw]) {
             for (o, dw) in dw.into_iter().enumerate() {
                 sink.weight_grad(o, at, Vector::new(simd, dw), inv_batch);
             }

@@ -67,7 +67,19 @@ pub(super) fn forward<T: Element, const IN: usize, const OUT: usize, const B: us
     }
 }
 
-/// Passes `dW = dzᵀ x / B` to `sink` and overwrites `x` with `dx = dz W`, to which `input_grad` is applied.
+/// As `rows_stay_finite` of the parent module. A function of its own, because all layers call it.
+#[inline(never)]
+pub(super) fn rows_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T]) -> bool {
+    let add_squares = |sum: T, numbers: &[T]| {
+        let (wide, rest) = numbers.as_chunks::<WIDE>();
+        let sum =
+            wide.iter().fold(sum, |sum, [a, b, c, d]| *a * *a + (*b * *b + (*c * *c + (*d * *d + sum))));
+        rest.iter().fold(sum, |sum, a| *a * *a + sum)
+    };
+    (add_squares(add_squares(T::ONE, x), dz) * overflow_factor).is_finite()
+}
+
+/// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz`, to `sink`, and overwrites `x` with `dx = dz W`, to which `input_grad` is applied.
 ///
 /// Both are computed in one pass over the weights, each of which is read and written once.
 #[inline(always)]
@@ -86,6 +98,10 @@ pub(super) fn backward<
     sink: &mut impl GradientSink<S, T, IN, OUT>,
 ) {
     let inv_batch = T::ONE / T::from_count(B);
+    for o in 0..OUT {
+        let sum = dz.iter().fold(T::ZERO, |sum, dz| sum + dz[o]);
+        sink.bias_grad(o, Vector::from_number(token, sum), inv_batch);
+    }
     for i in 0..IN {
         let mut dx = [T::ZERO; B];
         if const { is_output_major::<IN, OUT>() } {

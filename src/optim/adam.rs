@@ -142,6 +142,8 @@ struct Moments<T> {
     betas: (T, T),
     step_size: T,
     eps: T,
+    /// The largest absolute value of `g` for which `v` and the change of a parameter are finite.
+    largest: T,
 }
 
 impl<T: Element> Moments<T> {
@@ -150,10 +152,25 @@ impl<T: Element> Moments<T> {
     fn new(lr: T, betas: (T, T), eps: T, t: usize) -> Self {
         let bias_correction_1 = one_minus_power(betas.0, t);
         let root_bias_correction_2 = Float::sqrt(one_minus_power(betas.1, t));
-        Self {
-            betas,
-            step_size: lr * root_bias_correction_2 / bias_correction_1,
-            eps: eps * root_bias_correction_2,
+        let step_size = lr * root_bias_correction_2 / bias_correction_1;
+        let eps = eps * root_bias_correction_2;
+        Self { betas, step_size, eps, largest: Self::largest(betas, step_size, eps) }
+    }
+
+    /// If `β₁² < β₂`, no quotient `m / √v` is larger than `(1 − β₁) / √((1 − β₂) (1 − β₁² / β₂))`, by the inequality of Cauchy and
+    /// Schwarz. Otherwise, and if that is too large, `eps` limits it: no mean of gradients is larger than they are.
+    #[inline(always)]
+    fn largest((beta_1, beta_2): (T, T), step_size: T, eps: T) -> T {
+        let ratio = T::ONE - beta_1 * beta_1 / beta_2;
+        let root = Float::sqrt(T::ONE - beta_2);
+        let quotient = (T::ONE - beta_1) / (root * Float::sqrt(ratio));
+        // For smaller `g`, `v` may be 0.
+        let smallest = Float::sqrt(T::min_positive_value()) / root;
+        let change = step_size.abs() * (quotient + smallest / eps);
+        if change < largest_change() {
+            largest_squared()
+        } else {
+            smaller(largest_change::<T>() * eps / step_size.abs(), largest_squared())
         }
     }
 
@@ -167,18 +184,16 @@ impl<T: Element> Moments<T> {
         quotient.scale_add(-self.step_size, p)
     }
 
-    /// The largest absolute value of `g` for which `v` and the change of a parameter are finite. (No mean of gradients is
-    /// larger than they are.)
-    #[inline(always)]
-    fn largest_gradient(self) -> T {
-        smaller(largest_change::<T>() / self.step_size.abs() * self.eps, largest_squared())
-    }
-
-    /// The check for gradients of up to that value, if the weight decay is valid.
+    /// The check for gradients of up to the largest, if the weight decay is valid.
     #[inline(always)]
     fn finite_check(self, decay_is_valid: bool) -> FiniteCheck<T> {
         let is_valid = decay_is_valid && check_means(self.betas, self.eps).is_ok();
-        gradients_up_to(self.largest_gradient(), is_valid)
+        gradients_up_to(self.largest, is_valid)
+    }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { largest: T::infinity(), ..self }
     }
 }
 
@@ -195,7 +210,7 @@ impl<T: Element> UpdateRule<T> for AdamRule<T> {
 
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, means: &mut [V; 2]) -> V {
-        let largest = self.moments.largest_gradient();
+        let largest = self.moments.largest;
         let g = p.scale_add(self.weight_decay, dp).clamp(-largest, largest);
         self.moments.update(p, g, means)
     }
@@ -203,6 +218,11 @@ impl<T: Element> UpdateRule<T> for AdamRule<T> {
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
         self.moments.finite_check(check_not_negative("weight_decay", self.weight_decay).is_ok())
+    }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { moments: self.moments.without_limits(), ..self }
     }
 }
 
@@ -222,7 +242,7 @@ impl<T: Element> UpdateRule<T> for AdamWRule<T> {
         self.moments.update(p * self.decay_factor, dp, means)
     }
 
-    /// With a factor beyond ±1 the parameters would grow without a limit.
+    /// With a factor beyond ±1, the parameters would grow in each step until they overflow.
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
         self.moments.finite_check(Float::abs(self.decay_factor) <= T::ONE)

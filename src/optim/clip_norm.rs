@@ -66,6 +66,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipNormRule<R, T> {
             check => check,
         }
     }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { rule: self.rule.without_limits(), ..self }
+    }
 }
 
 impl<O: OptimizerMemory, T> OptimizerMemory for ClipNorm<O, T> {

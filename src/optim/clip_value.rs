@@ -58,9 +58,15 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
             FiniteCheck::Gradient(factor) if (factor * self.max_value).is_finite() => {
                 FiniteCheck::Gradient(T::ONE)
             }
-            FiniteCheck::Gradient(_) if !(self.max_value > T::ZERO) => FiniteCheck::Gradient(T::nan()),
+            FiniteCheck::Gradient(factor) if self.max_value > T::ZERO => FiniteCheck::Gradient(factor),
+            FiniteCheck::Gradient(_) => FiniteCheck::Gradient(T::nan()),
             check => check,
         }
+    }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { rule: self.rule.without_limits(), ..self }
     }
 }
 

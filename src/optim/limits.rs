@@ -2,14 +2,14 @@
 
 use crate::{layers::FiniteCheck, simd::Element};
 
-/// A change of less than half the distance between the two largest finite numbers: added to any finite number, it gives a
-/// finite one. For `f32` it is 1e31.
+/// `MAX · ε / 4`: added to any finite number, it cannot overflow, because it is less than half the distance between the two
+/// largest numbers. For `f32` 1e31.
 #[inline(always)]
 pub(super) fn largest_change<T: Element>() -> T {
     T::max_value() * T::epsilon() * T::from_f64(0.25)
 }
 
-/// A number whose square is a quarter of the largest finite number: for `f32` 9e18.
+/// `√MAX / 2`, whose square does not overflow. For `f32` 9e18.
 #[inline(always)]
 pub(super) fn largest_squared<T: Element>() -> T {
     T::max_value().sqrt() * T::from_f64(0.5)

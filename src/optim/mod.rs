@@ -17,18 +17,18 @@
 //!
 //! # Numbers that are not finite
 //!
-//! A step with an optimiser of this crate leaves no finite parameter or state value infinite or NaN, whatever the data.
-//! An update that would is left out, and reported: [`Trainer::step`](crate::Trainer::step) returns NaN, as it returns a
+//! A step with an optimiser of this crate makes no finite parameter or state value infinite or NaN, whatever the data. An
+//! update that would do so is left out and reported: [`Trainer::step`](crate::Trainer::step) returns NaN, as it returns a
 //! loss that is not finite, and the others an error. What stays as it was:
 //!
-//! | step | if a number in the gradient is infinite, NaN or too large |
+//! | step | if a number in the gradient is infinite, NaN or too large, this is not updated |
 //! |---|---|
-//! | [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), the parallel step, [`ClipNorm`] | everything |
-//! | the fused step of a [`Trainer`](crate::Trainer) | the parameters that the backward pass computes together with it, and all layers before (nearer to the input) |
+//! | a step from a whole gradient: [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), the parallel step, [`ClipNorm`] | everything; for a number that is only too large, its parameter |
+//! | every other step of a [`Trainer`](crate::Trainer), which updates each layer during the backward pass | the parameters whose gradients are computed together with that number, and all layers nearer to the input |
 //!
-//! Too large is a gradient whose square (Adam, RMSprop) or whose step (the others) the element type cannot hold: from 9e18
-//! and, divided by the learning rate, from 1e31 on for `f32`. Velocities and gradients with weight decay that would
-//! become larger than that are limited to it. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
+//! Too large is a gradient whose square (Adam, RMSprop) or whose product with the learning rate (the others) the element
+//! type cannot hold with some margin: for `f32`, 9e18 and `1e31 / lr`. A velocity, or a gradient with weight decay, that
+//! would become larger than that is set to it. A step that updates only some layers is counted. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
 //!
 //! # Small numbers
 //!
@@ -113,7 +113,7 @@ pub use self::{
         GradientStore, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, Stored,
         StoredGradient, StoredSlots,
     },
-    rms_prop::RmsProp,
+    rms_prop::{RmsProp, RmsPropRule},
     schedule::WithSchedule,
     sgd::Sgd,
     unchecked::{Unchecked, UncheckedRule},

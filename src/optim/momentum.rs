@@ -80,6 +80,11 @@ impl<T: Element> UpdateRule<T> for MomentumRule<T> {
     fn finite_check(self) -> FiniteCheck<T> {
         gradients_up_to(self.largest, check(self.momentum, self.weight_decay).is_ok())
     }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { largest: T::infinity(), ..self }
+    }
 }
 
 impl<T> OptimizerMemory for Momentum<T> {

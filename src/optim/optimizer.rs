@@ -78,7 +78,7 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
     /// # Errors
     ///
     /// [`Error::Gradient`] if a number in the gradient is infinite or NaN, and [`Error::Overflow`] if the norm of the
-    /// gradient is infinite: network and state are then as they were. [`Error::Overflow`] also if a new value of a
+    /// gradient is infinite: network and state are then as they were, and the step is not counted. [`Error::Overflow`] also if a new value of a
     /// parameter or of its state would be infinite or NaN: that parameter and its state then keep their old values, and
     /// all others are updated.
     fn step<L: Layer<In: Shape<Elem = T>>>(
@@ -191,12 +191,12 @@ fn step_with_gradient<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
     steps: &mut usize,
     slots: &mut StoredSlots<L, O>,
 ) -> Result<(), Error<Elem<L>>> {
-    let norm = norm(token, optimizer, gradient);
+    let (norm, is_finite) = norm(token, optimizer, gradient);
     let norm_of_rule = if O::GradientStore::STORED { norm } else { Elem::<L>::ZERO };
     let next_step = following(*steps);
     let rule = optimizer.rule(next_step, norm_of_rule);
     let check = rule.finite_check();
-    if check != FiniteCheck::Never && !norm.is_finite() {
+    if check != FiniteCheck::Never && !(is_finite && norm.is_finite()) {
         return Err(gradient_error(gradient));
     }
     *steps = next_step;
@@ -223,31 +223,36 @@ fn gradient_error<L: Layer>(gradient: &L) -> Error<Elem<L>> {
     }
 }
 
-/// The number of the next step, up to the largest number. (`saturating_add` takes more instructions on a Cortex-M.)
+/// `steps + 1`, saturating. (`saturating_add` takes more instructions on a Cortex-M.)
 #[inline(always)]
 fn following(steps: usize) -> usize {
     steps + usize::from(steps < usize::MAX)
 }
 
-/// The norm of a gradient: the square root of the sum of all squares. Infinite or NaN if a number in the gradient is, or
-/// if the norm itself is too large for the element type.
+/// The norm of a gradient, after [`Optimizer::limit`]: the square root of the sum of all squares. Infinite if it is too large
+/// for the element type. Also whether all numbers in the gradient are finite.
 #[inline(always)]
 pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
     token: S,
     optimizer: &O,
     gradient: &L,
-) -> Elem<L> {
-    let mut sum = Vector::from_number(token, Elem::<L>::ZERO);
+) -> (Elem<L>, bool) {
+    let zero = Elem::<L>::ZERO;
+    let [mut sum, mut found] = [Vector::from_number(token, zero); 2];
     let mut index = 0;
     while let Some(parameter) = gradient.parameter(index) {
         for dp in parameter.values.chunks(S::LANES) {
-            let dp = optimizer.limit(Vector::load(token, dp));
+            let dp = Vector::load(token, dp);
+            // 0 times a number is 0 if the number is finite, else NaN.
+            found = dp.scale_add(zero, found);
+            let dp = optimizer.limit(dp);
             sum = dp.mul_add(dp, sum);
         }
         index += 1;
     }
     let sum = sum.sum();
-    if sum.is_finite() { Float::sqrt(sum) } else { scaled_norm(optimizer, gradient) }
+    let norm = if sum.is_finite() { Float::sqrt(sum) } else { scaled_norm(optimizer, gradient) };
+    (norm, !found.sum().is_nan())
 }
 
 /// The norm of a gradient, computed from all numbers divided by the largest, so that no square overflows.

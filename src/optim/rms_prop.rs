@@ -1,5 +1,6 @@
 //! Steps divided by the root of a running mean square.
 
+use num_traits::Float;
 use typenum::{U1, U4};
 
 use super::{
@@ -59,10 +60,20 @@ impl<T: Element> RmsProp<T> {
         check_not_negative("weight_decay", self.weight_decay)
     }
 
-    /// The largest absolute value of `g` for which `s` and the change of a parameter are finite. Larger ones are set to it.
+    /// The largest absolute value of `g` for which `s` and the change of a parameter are finite.
+    ///
+    /// No quotient `g / √s` is larger than `1 / √(1 − alpha)`. If the change is then too large, `eps` limits it.
     #[inline(always)]
-    fn largest_gradient(self) -> T {
-        smaller(largest_change::<T>() / self.lr.abs() * self.eps, largest_squared())
+    fn largest(self) -> T {
+        let quotient = Float::sqrt(T::ONE - self.alpha).recip();
+        // For smaller `g`, `s` may be 0.
+        let smallest = Float::sqrt(T::min_positive_value()) * quotient;
+        let change = self.lr.abs() * (quotient + smallest / self.eps);
+        if change < largest_change() {
+            largest_squared()
+        } else {
+            smaller(largest_change::<T>() * self.eps / self.lr.abs(), largest_squared())
+        }
     }
 
     /// RMSprop with this learning rate and PyTorch's defaults: `alpha` 0.99, `eps` 1e-8, no weight decay.
@@ -79,21 +90,34 @@ impl<T: Element> Default for RmsProp<T> {
     }
 }
 
-impl<T: Element> UpdateRule<T> for RmsProp<T> {
+/// The rule of [`RmsProp`].
+#[derive(Clone, Copy, Debug)]
+pub struct RmsPropRule<T> {
+    optimizer: RmsProp<T>,
+    /// The largest absolute value of `g`. Larger ones are set to it, so that `s` and `p` stay finite.
+    largest: T,
+}
+
+impl<T: Element> UpdateRule<T> for RmsPropRule<T> {
     type Slots = Keeps<1>;
 
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, [s]: &mut [V; 1]) -> V {
-        let largest = self.largest_gradient();
-        let g = p.scale_add(self.weight_decay, dp).clamp(-largest, largest);
-        *s = mean_square(self.alpha, *s, g);
-        let quotient = g / (s.sqrt() + self.eps);
-        quotient.scale_add(-self.lr, p)
+        let RmsProp { lr, alpha, eps, weight_decay } = self.optimizer;
+        let g = p.scale_add(weight_decay, dp).clamp(-self.largest, self.largest);
+        *s = mean_square(alpha, *s, g);
+        let quotient = g / (s.sqrt() + eps);
+        quotient.scale_add(-lr, p)
     }
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        gradients_up_to(self.largest_gradient(), self.check_rest().is_ok())
+        gradients_up_to(self.largest, self.optimizer.check_rest().is_ok())
+    }
+
+    #[inline(always)]
+    fn without_limits(self) -> Self {
+        Self { largest: T::infinity(), ..self }
     }
 }
 
@@ -103,11 +127,11 @@ impl<T> OptimizerMemory for RmsProp<T> {
 }
 
 impl<T: Element> Optimizer<T> for RmsProp<T> {
-    type Rule = Self;
+    type Rule = RmsPropRule<T>;
 
     #[inline(always)]
-    fn rule(&self, _: usize, _: T) -> Self {
-        *self
+    fn rule(&self, _: usize, _: T) -> RmsPropRule<T> {
+        RmsPropRule { optimizer: *self, largest: self.largest() }
     }
 
     fn check(&self) -> Result<(), Error<T>> {

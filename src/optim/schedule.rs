@@ -193,7 +193,7 @@ fn check_count<T: Element>(name: &'static str, count: usize) -> Result<(), Error
 /// [`Trainer::reset`](crate::Trainer::reset) starts again with the first.
 ///
 /// A schedule may end with a rate of 0 before a run ends; the remaining steps then change nothing. But a run whose
-/// steps all have a rate of 0 is refused with [`Error::ScheduleEnded`].
+/// steps all have a rate of 0 is refused with [`Error::ScheduleEnded`], except in a [`Warmup`].
 ///
 /// # Examples
 ///

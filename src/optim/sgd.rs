@@ -46,13 +46,14 @@ impl<T: Element> UpdateRule<T> for Sgd<T> {
     }
 
     #[inline(always)]
-    fn update_scaled<V: Real<T>>(self, p: V, sum: V, factor: T, _: &mut [V; 0]) -> V {
-        sum.scale_add(-(self.lr * factor), p)
+    fn update_scaled<V: Real<T>>(self, p: V, sum: V, scale: T, _: &mut [V; 0]) -> V {
+        sum.scale_add(-(self.lr * scale), p)
     }
 
     #[inline(always)]
     fn finite_check(self) -> FiniteCheck<T> {
-        FiniteCheck::Gradient(self.lr * (T::max_value() / largest_change()))
+        // Twice, because the test of a sum of products may let pass one that is up to twice as large as the largest number.
+        FiniteCheck::Gradient(self.lr * (T::from_f64(2.0) * (T::max_value() / largest_change())))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Steps without a check for finite numbers.
 
+use core::ops::RangeInclusive;
+
 use super::{Optimizer, OptimizerMemory, OptimizerSize};
 use crate::{
     error::Error,
@@ -7,10 +9,11 @@ use crate::{
     simd::{Element, Real},
 };
 
-/// Makes every step of another optimiser, also with a loss or a gradient that is infinite or NaN: PyTorch's behaviour.
+/// Turns off an optimiser's check for infinite numbers and NaN: every update is made, as in PyTorch.
 ///
-/// All other optimisers leave out an update that would make a parameter infinite or NaN, and report it. With this wrapper
-/// such numbers spread, in a step or two, to all parameters. [`Fit`](crate::training::Fit) still ends with an error.
+/// All other optimisers leave out an update that would make a parameter infinite or NaN, and report it. With this wrapper,
+/// one NaN in the data makes all parameters NaN after a step or two. (The parallel step and the two halves of a step still
+/// update nothing after a loss that is not finite.) [`Fit`](crate::training::Fit) still ends with an error.
 ///
 /// # Examples
 ///
@@ -29,6 +32,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Unchecked<O> {
     /// The optimiser that makes the step.
     pub optimizer: O,
@@ -47,8 +51,8 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for UncheckedRule<R> {
     }
 
     #[inline(always)]
-    fn update_scaled<V: Real<T>>(self, p: V, sum: V, factor: T, state: &mut SlotsOf<R, T, V>) -> V {
-        self.0.update_scaled(p, sum, factor, state)
+    fn update_scaled<V: Real<T>>(self, p: V, sum: V, scale: T, state: &mut SlotsOf<R, T, V>) -> V {
+        self.0.update_scaled(p, sum, scale, state)
     }
 
     #[inline(always)]
@@ -67,7 +71,7 @@ impl<T: Element, O: Optimizer<T>> Optimizer<T> for Unchecked<O> {
 
     #[inline(always)]
     fn rule(&self, step: usize, gradient_norm: T) -> Self::Rule {
-        UncheckedRule(self.optimizer.rule(step, gradient_norm))
+        UncheckedRule(self.optimizer.rule(step, gradient_norm).without_limits())
     }
 
     #[inline(always)]
@@ -79,12 +83,16 @@ impl<T: Element, O: Optimizer<T>> Optimizer<T> for Unchecked<O> {
         self.optimizer.check()
     }
 
+    fn check_run(&self, steps: RangeInclusive<usize>) -> Result<(), Error<T>> {
+        self.optimizer.check_run(steps)
+    }
+
     fn lr_mut(&mut self) -> &mut T {
         self.optimizer.lr_mut()
     }
 }
 
-/// The numbers of the other optimiser.
+/// Those of the optimiser.
 impl<O: OptimizerSize> OptimizerSize for Unchecked<O> {
     type PerParameter = O::PerParameter;
     type Own = O::Own;

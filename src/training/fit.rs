@@ -133,8 +133,8 @@ impl<N: LayerTypes> Best<N> {
         if self.is_kept { Some(self.loss) } else { None }
     }
 
-    /// Forgets the loss, so that the next epoch replaces the network: before a run on other data, whose losses cannot be
-    /// compared.
+    /// Removes the loss, so that the next epoch replaces the network. Call it before a run on other data: their losses
+    /// cannot be compared.
     pub const fn reset(&mut self) {
         self.is_kept = false;
     }
@@ -255,11 +255,12 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// not finite, or the loss refuses a target; [`Error::ScheduleEnded`] if the learning rate is 0 in all steps of the
     /// run.
     ///
-    /// [`Error::Diverged`] as soon as the loss of a batch is not finite; the network is then as it was before that batch.
-    /// The step before may already have made parameters infinite; if that was the last step of the run, no loss
-    /// shows it. Therefore all parameters are checked at the end, and a network that is not finite is this error
-    /// too, never `Ok`. [`Error::ValidationLoss`] if only the validation loss is not finite; the network is then as it was
-    /// after the epoch. To have a good network in any case, use [`keep_best`](Self::keep_best).
+    /// [`Error::Diverged`] as soon as a step does not return a finite loss. If the loss itself is not finite, the network is
+    /// as it was before that batch; if only the gradient is not, the layers near the output may be updated (see
+    /// [`optim`](crate::optim#numbers-that-are-not-finite)). All parameters are finite in both cases. With
+    /// [`Unchecked`](crate::Unchecked) they may not be; at the end of the run this is the same error.
+    /// [`Error::ValidationLoss`] if only the validation loss is not finite; the network is then as it was after the epoch.
+    /// To have a good network in any case, use [`keep_best`](Self::keep_best).
     pub fn run_with<R: Rng + ?Sized>(
         self,
         rng: &mut R,
@@ -357,7 +358,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         batch
     }
 
-    /// Checks all that a run starts from, after `steps` steps and `done` of its epochs.
+    /// Checks optimiser, data and network before a run that continues after `steps` steps and `done` epochs.
     pub(crate) fn check(&self, steps: usize, done: usize) -> Result<(), Error<Elem<N>>>
     where
         N: Layer,
@@ -398,7 +399,7 @@ pub(crate) struct Progress<T> {
 }
 
 impl<T: Element> Progress<T> {
-    /// Notes the losses of the current epoch.
+    /// Updates the best epoch, and returns the report of the current one.
     fn report(&mut self, loss: T, validation_loss: Option<T>) -> EpochReport<T> {
         let Self { epoch, .. } = *self;
         let watched = validation_loss.unwrap_or(loss);

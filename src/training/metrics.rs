@@ -341,6 +341,9 @@ fn each_binary_pair<T: Element>(
     threshold: T,
     mut f: impl FnMut(usize, usize),
 ) -> Result<(), DataError<T>> {
+    if threshold.is_nan() {
+        return Err(DataError::Threshold(threshold));
+    }
     each(y_hat, y, |sample, [output], [target]| {
         if *target != T::ZERO && *target != T::ONE {
             let (feature, value, expected) = (0, *target, "0 or 1");
@@ -356,7 +359,9 @@ fn each_binary_pair<T: Element>(
 fn check_numbers<T: Element>(sample: usize, outputs: &[T]) -> Result<(), DataError<T>> {
     match outputs.iter().copied().enumerate().find(|(_, output)| output.is_nan()) {
         None => Ok(()),
-        Some((feature, value)) => Err(DataError::Prediction { sample, feature, value, expected: "a number" }),
+        Some((feature, value)) => {
+            Err(DataError::Prediction { sample, feature, value, expected: "a number, not NaN" })
+        }
     }
 }
 

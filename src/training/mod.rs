@@ -6,6 +6,7 @@
 //! | `fit.rs` | training runs over a data set |
 //! | `parallel.rs` | the gradient of a large batch, computed on all cores |
 //! | `data.rs`, `shuffle.rs` | checks of data sets; the random order of the samples |
+//! | `targets.rs` | the targets of a batch: copied, or read in place if they are large |
 //! | `sum.rs` | sums of many losses |
 //! | `gradient_check.rs` | backward passes compared with differences of the loss |
 //! | `metrics.rs` | accuracy, the confusion matrix, R² |

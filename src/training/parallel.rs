@@ -238,7 +238,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// # Errors
     ///
     /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, or the loss refuses a
-    /// target.
+    /// target; and those of [`update`](Self::update), if the gradient is not finite.
     pub fn step_parallel(
         &mut self,
         workers: &mut Workers<N, B>,

@@ -9,30 +9,30 @@ use crate::simd::{Element, Zeroed};
 #[derive(Clone, Copy)]
 pub(super) struct CompensatedSum<T> {
     sum: T,
-    /// What the last addition added too much, by rounding. The next number is reduced by it.
-    excess: T,
+    /// The rounding error of the last addition, which is subtracted from the next number.
+    compensation: T,
 }
 
 impl<T: Element> Zeroed for CompensatedSum<T> {
-    const ZERO: Self = Self { sum: T::ZERO, excess: T::ZERO };
+    const ZERO: Self = Self { sum: T::ZERO, compensation: T::ZERO };
 }
 
 impl<T: Element> CompensatedSum<T> {
     /// Adds a number.
     #[inline]
     pub(super) fn add(&mut self, number: T) {
-        let number = number - self.excess;
+        let number = number - self.compensation;
         let sum = self.sum + number;
-        let excess = (sum - self.sum) - number;
-        // An infinite sum stays infinite: its excess would make it NaN.
-        *self = Self { sum, excess: if sum.is_finite() { excess } else { T::ZERO } };
+        let compensation = (sum - self.sum) - number;
+        // An infinite sum stays infinite: its compensation would make it NaN.
+        *self = Self { sum, compensation: if sum.is_finite() { compensation } else { T::ZERO } };
     }
 
     /// Adds another sum.
     #[cfg(feature = "rayon")]
     pub(super) fn add_sum(&mut self, other: Self) {
         self.add(other.sum);
-        self.add(-other.excess);
+        self.add(-other.compensation);
     }
 
     /// The sum.

@@ -63,7 +63,8 @@ use crate::{
 /// With the feature `serde` a trainer can be saved, and training continues from there as if it had never stopped.
 /// The network, the optimiser with its state, the loss, and the seed of [`Dropout`](crate::Dropout)'s masks are saved.
 /// The random number generator that you pass to [`Fit::run`](super::Fit::run) is not: save it too. To save between
-/// epochs, run one epoch at a time. Load a large trainer with `formats::load_in_place` or `formats::load_boxed`.
+/// epochs, save in the callback of [`Fit::run_with`](super::Fit::run_with), or use `Fit::checkpoint`, which saves the state
+/// of the run too. Load a large trainer with `formats::load_in_place` or `formats::load_boxed`.
 #[cfg_attr(
     feature = "alloc",
     derive(bytemuck::Zeroable),
@@ -91,8 +92,7 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
     ///
-    /// The trainer is moved to the place where you keep it. In a debug build, three times its size is then on the stack:
-    /// build a trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread
+    /// The returned value is moved. A debug build copies it, and uses three times its size on the stack: build a trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread
     /// usually has 8 MB of stack, any other thread 2 MB.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
@@ -162,10 +162,10 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// NaN or too large, the step returns NaN, and the parameters concerned keep their values: see
     /// [`optim`](crate::optim#numbers-that-are-not-finite).
     ///
-    /// Nothing is checked here, because that would take time in each step: not the inputs, not the targets, not the
-    /// parameters of optimiser and loss. [`Fit::run`](super::Fit::run) checks them once before a run. Before steps of
-    /// your own, call [`Loss::check`] with the targets and [`Optimizer::check`]: a target that the loss does not allow
-    /// can give a finite loss, and train the network wrongly.
+    /// Inputs, targets, and the parameters of optimiser and loss are not checked here, because that would take time in each
+    /// step. [`Fit::run`](super::Fit::run) checks them once before a run. Before steps of your own, call [`Loss::check`]
+    /// with the targets and [`Optimizer::check`]: a target that is not valid can give a finite loss, and train the network
+    /// wrongly.
     #[inline]
     pub fn step(&mut self, x: &[Row<N::In>; B], y: &[C::Target; B]) -> Elem<N>
     where
@@ -224,8 +224,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// step is that of a new trainer: no moment or velocity is left, and a [schedule](crate::optim::schedule) starts
     /// with its first learning rate.
     ///
-    /// The public fields stay as they are: the network, the optimiser with its parameters, the loss, and the seed (which
-    /// [`fit`](Self::fit) sets, and [`step`](Self::step) with [`Dropout`](crate::Dropout) uses). For a new network call
+    /// The public fields stay as they are: the network, the optimiser with its parameters, the loss, and the
+    /// [`seed`](Self::seed) of the dropout masks; set it to 0 for those of a new trainer. For a new network call
     /// [`init`](crate::Sequential::init).
     ///
     /// ```
