@@ -42,8 +42,8 @@ impl core::error::Error for FileError {
     }
 }
 
-/// Writes a file with this content, or replaces the content of the file that is there. At every moment the path leads to
-/// a complete file, the old one or the new one, also if the process is killed or the power fails.
+/// Writes a file with this content, or replaces the content of the file that is there, atomically: a reader, also after a
+/// crash, finds either the old content or the new.
 ///
 /// The data are written to a temporary file in the same folder first, `.constnet-0.tmp`, then to the disk, and then the
 /// temporary file is renamed. If the process is killed before that, the temporary file stays; the next `write_file` to
@@ -54,7 +54,7 @@ impl core::error::Error for FileError {
 /// | nothing | A file is created, with the permissions that the system gives to new files. |
 /// | a file | It is replaced. The new file has the permissions of the old one, and its owner and group if the system allows this process to set them; if it cannot set the group, the group has no permissions. A file that this process may not write to is an error. Access control lists and extended attributes are not copied. |
 /// | a symbolic link | It stays, and the file that it leads to is written, as in the other rows. |
-/// | a file with several hard links (Unix) | All its names must have the new content, so it is overwritten in place, after the temporary file is complete. If the process is killed in between, the file is cut short, which every loader of this crate refuses, and the temporary file has the whole content. |
+/// | a file with several hard links (Unix) | It is overwritten in place, so that all links have the new content. This is not atomic: if the process is killed meanwhile, the file is too short, which every loader of this crate refuses; the temporary file then has the whole content. |
 /// | a named pipe, a socket, a device | The data are written to it. For a named pipe, this blocks until another process reads it. |
 /// | a folder | An error. |
 ///
@@ -186,7 +186,7 @@ fn keep_attributes(new: &File, old: &Metadata) -> io::Result<()> {
     let mut mode = old.mode() & 0o7777;
     let is = new.metadata()?;
     if is.uid() != old.uid() && fchown(new, Some(old.uid()), None).is_err() {
-        // To run as the owner is not the same for another owner.
+        // A setuid program must not run as another user than before.
         mode &= !0o4000;
     }
     if is.gid() != old.gid() && fchown(new, None, Some(old.gid())).is_err() {
@@ -232,10 +232,13 @@ impl Temporary {
         Ok(())
     }
 
-    /// Does not remove the file after this error, and names it.
+    /// Does not remove the file after this error, and names it. It gets a name that the next save does not remove, if that
+    /// is possible.
     fn keep(mut self, error: &io::Error) -> io::Error {
         self.stays = true;
-        io::Error::new(error.kind(), format!("{error}; all data are in {}", self.path.display()))
+        let kept = self.path.with_extension("kept");
+        let path = if fs::rename(&self.path, &kept).is_ok() { &kept } else { &self.path };
+        io::Error::new(error.kind(), format!("{error}; all data are in {}", path.display()))
     }
 }
 
@@ -250,7 +253,7 @@ impl Drop for Temporary {
 /// Creates a file at this path, for this process alone; one that a killed process left there is removed. Returns `None`
 /// if another thread or process uses the path.
 ///
-/// The file is locked for as long as it is used: what can be locked is left over.
+/// The file is locked while it is in use: one that can be locked was left by a killed process.
 #[cfg(not(windows))]
 fn claim(path: &Path, private: bool) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
@@ -262,7 +265,7 @@ fn claim(path: &Path, private: bool) -> io::Result<Option<File>> {
     // Twice: the first time may find the file of a killed process.
     for _ in 0..2 {
         match options.open(path) {
-            // Where files cannot be locked, nothing is left over, and another process does not take a new file.
+            // Where files cannot be locked, an existing file counts as in use.
             Ok(file) => return Ok(lock(&file, path).unwrap_or(true).then_some(file)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Not a link, and not a pipe, which would block.

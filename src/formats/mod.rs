@@ -1,4 +1,4 @@
-//! File formats and source code: how the weights of a network are saved and loaded.
+//! File formats and source code: how networks, trainers and training runs are saved and loaded.
 //!
 //! | format | use | feature |
 //! |---|---|---|
@@ -7,7 +7,14 @@
 //! | `Fit::checkpoint` | training runs that continue after a crash | `safetensors`, `std` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
 //!
-//! With the feature `std`, `write_file` saves the bytes of any format to a file that is complete at every moment.
+//! With the feature `std`, `write_file` replaces a file of any format atomically.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `file.rs` | `write_file`, and how files are opened |
+//! | `safetensors/` | the format, loading and saving by path, checkpoints of training runs, errors |
+//! | `serde/` | networks, optimiser states and trainers |
+//! | `rust_source.rs` | a network as Rust source |
 
 #[cfg(feature = "std")]
 mod file;

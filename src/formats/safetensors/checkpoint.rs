@@ -102,18 +102,18 @@ impl<T: Element> core::error::Error for CheckpointError<T> {
 
 impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Fit<'a, N, Opt, B, C> {
     /// Saves the run to a file after every `every` epochs and after the last one. If the file is there when the run
-    /// starts, the run continues from it: started again after a crash, the program ends with the bits that it would have
-    /// ended with. To start from the beginning, remove the file. Call this last, and then
+    /// starts, the run continues from it: after a crash, start the program again, and the result is bit
+    /// for bit that of a run without a break. To start from the beginning, remove the file. Call this last, and then
     /// [`run`](CheckpointedFit::run).
     ///
-    /// The file is a safetensors file, written by [`write_file`]: at every moment it is complete, the old one or the new
-    /// one. It holds the network (`net.0.weight` and so on, which [`Safetensors`] loads with the prefix `net.`), the
+    /// The file is a safetensors file, replaced atomically by [`write_file`]. It holds the network (`net.0.weight` and so on, which [`Safetensors`] loads with the prefix `net.`), the
     /// values that the optimiser keeps for each parameter, the number of its steps, its learning rate, the number of
     /// epochs, the losses, and the best network if [`keep_best`](Self::keep_best) was called.
     ///
     /// The file also records what the run depends on: the layers, the optimiser and the loss with all their parameters
-    /// at the start of the run, the batch size, the numbers of samples, and a checksum of the inputs. A file with others is
-    /// an error. The targets are not recorded: pass the same. The number of epochs may be another one.
+    /// at the start of the run, the batch size, the numbers of samples, and a checksum of the inputs. If one of them
+    /// differs, the run is not started: [`CheckpointError::Mismatch`]. The targets are not recorded; pass the same ones. The
+    /// number of epochs may differ. Optimiser and loss must implement [`Debug`](fmt::Debug), whose text is recorded.
     ///
     /// The generator that is passed to [`run`](CheckpointedFit::run) is used once: for a seed, which is saved. The random
     /// numbers of each epoch (the order of the samples and the masks of [`Dropout`](crate::Dropout)) are those of a
@@ -213,7 +213,11 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Check
             let next = each_epoch(report, trainer);
             let done = progress.epoch + 1;
             if next.is_break() || done >= epochs || done.is_multiple_of(every) {
-                if !is_finite(&trainer.net) {
+                let kept = best.map(|best| &best.net);
+                if !networks(&trainer.net, trainer.state.slots.as_ref(), kept)
+                    .iter()
+                    .all(|(_, net)| is_finite(*net))
+                {
                     return Err(progress.diverged().into());
                 }
                 let progress = Progress { epoch: done, ..*progress };
@@ -222,6 +226,11 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> Check
             Ok(next)
         })
     }
+}
+
+/// Whether the folder of the path is there, so that a missing one is an error before the first epoch.
+fn has_folder(path: &Path) -> bool {
+    path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir())
 }
 
 /// What a run depends on, as lines of a file: the name and the value.
@@ -251,8 +260,7 @@ where
     lines.into_iter().map(|(name, value)| (name, value.replace('\n', " "))).collect()
 }
 
-/// A number that is another one for other inputs, most likely: so the next fold of a cross-validation does not continue
-/// the run of the last one.
+/// A hash of all inputs. It detects the checkpoint of other data, for example of another fold of a cross-validation.
 fn checksum<N: Layer, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>>(
     fit: &Fit<'_, N, Opt, B, C>,
 ) -> String {
@@ -339,7 +347,9 @@ impl Run<'_> {
         let path = self.path;
         let (file, length) = match open(path) {
             Ok(opened) => opened,
-            Err(FileError { error, .. }) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(FileError { error, .. }) if error.kind() == ErrorKind::NotFound && has_folder(path) => {
+                return Ok(None);
+            }
             Err(error) => return Err(self.failed(error)),
         };
         let mut file = OpenFile { file, length, path };
@@ -424,7 +434,9 @@ impl Lines<'_> {
 
     fn value<V: FromStr>(&self, name: &str) -> Result<V, WeightsError> {
         let value = self.get(name).and_then(|value| value.parse().ok());
-        value.ok_or_else(|| WeightsError::Header(format!("the checkpoint has no valid `{name}`")))
+        value.ok_or_else(|| {
+            WeightsError::Header(format!("it has no valid `{name}`, which `Fit::checkpoint` writes"))
+        })
     }
 
     fn parse<T: Element>(&self, values: Vec<Values<'static>>) -> Result<Saved<T>, WeightsError> {

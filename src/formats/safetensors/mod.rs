@@ -31,7 +31,8 @@ use crate::{
 /// [`parameters`](Sequential::parameters)); set [`names`](Self::names) to load names such as PyTorch's `1.0.weight`.
 ///
 /// The whole file is checked before the first number is copied: after an error the network is as it was, bit for bit.
-/// The memory that is allocated is proportional to the size of the file, even if its header is wrong.
+/// [`load`](Self::load) allocates memory in proportion to the bytes, `load_file` to the network and the header, even if
+/// the header is wrong.
 ///
 /// A saved file records the version of this crate and the [layers](Sequential::layers) of the network, in the metadata
 /// `constnet` of the format, which PyTorch ignores. It cannot be loaded into a network of other layers, unless that is

@@ -86,6 +86,10 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Struct<F> {
             if read & (1 << index) != 0 {
                 return Err(A::Error::duplicate_field(F::FIELDS[index]));
             }
+            // The header is compared before anything is changed.
+            if read == 0 && index != 0 && F::FIELDS.first() == Some(&HEADER) {
+                return Err(A::Error::custom(format_args!("`{}` before `{HEADER}`", F::FIELDS[index])));
+            }
             self.0.field(index, Entry(&mut entries))?;
             read |= 1 << index;
         }
@@ -97,6 +101,9 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Struct<F> {
         Ok(())
     }
 }
+
+/// The name of the field that is compared before all others are loaded.
+const HEADER: &str = "header";
 
 /// The index of a field, given its name. `None` for a field that the struct does not have.
 struct Key(&'static [&'static str]);

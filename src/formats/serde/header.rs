@@ -65,7 +65,8 @@ impl<E: fmt::Display> fmt::Display for LoadError<E> {
 impl<E: StdError + 'static> StdError for LoadError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Format(error) => Some(error),
+            // `Display` prints the error itself.
+            Self::Format(error) => error.source(),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@
 //! | [`OptimizerState`] | `header`, `state`: `steps`, and `slots`, a tuple of networks |
 //! | [`Trainer`] | `header`, `net`, `optimizer`, `loss`, `state`, `seed` |
 //!
-//! Nothing is read by value that holds weights: all are read in place.
+//! All weights are read in place. Files: `header.rs` (version and names, which are checked first), `fields.rs` (structs
+//! that are read in place), `tensors.rs` (`Linear` and `LayerNorm`), `trainer.rs` (`Trainer` and `OptimizerState`).
 
 mod fields;
 mod header;
@@ -42,12 +43,12 @@ use crate::{
     simd::Zeroed,
 };
 
-/// Loads a network, an optimiser's state or a trainer in place, from any of serde's formats. Nothing larger than a layer's
-/// number is on the stack.
+/// Loads a network, an optimiser's state or a trainer in place, from any of serde's formats. The weights
+/// are never copied to the stack.
 ///
 /// # Errors
 ///
-/// The header, which comes first, is compared before anything is changed. If it is not that of the place (another
+/// The header, which comes first, is compared before anything is changed. If it does not fit the value (another
 /// version, other layers, another optimiser or loss), nothing is changed. Later errors, such as data that are cut short,
 /// leave a mixture of old and new numbers; to keep the old ones in any case, load with
 #[cfg_attr(feature = "alloc", doc = "[`load_boxed`].")]
@@ -88,7 +89,7 @@ pub fn load_in_place<'de, X: LoadInPlace<'de>, D: Deserializer<'de>>(
 /// Loads a network, an optimiser's state or a trainer into a new box. It is built on the heap, so that it may be larger
 /// than the stack.
 ///
-/// A place that is replaced by the result only if there is no error keeps its old numbers after one.
+/// To keep an old value after an error, assign the result only if it is `Ok`.
 ///
 /// # Errors
 ///

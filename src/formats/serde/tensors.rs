@@ -44,7 +44,9 @@ impl<T: Element + Serialize> Serialize for Tensor<'_, T> {
         if serializer.is_human_readable()
             && let Some(value) = values.iter().find(|value| !value.is_finite())
         {
-            let error = format_args!("a {name} is {value}: a text format has finite numbers only");
+            let error = format_args!(
+                "a number of `{name}` is {value}: a text format has finite numbers only; use a binary format"
+            );
             return Err(S::Error::custom(error));
         }
         let value = |row, column| self.0.get(row, column).copied().unwrap_or(T::ZERO);
