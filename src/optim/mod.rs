@@ -27,7 +27,7 @@
 //! | every other step of a [`Trainer`](crate::Trainer), which updates each layer during the backward pass | the parameters whose gradients are computed together with that number, and all layers nearer to the input |
 //!
 //! Too large is a gradient whose square (Adam, RMSprop) or whose product with the learning rate (the others) the element
-//! type cannot hold with some margin: for `f32`, 9e18 and `1e31 / lr`. A velocity, or a gradient with weight decay, that
+//! type cannot hold with some margin: for `f32`, 9e18 and `5e30 / lr`. A velocity, or a gradient with weight decay, that
 //! would become larger than that is set to it. A step that updates only some layers is counted. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
 //!
 //! # Small numbers
