@@ -74,8 +74,8 @@ pub enum Error<T> {
     /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
     /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
     Overflow,
-    /// A training loss, a gradient or a parameter became infinite, NaN or too large; [`Fit::run`](crate::training::Fit::run) documents the state
-    /// of the network.
+    /// A training loss, a gradient or a parameter became infinite, NaN or too large;
+    /// [`Fit::run`](crate::training::Fit::run) documents the state of the network.
     Diverged {
         /// The epoch, counted from 0.
         epoch: usize,
@@ -155,18 +155,11 @@ impl<T> From<DataError<T>> for Error<T> {
 }
 
 impl<T> Error<T> {
-    /// The same error, about the training data.
-    pub(crate) fn into_training(self) -> Self {
+    /// The same error; if it is about data, as that about the data of a run: [`Training`](Self::Training) or
+    /// [`Validation`](Self::Validation).
+    pub(crate) fn about(self, data: fn(DataError<T>) -> Self) -> Self {
         match self {
-            Self::Data(error) => Self::Training(error),
-            other => other,
-        }
-    }
-
-    /// The same error, about the validation data.
-    pub(crate) fn into_validation(self) -> Self {
-        match self {
-            Self::Data(error) => Self::Validation(error),
+            Self::Data(error) => data(error),
             other => other,
         }
     }

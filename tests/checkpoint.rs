@@ -5,13 +5,13 @@ mod common;
 use std::{
     env, fs,
     ops::ControlFlow,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use common::{bits, network, rng, rows};
+use common::{Folder, bits, network, rng, rows};
 use constnet::{
     Adam, AdamW, CrossEntropy, Dropout, Error, Huber, L1, Linear, Mse, Relu, Safetensors, Sequential, Sgd,
     Tanh, Trainer, WithSchedule, Zeroed,
@@ -27,23 +27,6 @@ type Run = (EpochReport, Best<Net>, Trainer<Net, Optimizer, 8>);
 
 const EPOCHS: usize = 24;
 const SAMPLES: usize = 100;
-
-/// A new folder, which is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("constnet-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn data() -> ([[f32; 5]; SAMPLES], [[f32; 3]; SAMPLES]) {
     (rows::<Features<5>, SAMPLES>(&mut rng(1)), rows::<Features<3>, SAMPLES>(&mut rng(2)))

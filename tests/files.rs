@@ -1,7 +1,6 @@
 //! Files on the disk: how they are written, and what is read of them.
 #![cfg(all(feature = "std", unix))]
 
-#[cfg(feature = "safetensors")]
 mod common;
 
 use std::{
@@ -11,38 +10,14 @@ use std::{
         fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
         process::CommandExt as _,
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
 
+use common::Folder;
 use constnet::formats::{FileError, write_file};
-
-/// A new folder, which is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("constnet-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn files(&self) -> usize {
-        fs::read_dir(&self.0).expect("the folder").count()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The error of writing to this path, whose text must contain the path and the reason.
 #[track_caller]

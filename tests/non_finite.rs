@@ -122,7 +122,7 @@ where
     }
 }
 
-/// A rule without a check of its own: `p ← p − lr · dp · |dp|³`, and it keeps the last `dp³`.
+/// A rule that does not override `finite_check`: `p ← p − 10⁻³ · dp³ · |dp|`. It keeps the last `dp³`.
 #[derive(Clone, Copy)]
 struct Cubes;
 

@@ -120,7 +120,7 @@ fn a_long_chain_is_one_tuple() {
     assert_eq!(json["values"].as_array().map(Vec::len), Some(76));
     assert_eq!(serde_json::from_str::<Long>(&json.to_string()).expect("our own JSON"), net);
 
-    // Networks in the network are in the same tuple; the body of a residual layer is one of its own.
+    // Networks in the network are in the same tuple; the body of a residual layer is another tuple.
     let net: Sequential![Sequential![Linear<2, 3>, Relu<3>], Residual<Sequential![Linear<3, 3>]>] =
         network(&mut rng(2));
     let json = serde_json::to_value(net).expect("JSON");

@@ -1,7 +1,7 @@
 //! The stack that large networks need: everything a user does with a trainer on the heap or in a `static` works in a
 //! thread with a small stack.
 //!
-//! An overflow aborts the process, so each use runs in a process of its own. To print the smallest stack of each use:
+//! An overflow aborts the process, so each use runs in a separate process. To print the smallest stack of each use:
 //!
 //! ```text
 //! cargo test --all-features --test stack -- --ignored --nocapture smallest
@@ -237,7 +237,7 @@ mod wide {
 const NETWORKS: [(&str, &[(&str, fn())]); 3] =
     [("784-128-10", small::USES), ("784-512-512-10", large::USES), ("4-8-8192", wide::USES)];
 
-/// Whether a use, or all of them, works with a stack of so many bytes.
+/// Whether one use, or all of them, works in a thread with this stack, in bytes.
 fn works(network: &str, name: Option<&str>, stack: usize) -> bool {
     let mut command = Command::new(env::current_exe().expect("this program"));
     command.args(["a_use", "--exact", "--ignored", "--nocapture"]);
@@ -250,7 +250,7 @@ fn works(network: &str, name: Option<&str>, stack: usize) -> bool {
 }
 
 #[test]
-#[ignore = "run by the other tests, in a process of its own"]
+#[ignore = "run by the other tests, in a separate process"]
 fn a_use() {
     let variable = |name| env::var(name).ok();
     let (Some(network), Some(name), Some(stack)) = (variable("NETWORK"), variable("USE"), variable("STACK"))

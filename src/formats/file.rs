@@ -161,7 +161,7 @@ fn end_of_links(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::new(ErrorKind::InvalidInput, "too many symbolic links"))
 }
 
-/// Writes over the content of a file. Whoever reads it meanwhile finds a file that is too short, never a mixture.
+/// Empties a file and writes the new content. A process that reads it meanwhile finds only the start of the new content.
 fn overwrite(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
     file.write_all(content)?;

@@ -203,14 +203,17 @@ pub(crate) fn parameters<L: Layer>(layer: &L) -> impl Iterator<Item = Parameter<
 /// The first number of a network, or of a gradient, that is infinite or NaN: its parameter tensor, its row and column in
 /// PyTorch's order, and the number.
 pub(crate) fn not_finite<L: Layer>(layer: &L) -> Option<(Parameter<'_, Elem<L>>, [usize; 2], Elem<L>)> {
-    parameters(layer).filter(|parameter| parameter.values.iter().any(|p| !p.is_finite())).find_map(
-        |parameter| {
-            let index = parameter.iter().position(|p| !p.is_finite())?;
-            let columns = parameter.shape[1];
-            let place = [index.checked_div(columns)?, index.checked_rem(columns)?];
-            Some((parameter, place, *parameter.get(place[0], place[1])?))
-        },
-    )
+    parameters(layer).filter(|parameter| !all_finite(parameter.values)).find_map(|parameter| {
+        let index = parameter.iter().position(|p| !p.is_finite())?;
+        let columns = parameter.shape[1];
+        let place = [index.checked_div(columns)?, index.checked_rem(columns)?];
+        Some((parameter, place, *parameter.get(place[0], place[1])?))
+    })
+}
+
+/// Whether all values are finite. Without an early exit, so that the compiler can use vectors.
+pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
+    values.iter().fold(true, |all, value| all & value.is_finite())
 }
 
 /// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule

@@ -59,8 +59,8 @@ pub use self::{
 pub(crate) use self::{
     dropout::seed_of,
     layer::{
-        FirstLayer, InputActivation, LastLayer, OutputActivation, dispatch, not_finite, parameters, update,
-        zero,
+        FirstLayer, InputActivation, LastLayer, OutputActivation, all_finite, dispatch, not_finite,
+        parameters, update, zero,
     },
 };
 pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

@@ -160,8 +160,8 @@ impl<const N: usize> Slots for Keeps<N> {
     }
 }
 
-/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient `scale · sum`. `state` holds
-/// the slices of the values that the rule keeps.
+/// Updates the first parameters of a slice, as many as a vector has lanes, given their gradient `scale · sum`. `state`
+/// holds the slices of the values that the rule keeps.
 #[inline(always)]
 pub(crate) fn update_vector<S: Simd<T>, T: Element, R: UpdateRule<T>>(
     rule: R,

@@ -17,6 +17,7 @@ mod l1;
 mod mse;
 mod traits;
 
+pub(crate) use self::traits::first_invalid;
 pub use self::{
     bce_with_logits::BceWithLogits,
     cross_entropy::{CrossEntropy, SoftCrossEntropy},

@@ -119,12 +119,19 @@ fn check_each<S: Shape>(
     valid: impl Fn(S::Elem) -> bool,
     expected: &'static str,
 ) -> Result<(), Error<S::Elem>> {
-    for (sample, row) in y.iter().enumerate() {
-        for (feature, value) in row.as_ref().iter().copied().enumerate() {
-            if !valid(value) {
-                return Err(DataError::Target { sample, feature, value, expected }.into());
-            }
-        }
+    match first_invalid::<S>(y, valid) {
+        None => Ok(()),
+        Some((sample, feature, value)) => Err(DataError::Target { sample, feature, value, expected }.into()),
     }
-    Ok(())
+}
+
+/// The first number in rows that is not valid: the index of its row, its index in the row, and the number.
+pub(crate) fn first_invalid<S: Shape>(
+    rows: &[Row<S>],
+    valid: impl Fn(S::Elem) -> bool,
+) -> Option<(usize, usize, S::Elem)> {
+    rows.iter().enumerate().find_map(|(row, numbers)| {
+        let numbers = numbers.as_ref().iter().copied();
+        numbers.enumerate().find(|(_, number)| !valid(*number)).map(|(column, number)| (row, column, number))
+    })
 }

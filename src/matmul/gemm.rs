@@ -19,8 +19,8 @@ impl<const N: usize> RowCount for Rows<N> {
 /// from `c < columns`: the product of a `(R, K)` and a `(K, columns)` matrix. `b` may have more
 /// columns than `columns`.
 ///
-/// If there is an `overflow_factor`, only sums are passed to `out` that stay finite when they are multiplied by it; those of a tile
-/// are tested together. Returns false if a tile did not pass.
+/// If there is an `overflow_factor`, only sums are passed to `out` that stay finite when they are multiplied by it; those
+/// of a tile are tested together. Returns false if a tile did not pass.
 ///
 /// The columns are walked in panels of [`nr`] vectors, so that a panel of `b` stays in the cache
 /// while all rows pass by, and each panel in tiles whose sums stay in registers.
@@ -57,8 +57,9 @@ pub(super) fn gemm<S: Simd<T>, T: Element, R: RowCount, const C: usize>(
     passed
 }
 
-/// Whether all sums stay finite when they are multiplied by `overflow_factor`, if there is one. (The products are added: the total
-/// is infinite or NaN if one of them is. With a fused multiply-add, one of up to twice the largest number can pass.)
+/// Whether all sums stay finite when they are multiplied by `overflow_factor`, if there is one. (The products are added:
+/// the total is infinite or NaN if one of them is. With a fused multiply-add, one of up to twice the largest number can
+/// pass.)
 #[inline(always)]
 pub(super) fn stay_finite<S: Simd<T>, T: Element, const MR: usize, const NR: usize>(
     simd: S,

@@ -21,7 +21,7 @@ use self::{
     storage::{is_output_major, output_rows},
     transpose::transpose,
 };
-use crate::simd::{Element, Simd, Vector};
+use crate::simd::{Element, Simd, Vector, largest_absolute};
 
 /// `z = epilogue(x Wᵀ + b)`
 #[inline(always)]
@@ -306,16 +306,12 @@ fn rows_stay_finite<S: Simd<T>, T: Element>(simd: S, overflow_factor: T, x: &[T]
     stay_finite(simd, Some(simd.splat(overflow_factor)), &[[simd.add(a, b)]])
 }
 
-/// The same with a closer bound, which is exact for one sample: every `|dW|` is at most `max |x| · max |dz|`, every `|db|` at
-/// most `max |dz|`. The sums over the batch must be finite too. It takes longer, and is needed for large numbers only.
+/// The same with a closer bound, which is exact for one sample: every `|dW|` is at most `max |x| · max |dz|`, every `|db|`
+/// at most `max |dz|`. The sums over the batch must be finite too. It takes longer, and is needed for large numbers only.
 #[cold]
 #[inline(never)]
 fn largest_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T], batch: usize) -> bool {
-    // NaN is not smaller than any number, and so stays the largest.
-    let largest = |numbers: &[T]| {
-        numbers.iter().map(|n| n.abs()).fold(T::ZERO, |a, b| if b < a || a.is_nan() { a } else { b })
-    };
-    let (x, dz) = (largest(x), largest(dz));
+    let [x, dz] = [x, dz].map(|numbers| largest_absolute(numbers.iter().copied()));
     let batch = T::from_count(batch);
     let overflow_factor = if overflow_factor.abs() < batch { batch } else { overflow_factor };
     (x * dz * overflow_factor).is_finite() && (dz * overflow_factor).is_finite() && x.is_finite()

@@ -67,7 +67,7 @@ pub(super) fn forward<T: Element, const IN: usize, const OUT: usize, const B: us
     }
 }
 
-/// As `rows_stay_finite` of the parent module. A function of its own, because all layers call it.
+/// `rows_stay_finite` of the parent module, without SIMD. It is not inlined: all layers call one copy of it.
 #[inline(never)]
 pub(super) fn rows_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T]) -> bool {
     let add_squares = |sum: T, numbers: &[T]| {
@@ -79,7 +79,8 @@ pub(super) fn rows_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T]
     (add_squares(add_squares(T::ONE, x), dz) * overflow_factor).is_finite()
 }
 
-/// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz`, to `sink`, and overwrites `x` with `dx = dz W`, to which `input_grad` is applied.
+/// Passes `dW = dzᵀ x / B` and `db`, the mean of `dz`, to `sink`, and overwrites `x` with `dx = dz W`, to which
+/// `input_grad` is applied.
 ///
 /// Both are computed in one pass over the weights, each of which is read and written once.
 #[inline(always)]

@@ -11,7 +11,7 @@ use crate::{
         Context, Elem, FiniteCheck, InputGrad, Layer, Parameter, Row, Shape, Slots, UpdateRule, not_finite,
         parameters, update, zero,
     },
-    simd::{Element, Kernel, Real, Simd, Vector, Zeroed},
+    simd::{Element, Kernel, Real, Simd, Vector, Zeroed, largest_absolute},
 };
 
 /// What an optimiser stores for a network, whatever the element type. The first half of an [`Optimizer`].
@@ -260,14 +260,13 @@ pub(crate) fn norm<S: Simd<Elem<L>>, O: Optimizer<Elem<L>>, L: Layer>(
 #[inline(never)]
 fn scaled_norm<O: Optimizer<Elem<L>>, L: Layer>(optimizer: &O, gradient: &L) -> Elem<L> {
     let numbers = || parameters(gradient).flat_map(|parameter| parameter.values);
-    let absolute = |dp: &Elem<L>| optimizer.limit(Vector::number(*dp)).get().abs();
+    let limited = |dp: &Elem<L>| optimizer.limit(Vector::number(*dp)).get();
     let zero = Elem::<L>::ZERO;
-    // NaN is never smaller, and so stays the largest.
-    let largest = numbers().map(absolute).fold(zero, |a, b| if b < a || a.is_nan() { a } else { b });
+    let largest = largest_absolute(numbers().map(limited));
     if largest == zero || !largest.is_finite() {
         return largest;
     }
-    let sum = numbers().map(absolute).fold(zero, |sum, dp| {
+    let sum = numbers().map(limited).fold(zero, |sum, dp| {
         let scaled = dp / largest;
         sum + scaled * scaled
     });

@@ -116,3 +116,9 @@ macro_rules! element {
 
 element!(f32);
 element!(f64);
+
+/// The largest absolute value of some numbers, 0 if there are none, and NaN if one of them is.
+pub(crate) fn largest_absolute<T: Element>(numbers: impl Iterator<Item = T>) -> T {
+    // NaN is never smaller, and so stays the largest.
+    numbers.map(T::abs).fold(T::ZERO, |a, b| if b < a || a.is_nan() { a } else { b })
+}

@@ -34,6 +34,7 @@ mod scalar;
 mod token;
 mod vector;
 
+pub(crate) use self::element::largest_absolute;
 pub use self::{
     constants::Constants,
     dispatch::{Dispatch, Inlined, Kernel, LayerPasses, Outlined},

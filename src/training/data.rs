@@ -4,8 +4,8 @@ use num_traits::Float;
 
 use crate::{
     error::{DataError, Error},
-    layers::{Elem, Layer, Parameter, Row, Shape, not_finite, parameters},
-    loss::Loss,
+    layers::{Elem, Layer, Parameter, Row, Shape, all_finite, not_finite},
+    loss::{Loss, first_invalid},
 };
 
 /// Copies the samples with these indices into a batch. A batch that is not full is filled up with its last
@@ -39,23 +39,12 @@ pub(crate) fn check<N: Layer, C: Loss<N::Out>>(
     if y.is_empty() {
         return Err(DataError::NoSamples.into());
     }
-    check_inputs::<N::In>(x)?;
+    if !all_finite(N::In::flatten(x))
+        && let Some((sample, feature, value)) = first_invalid::<N::In>(x, Elem::<N>::is_finite)
+    {
+        return Err(DataError::Input { sample, feature, value }.into());
+    }
     loss.check(y)
-}
-
-/// Names the first input that is not finite.
-fn check_inputs<S: Shape>(x: &[Row<S>]) -> Result<(), DataError<S::Elem>> {
-    if all_finite(S::flatten(x)) {
-        return Ok(());
-    }
-    for (sample, row) in x.iter().enumerate() {
-        for (feature, value) in row.as_ref().iter().copied().enumerate() {
-            if !value.is_finite() {
-                return Err(DataError::Input { sample, feature, value });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Names a parameter that is not finite.
@@ -79,10 +68,5 @@ pub(crate) fn finite_loss<N: Layer>(loss: Elem<N>, net: &N) -> Result<Elem<N>, E
 
 /// Whether every parameter is finite. The loss alone cannot show it: a bias of −∞ before a ReLU gives 0.
 pub(crate) fn is_finite<N: Layer>(net: &N) -> bool {
-    parameters(net).all(|parameter| all_finite(parameter.values))
-}
-
-/// Without an early exit, so that the compiler can use vectors.
-fn all_finite<T: Float>(values: &[T]) -> bool {
-    values.iter().fold(true, |all, value| all & value.is_finite())
+    not_finite(net).is_none()
 }

@@ -374,9 +374,9 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
         }
-        check::<N, C>(&trainer.loss, x, y).map_err(Error::into_training)?;
+        check::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Training))?;
         if let Some((x, y)) = validation {
-            check::<N, C>(&trainer.loss, x, y).map_err(Error::into_validation)?;
+            check::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Validation))?;
         }
         check_network(&trainer.net)?;
         let left = x.len().div_ceil(batch).saturating_mul(epochs.saturating_sub(done));

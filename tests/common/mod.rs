@@ -2,7 +2,7 @@
 //! records its samples.
 #![allow(dead_code, reason = "no test uses everything")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, env, fs, path::PathBuf, process};
 
 use approx::assert_relative_eq;
 use constnet::{
@@ -174,5 +174,30 @@ impl Loss<Features<3, f64>> for Recorder {
         self.batches.borrow_mut().push(y.iter().map(|(index, _)| *index).collect());
         let y: Vec<[f64; 3]> = y.iter().map(|(_, y)| *y).collect();
         Loss::<Features<3, f64>>::value_and_gradient(&Mse, token, y_hat, &y)
+    }
+}
+
+/// A new folder, which is removed at the end.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("constnet-{name}-{}", process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub(crate) fn files(&self) -> usize {
+        fs::read_dir(&self.0).expect("the folder").count()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -19,14 +19,16 @@ use std::{
 use num_traits::ToPrimitive as _;
 use rand::{Rng, SeedableRng as _, rngs::Xoshiro128PlusPlus};
 
-use super::{Header, LAYERS, Safetensors, Values, WeightsError, copy, file::OpenFile, origin, serialize_all};
+use super::{
+    Header, LAYERS, Safetensors, Values, WeightsError, copy, file::OpenFile, line, origin, serialize_all,
+};
 use crate::{
     error::Error,
     formats::{
         FileError,
         file::{open, write_file},
     },
-    layers::{Elem, Layer, LayerTypes, Layers, Shape},
+    layers::{Elem, Layer, LayerTypes, Layers, Parameter, Shape},
     loss::Loss,
     optim::{Optimizer, OptimizerMemory},
     simd::{Element, Zeroed as _},
@@ -106,9 +108,10 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// for bit that of a run without a break. To start from the beginning, remove the file. Call this last, and then
     /// [`run`](CheckpointedFit::run).
     ///
-    /// The file is a safetensors file, replaced atomically by [`write_file`]. It holds the network (`net.0.weight` and so on, which [`Safetensors`] loads with the prefix `net.`), the
-    /// values that the optimiser keeps for each parameter, the number of its steps, its learning rate, the number of
-    /// epochs, the losses, and the best network if [`keep_best`](Self::keep_best) was called.
+    /// The file is a safetensors file, replaced atomically by [`write_file`]. It holds the network (`net.0.weight` and so
+    /// on, which [`Safetensors`] loads with the prefix `net.`), the values that the optimiser keeps for each parameter, the
+    /// number of its steps, its learning rate, the number of epochs, the losses, and the best network if
+    /// [`keep_best`](Self::keep_best) was called.
     ///
     /// The file also records what the run depends on: the layers, the optimiser and the loss with all their parameters
     /// at the start of the run, the batch size, the numbers of samples, and a checksum of the inputs. If one of them
@@ -279,6 +282,19 @@ fn networks<'n, N>(net: &'n N, slots: &'n [N], best: Option<&'n N>) -> Vec<(Stri
     [("net.".into(), net)].into_iter().chain(slots).chain(best).collect()
 }
 
+/// The tensors of these networks with their names.
+fn named<'n, N: Layer>(
+    net: &'n N,
+    slots: &'n [N],
+    best: Option<&'n N>,
+) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
+    let mut named = Vec::new();
+    for (prefix, net) in networks(net, slots, best) {
+        named.extend(Safetensors::new().prefix(&prefix).named(net)?);
+    }
+    Ok(named)
+}
+
 /// The state of a run, besides that of its trainer.
 struct State<T> {
     seed: u64,
@@ -356,16 +372,12 @@ impl Run<'_> {
         let slots = fit.trainer.state.slots.as_ref();
         let best = fit.best.as_ref().map(|(best, _)| &best.net);
         let all = Safetensors::new();
-        let mut expected = Vec::new();
-        for (prefix, net) in networks(&fit.trainer.net, slots, best) {
-            let names = Safetensors::new().prefix(&prefix).named(net);
-            expected.extend(names.map_err(|error| self.failed(error))?);
-        }
+        let expected = named(&fit.trainer.net, slots, best).map_err(|error| self.failed(error))?;
         let header = Header::read(&mut file, all.longest_header(&expected));
         let header = header.map_err(|error| self.failed(error))?;
         let lines = Lines(header.origin().unwrap_or_default());
         for (what, expected) in &self.description {
-            let found = lines.get(what).unwrap_or("not recorded");
+            let found = line(lines.0, what).unwrap_or("not recorded");
             if found != expected {
                 let (path, expected, found) = (path.into(), expected.clone(), found.into());
                 return Err(CheckpointError::Mismatch { path, what, expected, found });
@@ -413,27 +425,19 @@ impl Run<'_> {
         line("best network loss", &optional(best.and_then(Best::loss)));
         line("stopped", stopped);
 
-        let mut named = Vec::new();
-        for (prefix, net) in networks(&trainer.net, trainer.state.slots.as_ref(), best.map(|best| &best.net))
-        {
-            let names = Safetensors::new().prefix(&prefix).named(net);
-            named.extend(names.map_err(|error| self.failed(error))?);
-        }
-        let bytes = serialize_all(named, text).map_err(|error| self.failed(error))?;
+        let bytes = named(&trainer.net, trainer.state.slots.as_ref(), best.map(|best| &best.net))
+            .and_then(|named| serialize_all(named, text))
+            .map_err(|error| self.failed(error))?;
         write_file(self.path, bytes).map_err(|error| self.failed(error))
     }
 }
 
-/// The lines of the record, `name: value`.
+/// The record of a run.
 struct Lines<'h>(&'h str);
 
 impl Lines<'_> {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-
     fn value<V: FromStr>(&self, name: &str) -> Result<V, WeightsError> {
-        let value = self.get(name).and_then(|value| value.parse().ok());
+        let value = line(self.0, name).and_then(|value| value.parse().ok());
         value.ok_or_else(|| {
             WeightsError::Header(format!("it has no valid `{name}`, which `Fit::checkpoint` writes"))
         })

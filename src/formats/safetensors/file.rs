@@ -30,8 +30,7 @@ impl Safetensors<'_> {
         self.load_from(net, OpenFile { file, length, path })
     }
 
-    /// Writes a network to a file, by [`write_file`], so the path leads to a complete file at every moment: the old one
-    /// or the new one.
+    /// Writes a network to a file, atomically: by [`write_file`].
     ///
     /// # Errors
     ///
@@ -41,6 +40,7 @@ impl Safetensors<'_> {
     }
 }
 
+/// A file that is open for reading.
 pub(super) struct OpenFile<'p> {
     pub(super) file: File,
     pub(super) length: u64,

@@ -246,9 +246,7 @@ impl<'a> Safetensors<'a> {
 
     /// Whether the file was saved from a network with the same layers, if it records them.
     fn check_layers<N: Layer>(&self, net: &N, header: &Header) -> Result<(), WeightsError> {
-        let recorded = header
-            .origin()
-            .and_then(|origin| origin.lines().find_map(|line| line.strip_prefix(LAYERS)?.strip_prefix(": ")));
+        let recorded = header.origin().and_then(|origin| line(origin, LAYERS));
         let Some(found) = recorded.filter(|_| !self.other_layers) else { return Ok(()) };
         let same = if self.convert {
             without_element(found) == without_element(&format!("{}", Layers(net)))
@@ -360,6 +358,11 @@ const ORIGIN: &str = "constnet";
 
 /// The name of the line with the layers.
 const LAYERS: &str = "layers";
+
+/// The value of a line of the record, `name: value`.
+fn line<'r>(record: &'r str, name: &str) -> Option<&'r str> {
+    record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
 
 /// The first line of the record.
 fn origin() -> String {
