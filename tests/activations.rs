@@ -9,8 +9,8 @@ mod recorded;
 
 use common::{Chain, ROUNDING, check_network, flat, network, rng, rows};
 use constnet::{
-    Cache, Elu, Gelu, GeluTanh, LeakyRelu, Linear, Mse, Relu, Residual, Sequential, Sgd, Sigmoid, Silu,
-    Softmax, Softplus, Tanh, Trainer, Zeroed,
+    Cache, Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LayerNorm, LeakyRelu, Linear, Mse, Relu,
+    Residual, Selu, Sequential, Sgd, Sigmoid, Silu, Softmax, Softplus, Tanh, Trainer, Zeroed,
     layers::{Elem, Features, HasGradient, Layer, Row, Shape},
     simd::Element,
 };
@@ -63,7 +63,9 @@ macro_rules! textbook {
     )+ };
 }
 
-textbook! { Relu Leaky Leakier Tanh Sigmoid Softplus Elu Gelu GeluTanh Silu }
+textbook! {
+    Relu Leaky Leakier Tanh Sigmoid Softplus Elu Gelu GeluTanh Silu Selu Hardtanh Hardsigmoid Hardswish
+}
 
 /// The output of a layer alone and the gradient with respect to its input, computed by the kernels of a network.
 fn by_kernels<L, const B: usize>(layer: L, z: &[Row<L::In>; B], da: &[Row<L::Out>; B]) -> [Vec<f64>; 2]
@@ -206,6 +208,10 @@ activations! {
     gelu: Gelu, GELU, GELU_GRADIENT, "GELU(approximate='none')  # Gelu<5>";
     gelu_tanh: GeluTanh, GELU_TANH, GELU_TANH_GRADIENT, "GELU(approximate='tanh')  # GeluTanh<5>";
     silu: Silu, SILU, SILU_GRADIENT, "SiLU()  # Silu<5>";
+    selu: Selu, SELU, SELU_GRADIENT, "SELU()  # Selu<5>";
+    hardtanh: Hardtanh, HARDTANH, HARDTANH_GRADIENT, "Hardtanh(min_val=-1.0, max_val=1.0)  # Hardtanh<5>";
+    hardsigmoid: Hardsigmoid, HARDSIGMOID, HARDSIGMOID_GRADIENT, "Hardsigmoid()  # Hardsigmoid<5>";
+    hardswish: Hardswish, HARDSWISH, HARDSWISH_GRADIENT, "Hardswish()  # Hardswish<5>";
 }
 
 #[test]
@@ -227,6 +233,33 @@ fn softmax_matches_pytorch() {
     );
     assert_close("f32", &p, &recorded::SOFTMAX, TOLERANCE_F32);
     assert_close("f32, gradient", &dz, &recorded::SOFTMAX_GRADIENT, TOLERANCE_F32);
+}
+
+#[test]
+fn layer_norm_with_another_eps_matches_pytorch() {
+    let of = |values: &[f64]| -> [[f64; 5]; 1] { [core::array::from_fn(|index| values[index])] };
+    let (z, da) = (of(&recorded::SCORES), of(&recorded::SCORES_DP));
+    let layer = LayerNorm::new().eps::<3>();
+    assert_close("textbook value", &layer.forward(&z)[0], &recorded::LAYER_NORM, TOLERANCE);
+    let dz = layer.backward(&z, &da, &mut { LayerNorm::ZERO });
+    assert_close("textbook gradient", &dz[0], &recorded::LAYER_NORM_GRADIENT, TOLERANCE);
+    let [a, dz] = by_kernels(layer, &z, &da);
+    assert_close("value", &a, &recorded::LAYER_NORM, TOLERANCE);
+    assert_close("gradient", &dz, &recorded::LAYER_NORM_GRADIENT, TOLERANCE);
+}
+
+#[test]
+fn layer_norm_prints_its_eps_as_python_does() {
+    fn printed<const EPS: usize>() -> String {
+        Sequential(LayerNorm::<5, f64>::new().eps::<EPS>()).to_string()
+    }
+    assert!(
+        printed::<3>().contains(
+            "LayerNorm((5,), eps=0.001, elementwise_affine=True, bias=True)  # LayerNorm<5, f64, 3>"
+        )
+    );
+    assert!(printed::<5>().contains("eps=1e-05, elementwise_affine=True, bias=True)  # LayerNorm<5, f64>,"));
+    assert!(printed::<12>().contains("eps=1e-12,"));
 }
 
 #[test]
@@ -399,8 +432,8 @@ macro_rules! pairs {
 #[test]
 fn pairs_equal_textbook_passes() {
     pairs! { Tanh Sigmoid Elu Silu }
-    pairs! { @each [Tanh] Relu Leakier Softplus Gelu }
-    pairs! { @each [Relu Leakier Softplus Gelu] Tanh }
+    pairs! { @each [Tanh] Relu Leakier Softplus Gelu Selu Hardtanh Hardsigmoid Hardswish }
+    pairs! { @each [Relu Leakier Softplus Gelu Selu Hardtanh Hardsigmoid Hardswish] Tanh }
 }
 
 /// ReLU after ReLU changes nothing.

@@ -6,9 +6,9 @@ use std::cell::Cell;
 
 use common::{flat, network, rng, rows};
 use constnet::{
-    BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Elu, Error, Gelu, GeluTanh, Huber, L1,
-    LeakyRelu, Linear, Loss, Mse, Relu, Sequential, Sigmoid, Silu, SoftCrossEntropy, Softmax, Softplus, Tanh,
-    Zeroed, gradient_check,
+    BceWithLogits, CrossEntropy, Custom, CustomLayer, DataError, Elu, Error, Gelu, GeluTanh, Hardsigmoid,
+    Hardswish, Hardtanh, Huber, L1, LeakyRelu, Linear, Loss, Mse, Relu, Selu, Sequential, Sigmoid, Silu,
+    SoftCrossEntropy, Softmax, Softplus, Tanh, Zeroed, gradient_check,
     layers::{Features, Layer, Row},
     mlp, sequential,
     simd::Simd,
@@ -297,5 +297,9 @@ activations! {
     Silu<5, f64>,
     Softplus<5, f64>,
     Elu<5, f64>,
+    Selu<5, f64>,
+    Hardtanh<5, f64>,
+    Hardsigmoid<5, f64>,
+    Hardswish<5, f64>,
     Softmax<5, f64>,
 }

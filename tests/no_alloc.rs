@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use allocation_counter::measure;
 use constnet::{
-    Adam, BceWithLogits, Cache, ClipNorm, ClipValue, CrossEntropy, Dropout, Elu, Gelu, GeluTanh, He, Huber,
-    L1, LayerNorm, LeakyRelu, Linear, Loss, Mse, Optimizer, Residual, RmsProp, Sequential, Sgd, Sigmoid,
-    Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Trainer, Zeroed,
+    Adam, BceWithLogits, Cache, ClipNorm, ClipValue, CrossEntropy, Dropout, Elu, Gelu, GeluTanh, Hardsigmoid,
+    Hardswish, Hardtanh, He, Huber, L1, LayerNorm, LeakyRelu, Linear, Loss, Mse, Optimizer, Residual,
+    RmsProp, Selu, Sequential, Sgd, Sigmoid, Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Trainer,
+    Zeroed,
     init::Orthogonal,
     layers::Features,
     metrics::{ConfusionMatrix, accuracy, binary_accuracy, r2_score},
@@ -98,7 +99,8 @@ fn training() {
 fn layers_and_losses() {
     type Net = Sequential![
         Linear<5, 9>, LeakyRelu<9>, LayerNorm<9>, Tanh<9>, Residual<Linear<9, 9>>, Gelu<9>, GeluTanh<9>,
-        Dropout<9>, Silu<9>, Linear<9, 7>, Softplus<7>, Elu<7>, Softmax<7>, Sigmoid<7>, Linear<7, 3>
+        Dropout<9>, Silu<9>, Linear<9, 7>, Softplus<7>, Elu<7>, Softmax<7>, Sigmoid<7>, Linear<7, 9>,
+        Selu<9>, Hardswish<9>, Hardtanh<9>, Hardsigmoid<9>, Linear<9, 3>
     ];
     fn training<L: Loss<Features<3>>>(what: &str, loss: L, y: L::Target) {
         let (x, y) = ([[0.5; 5]; 10], [y; 10]);

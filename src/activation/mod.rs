@@ -8,17 +8,25 @@
 //! | [`Sigmoid`] | `1 / (1 + exp(−z))` | `nn.Sigmoid()` |
 //! | [`Softplus`] | `ln(1 + exp(z))` | `nn.Softplus()` |
 //! | [`Elu`] | `z`, or `exp(z) − 1` where `z < 0` | `nn.ELU()` |
+//! | [`Selu`] | `λ z`, or `λ α (exp(z) − 1)` where `z < 0` | `nn.SELU()` |
 //! | [`Gelu`] | `z Φ(z)` | `nn.GELU()` |
 //! | [`GeluTanh`] | `z (1 + tanh(u)) / 2`, near `z Φ(z)` | `nn.GELU(approximate='tanh')` |
 //! | [`Silu`] | `z σ(z)` | `nn.SiLU()` |
+//! | [`Hardtanh`] | `max(−1, min(z, 1))` | `nn.Hardtanh()` |
+//! | [`Hardsigmoid`] | `max(0, min(z + 3, 6)) / 6` | `nn.Hardsigmoid()` |
+//! | [`Hardswish`] | `z max(0, min(z + 3, 6)) / 6` | `nn.Hardswish()` |
 //!
 //! Each is a struct such as `Relu<64>` that implements [`Activation`]: two formulas. The macro
 //! [`activation_layer!`](crate::activation_layer) makes a layer of it.
 
 mod elu;
 mod gelu;
+mod hardsigmoid;
+mod hardswish;
+mod hardtanh;
 mod leaky_relu;
 mod relu;
+mod selu;
 mod sigmoid;
 mod silu;
 mod softplus;
@@ -27,8 +35,12 @@ mod tanh;
 pub use self::{
     elu::Elu,
     gelu::{Gelu, GeluTanh},
+    hardsigmoid::Hardsigmoid,
+    hardswish::Hardswish,
+    hardtanh::Hardtanh,
     leaky_relu::LeakyRelu,
     relu::Relu,
+    selu::Selu,
     sigmoid::Sigmoid,
     silu::Silu,
     softplus::Softplus,
@@ -38,7 +50,10 @@ pub use crate::layers::fusion::Activation;
 
 /// The names that the crate root re-exports.
 pub(crate) mod root {
-    pub use super::{Elu, Gelu, GeluTanh, LeakyRelu, Relu, Sigmoid, Silu, Softplus, Tanh};
+    pub use super::{
+        Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LeakyRelu, Relu, Selu, Sigmoid, Silu,
+        Softplus, Tanh,
+    };
 }
 
 /// Declares an activation: a struct of size 0 that is a layer of `N` features, given its two formulas, an

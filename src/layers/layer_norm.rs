@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | `x` | `(B, N)` | the input, cached for the backward pass |
 //! | `w`, `b` | `(N)` | scale and shift of each feature |
-//! | `x̂` | `(B, N)` | `x̂ = (x − μ) r`, with `r = 1 / √(v + 10⁻⁵)` |
+//! | `x̂` | `(B, N)` | `x̂ = (x − μ) r`, with `r = 1 / √(v + eps)` |
 //! | `μ`, `v` | `(B)` | mean and variance of each row; the variance is divided by `N` |
 //! | `y` | `(B, N)` | `y = w ⊙ x̂ + b` |
 //! | `dw`, `db` | `(N)` | the means of `dy ⊙ x̂` and of `dy` over the batch |
 //! | `dx` | `(B, N)` | `dx = r (g − mean(g) − x̂ mean(g ⊙ x̂))` with `g = w ⊙ dy`, means over the row |
 
-use core::fmt;
+use core::{any::type_name, fmt};
 
 use num_traits::Float;
 use rand::Rng;
@@ -30,13 +30,17 @@ use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, tran
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
-/// | `x̂` | `(B, N)` | `(x − μ) r`, with the row's mean `μ`, variance `v` and `r = 1 / √(v + 10⁻⁵)` |
+/// | `x̂` | `(B, N)` | `(x − μ) r`, with the row's mean `μ`, variance `v` and `r = 1 / √(v + eps)` |
 /// | `y` | `(B, N)` | `w ⊙ x̂ + b` |
 /// | `dw`, `db` | `(N)` | the means of `dy ⊙ x̂` and of `dy` over the batch |
 /// | `dx` | `(B, N)` | `r (g − mean(g) − x̂ mean(g ⊙ x̂))` with `g = w ⊙ dy`, means over the row |
 ///
 /// The variance is divided by `N`. [`new`](Self::new) and the `init` of a network set `w = 1` and `b = 0`. The
 /// layer caches its input only; the backward pass computes `x̂` again.
+///
+/// `eps` is 10⁻⁵, as in PyTorch. Another power of ten is given by its exponent as the third parameter of the type:
+/// `LayerNorm<64, f32, 3>` has the `eps` of Keras, 10⁻³, and `LayerNorm<64, f32, 12>` that of BERT, 10⁻¹². So it takes no
+/// memory. Files of weights do not record it.
 ///
 /// # Examples
 ///
@@ -56,17 +60,34 @@ use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, tran
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
-pub struct LayerNorm<const N: usize, T = f32> {
+pub struct LayerNorm<const N: usize, T = f32, const EPS: usize = 5> {
     /// The scale of each feature.
     pub weight: [T; N],
     /// The shift of each feature.
     pub bias: [T; N],
 }
 
-/// PyTorch's `eps`. It is added to the variance, so that `r` is finite for a row of equal features.
-const EPSILON: f64 = 1e-5;
-
 impl<const N: usize, T: Element> LayerNorm<N, T> {
+    /// The layer with `w = 1`, `b = 0` and PyTorch's `eps` of 10⁻⁵, which only standardises.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { weight: [T::ONE; N], bias: [T::ZERO; N] }
+    }
+}
+
+impl<const N: usize, T: Element, const EPS: usize> LayerNorm<N, T, EPS> {
+    /// `eps`, which is added to the variance, so that `r` is finite for a row of equal features.
+    const EPSILON: f64 = {
+        // Powers of ten up to this one are exact, so that the quotient is the nearest number.
+        assert!(EPS <= 22, "eps is 10 to the power of -22 or greater");
+        let (mut power, mut exponent) = (1.0, 0);
+        while exponent < EPS {
+            power *= 10.0;
+            exponent += 1;
+        }
+        1.0 / power
+    };
+
     /// The forward pass: `y = w ⊙ x̂ + b`.
     #[must_use]
     pub fn forward<const B: usize>(&self, x: &[[T; N]; B]) -> [[T; N]; B] {
@@ -90,10 +111,11 @@ impl<const N: usize, T: Element> LayerNorm<N, T> {
         dx
     }
 
-    /// The layer with `w = 1` and `b = 0`, which only standardises.
+    /// The same weights and biases, with an `eps` of 10 to the power of `-EXPONENT`: `LayerNorm::new().eps::<6>()` is
+    /// PyTorch's `nn.LayerNorm(N, eps=1e-6)`.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { weight: [T::ONE; N], bias: [T::ZERO; N] }
+    pub fn eps<const EXPONENT: usize>(self) -> LayerNorm<N, T, EXPONENT> {
+        LayerNorm { weight: self.weight, bias: self.bias }
     }
 
     /// `y = epilogue(w ⊙ x̂ + b)`, for one row.
@@ -107,7 +129,7 @@ impl<const N: usize, T: Element> LayerNorm<N, T> {
             #[inline(always)]
             |_, x| x - mu,
         );
-        let r = inv_deviation(token, y);
+        let r = inv_deviation(token, y, Self::EPSILON);
         transform2(
             token,
             y,
@@ -158,7 +180,7 @@ impl<const N: usize, T: Element> LayerNorm<N, T> {
                 #[inline(always)]
                 |x| x - mu,
             );
-            let r = inv_deviation(token, &centred);
+            let r = inv_deviation(token, &centred, Self::EPSILON);
             let [mut sum, mut product] = [Vector::from_number(token, T::ZERO); 2];
             if G::NEEDED {
                 for at in (0..N).step_by(S::LANES) {
@@ -186,16 +208,16 @@ fn mean<S: Simd<T>, T: Element, const N: usize>(token: S, x: &[T; N]) -> T {
     sum / T::from_count(N)
 }
 
-/// `r = 1 / √(v + 10⁻⁵)` of a row, given `x − μ`.
+/// `r = 1 / √(v + eps)` of a row, given `x − μ`.
 #[inline(always)]
-fn inv_deviation<S: Simd<T>, T: Element, const N: usize>(token: S, centred: &[T; N]) -> T {
+fn inv_deviation<S: Simd<T>, T: Element, const N: usize>(token: S, centred: &[T; N], eps: f64) -> T {
     let squares = reduce(
         token,
         centred,
         #[inline(always)]
         |squares, c| c.mul_add(c, squares),
     );
-    Float::sqrt(squares / T::from_count(N) + T::from_f64(EPSILON)).recip()
+    Float::sqrt(squares / T::from_count(N) + T::from_f64(eps)).recip()
 }
 
 /// The gradients `dw` and `db` of the features from `at` on, as many as a vector has lanes, whose weights are `w`.
@@ -227,7 +249,7 @@ fn backward_features<S: Simd<T>, T: Element, G: InputGrad<T>, const N: usize, co
     [dw, db]
 }
 
-impl<const N: usize, T: Element> LayerTypes for LayerNorm<N, T> {
+impl<const N: usize, T: Element, const EPS: usize> LayerTypes for LayerNorm<N, T, EPS> {
     type In = Features<N, T>;
     type Out = Features<N, T>;
     type Cache<const B: usize> = [[T; N]; B];
@@ -235,7 +257,7 @@ impl<const N: usize, T: Element> LayerTypes for LayerNorm<N, T> {
     type Ends = Unfused<Self>;
 }
 
-impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
+impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS> {
     const PARAMS: usize = 2 * N;
 
     #[inline(always)]
@@ -298,10 +320,19 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
         let [weight, bias] = [Array(self.parameter(0)), Array(self.parameter(1))];
+        // Python writes 0.0001 and 1e-05.
+        let eps =
+            fmt::from_fn(
+                |f| if EPS < 5 { write!(f, "{:?}", Self::EPSILON) } else { write!(f, "1e-{EPS:02}") },
+            );
+        let suffix = fmt::from_fn(|f| match EPS {
+            5 => f.write_str(element_suffix::<T>()),
+            _ => write!(f, ", {}, {EPS}", type_name::<T>()),
+        });
         printer.layer(LayerText {
-            pytorch: format_args!("LayerNorm(({N},), eps=1e-05, elementwise_affine=True, bias=True)"),
+            pytorch: format_args!("LayerNorm(({N},), eps={eps}, elementwise_affine=True, bias=True)"),
             path: "constnet",
-            rust_type: format_args!("LayerNorm<{N}{}>", element_suffix::<T>()),
+            rust_type: format_args!("LayerNorm<{N}{suffix}>"),
             rust_value: format_args!("LayerNorm {{ weight: {weight}, bias: {bias} }}"),
             parameters: Self::PARAMS,
         })
@@ -328,21 +359,22 @@ impl<const N: usize, T: Element> Layer for LayerNorm<N, T> {
     }
 
     fn init<I: Initializer, R: Rng + ?Sized>(&mut self, _: &I, _: &mut R) {
-        *self = Self::new();
+        *self = Self::default();
     }
 }
 
-impl<const N: usize, T: Element> Default for LayerNorm<N, T> {
+/// The layer with `w = 1` and `b = 0`, which only standardises.
+impl<const N: usize, T: Element, const EPS: usize> Default for LayerNorm<N, T, EPS> {
     fn default() -> Self {
-        Self::new()
+        LayerNorm::new().eps()
     }
 }
 
-impl<const N: usize, T: Element> Zeroed for LayerNorm<N, T> {
+impl<const N: usize, T: Element, const EPS: usize> Zeroed for LayerNorm<N, T, EPS> {
     const ZERO: Self = Self { weight: [T::ZERO; N], bias: [T::ZERO; N] };
 }
 
-impl<const N: usize, T> ParamCount for LayerNorm<N, T>
+impl<const N: usize, T, const EPS: usize> ParamCount for LayerNorm<N, T, EPS>
 where
     Const<N>: ToUInt,
     U2: core::ops::Mul<U<N>>,
@@ -351,7 +383,7 @@ where
     type Count = Prod<U2, U<N>>;
 }
 
-impl<const N: usize, T> CacheSize for LayerNorm<N, T>
+impl<const N: usize, T, const EPS: usize> CacheSize for LayerNorm<N, T, EPS>
 where
     Const<N>: ToUInt<Output: Unsigned>,
 {
@@ -359,8 +391,8 @@ where
     type Output = U<N>;
 }
 
-impl<const N: usize, T: Element> Cost for LayerNorm<N, T> {
+impl<const N: usize, T: Element, const EPS: usize> Cost for LayerNorm<N, T, EPS> {
     const FORWARD: usize = N;
 }
 
-layer_impls!(LayerNorm<N, T>, T, const N: usize, T: Element);
+layer_impls!(LayerNorm<N, T, EPS>, T, const N: usize, T: Element, const EPS: usize);

@@ -11,7 +11,15 @@ from torch import nn
 
 torch.set_default_dtype(torch.float64)
 
-SIZES = [1e-30, 1e-12, 1e-3, 0.25, 0.7, 1.0, 1.5, 2.75, 5.0, 9.5, 19.5, 20.0, 20.5, 40.0, 1e4]
+
+class Hardsigmoid(nn.Module):
+    """`nn.Hardsigmoid` by its formula: its own gradient is 1/6 rounded to f32, in f64 too."""
+
+    def forward(self, z):
+        return nn.functional.relu6(z + 3) / 6
+
+
+SIZES = [1e-30, 1e-12, 1e-3, 0.25, 0.7, 1.0, 1.5, 2.75, 3.5, 5.0, 9.5, 19.5, 20.0, 20.5, 40.0, 1e4]
 Z = [0.0, *SIZES, *(-x for x in SIZES)]
 MODULES = [
     ("RELU", nn.ReLU()),
@@ -24,6 +32,10 @@ MODULES = [
     ("GELU", nn.GELU()),
     ("GELU_TANH", nn.GELU(approximate="tanh")),
     ("SILU", nn.SiLU()),
+    ("SELU", nn.SELU()),
+    ("HARDTANH", nn.Hardtanh()),
+    ("HARDSIGMOID", Hardsigmoid()),
+    ("HARDSWISH", nn.Hardswish()),
 ]
 
 
@@ -56,4 +68,5 @@ scores = torch.tensor([[0.5, -1.25, 2.0, 0.0, -3.5], [1e4, -1e4, 9999.0, 0.0, 1e
 dp = torch.tensor([[1.0, -0.5, 0.25, 2.0, -1.5]]).expand(3, 5).contiguous()
 text += "/// Rows of five.\n" + constant("SCORES", scores) + constant("SCORES_DP", dp)
 text += both("SOFTMAX", nn.Softmax(dim=-1), scores, dp)
+text += both("LAYER_NORM", nn.LayerNorm(5, eps=1e-3), scores[:1].contiguous(), dp[:1].contiguous())
 (pathlib.Path(__file__).parent / "activations.rs").write_text(text)

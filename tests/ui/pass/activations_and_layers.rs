@@ -1,8 +1,8 @@
 //! Every activation and layer by its type and by value, in constants and in generic code.
 
 use constnet::{
-    Dropout, Elu, Gelu, GeluTanh, LayerNorm, LeakyRelu, Linear, Relu, Residual, Sequential, Sigmoid, Silu, Softmax,
-    Softplus, Tanh, Zeroed,
+    Dropout, Elu, Gelu, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, LayerNorm, LeakyRelu, Linear, Relu, Residual,
+    Selu, Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, Zeroed,
     activation::Activation,
     activation_layer,
     layers::{Features, Layer},
@@ -20,6 +20,11 @@ type Net = Sequential![
     Silu<5>,
     GeluTanh<5>,
     Elu<5>,
+    Selu<5>,
+    Hardtanh<5>,
+    Hardsigmoid<5>,
+    Hardswish<5>,
+    LayerNorm<5, f32, 12>,
     Softmax<5>,
 ];
 
@@ -66,6 +71,11 @@ fn main() {
         LeakyRelu::<_, 20, _>::new(),
         Gelu::new(),
         Elu::new(),
+        Selu::new(),
+        Hardtanh::new(),
+        Hardsigmoid::new(),
+        Hardswish::new(),
+        LayerNorm::new().eps::<3>(),
     ];
     let _: [f32; 4] = net.predict(&[0.0; 4]);
     let _ = hidden(Tanh::new());
