@@ -45,7 +45,9 @@ pub use activation::root::*;
 pub use error::{DataError, Error};
 #[cfg(feature = "safetensors")]
 pub use formats::Safetensors;
-pub use layers::{Custom, CustomLayer, Dropout, Frozen, LayerNorm, Linear, Residual, Softmax, StaticNetwork};
+pub use layers::{
+    Custom, CustomLayer, Dropout, Frozen, LayerNorm, Linear, Residual, Softmax, Standardize, StaticNetwork,
+};
 pub use loss::root::*;
 pub use network::{
     Cache, Pass, Sequential,

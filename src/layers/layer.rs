@@ -231,11 +231,15 @@ pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     let mut check = UpdateCheck::of(token, check);
     let mut index = 0;
     while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
+        let tensor = index;
+        index += 1;
+        if !parameter.trained {
+            continue;
+        }
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {
-            s.parameter_mut(index).map_or(&mut [][..], |parameter| parameter.values)
+            s.parameter_mut(tensor).map_or(&mut [][..], |parameter| parameter.values)
         });
         update_slice(token, rule, parameter.values, gradient.values, state, &mut check);
-        index += 1;
     }
     check.passed()
 }

@@ -5,7 +5,7 @@
 //! | `layer.rs` | [`Layer`], and how rows flow |
 //! | `context.rs` | the [`Context`] that a pass hands from layer to layer |
 //! | `chain.rs` | the pair, by which layers are chained |
-//! | `linear.rs`, `layer_norm.rs`, `softmax.rs`, `dropout.rs`, `residual.rs`, `frozen.rs`, `custom.rs` | the layers |
+//! | `linear.rs`, `layer_norm.rs`, `softmax.rs`, `dropout.rs`, `residual.rs`, `frozen.rs`, `standardize.rs`, `custom.rs` | the layers |
 //! | `shape.rs` | the rows between layers, and the check that two layers fit |
 //! | `fusion.rs` | activations that the neighbouring layers apply |
 //! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
@@ -33,6 +33,7 @@ pub(crate) mod saved;
 mod shape;
 mod size;
 mod softmax;
+mod standardize;
 pub(crate) mod update;
 
 #[cfg(feature = "serde")]
@@ -54,6 +55,7 @@ pub use self::{
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
+    standardize::{FixedEnds, Standardize},
     update::{FiniteCheck, Keeps, Slots, SlotsOf, UpdateRule},
 };
 pub(crate) use self::{

@@ -20,6 +20,8 @@ pub struct Parameter<'a, T> {
     pub dims: usize,
     /// The distance in `values` from a row to the next, and from a column to the next.
     pub strides: [usize; 2],
+    /// Whether an optimiser changes the values: false for those of a [`Standardize`](crate::Standardize) layer.
+    pub trained: bool,
     /// The values, in the order in which they are stored.
     pub values: &'a [T],
 }
@@ -28,14 +30,28 @@ impl<'a, T> Parameter<'a, T> {
     /// A vector.
     #[must_use]
     pub const fn vector(name: &'static str, values: &'a [T]) -> Self {
-        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], values }
+        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], trained: true, values }
     }
 
     /// A matrix, stored row by row.
     #[must_use]
     pub const fn matrix<const COLUMNS: usize>(name: &'static str, rows: &'a [[T; COLUMNS]]) -> Self {
         let shape = [rows.len(), COLUMNS];
-        Self { layer: 0, name, shape, dims: 2, strides: [COLUMNS, 1], values: rows.as_flattened() }
+        Self {
+            layer: 0,
+            name,
+            shape,
+            dims: 2,
+            strides: [COLUMNS, 1],
+            trained: true,
+            values: rows.as_flattened(),
+        }
+    }
+
+    /// The same tensor, which no optimiser changes.
+    #[must_use]
+    pub const fn fixed(self) -> Self {
+        Self { trained: false, ..self }
     }
 
     /// PyTorch's shape: `[OUT, IN]` of a weight, `[OUT]` of a bias.
@@ -104,6 +120,8 @@ pub struct ParameterMut<'a, T> {
     pub dims: usize,
     /// The distance in `values` from a row to the next, and from a column to the next.
     pub strides: [usize; 2],
+    /// Whether an optimiser changes the values: false for those of a [`Standardize`](crate::Standardize) layer.
+    pub trained: bool,
     /// The values, in the order in which they are stored.
     pub values: &'a mut [T],
 }
@@ -112,21 +130,36 @@ impl<'a, T> ParameterMut<'a, T> {
     /// A vector.
     #[must_use]
     pub const fn vector(name: &'static str, values: &'a mut [T]) -> Self {
-        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], values }
+        Self { layer: 0, name, shape: [values.len(), 1], dims: 1, strides: [1, 1], trained: true, values }
     }
 
     /// A matrix, stored row by row.
     #[must_use]
     pub const fn matrix<const COLUMNS: usize>(name: &'static str, rows: &'a mut [[T; COLUMNS]]) -> Self {
         let shape = [rows.len(), COLUMNS];
-        Self { layer: 0, name, shape, dims: 2, strides: [COLUMNS, 1], values: rows.as_flattened_mut() }
+        Self {
+            layer: 0,
+            name,
+            shape,
+            dims: 2,
+            strides: [COLUMNS, 1],
+            trained: true,
+            values: rows.as_flattened_mut(),
+        }
+    }
+
+    /// The same tensor, which no optimiser changes.
+    #[must_use]
+    pub const fn fixed(mut self) -> Self {
+        self.trained = false;
+        self
     }
 
     /// The same tensor, read-only.
     #[must_use]
     pub fn as_ref(&self) -> Parameter<'_, T> {
-        let Self { layer, name, shape, dims, strides, ref values } = *self;
-        Parameter { layer, name, shape, dims, strides, values }
+        let Self { layer, name, shape, dims, strides, trained, ref values } = *self;
+        Parameter { layer, name, shape, dims, strides, trained, values }
     }
 
     /// The value at this row and column, to be changed.

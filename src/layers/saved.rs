@@ -8,7 +8,7 @@ use serde::{
     ser::SerializeTuple,
 };
 
-use super::{Custom, Dropout, Frozen, LayerNorm, Linear, Residual, Softmax};
+use super::{Custom, Dropout, Frozen, LayerNorm, Linear, Residual, Softmax, Standardize};
 
 /// A chain of layers that serde can save. The elements of one tuple are the layers, whatever the nesting of the
 /// pairs and of networks in the network.
@@ -147,7 +147,8 @@ macro_rules! saved_layer {
 }
 
 saved_layer!(Linear<IN, OUT, T>, const IN: usize, const OUT: usize, T);
-saved_layer!(LayerNorm<N, T>, const N: usize, T);
+saved_layer!(LayerNorm<N, T, EPS>, const N: usize, T, const EPS: usize);
+saved_layer!(Standardize<N, T>, const N: usize, T);
 saved_layer!(Softmax<N, T>, const N: usize, T);
 saved_layer!(Dropout<N, PERCENT, T>, const N: usize, const PERCENT: usize, T);
 saved_layer!(Frozen<F>, F);

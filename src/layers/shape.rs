@@ -133,6 +133,6 @@ impl<Known> Always for Known {
 /// [`Frozen`](crate::Frozen) one.
 #[diagnostic::on_unimplemented(
     message = "this network has no gradient with respect to its input",
-    label = "the network starts with a `Frozen` network, through which no gradient is computed"
+    label = "the network starts with a `Frozen` network or a `Standardize` layer, through which no gradient is computed"
 )]
 pub trait HasGradient: Shape {}

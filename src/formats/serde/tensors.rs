@@ -1,4 +1,5 @@
-//! [`Linear`] and [`LayerNorm`]: `{ weight, bias }`, the weight of a linear layer as rows of shape `(OUT, IN)`.
+//! [`Linear`] and [`LayerNorm`]: `{ weight, bias }`, the weight of a linear layer as rows of shape `(OUT, IN)`; and
+//! [`Standardize`]: `{ mean, deviation }`.
 //!
 //! Each row is a tuple of fixed length, because serde supports arrays of up to 32 elements only. Too few numbers are an
 //! error in every format.
@@ -13,19 +14,23 @@ use ::serde::{
 
 use super::fields::{Fields, Numbers, Struct, Tuple, Value};
 use crate::{
-    layers::{Elem, Layer, LayerNorm, Layers, Linear, Parameter, ParameterMut, saved::Count},
+    layers::{Elem, Layer, LayerNorm, Layers, Linear, Parameter, ParameterMut, Standardize, saved::Count},
     simd::{Element, Zeroed},
 };
 
-const FIELDS: &[&str] = &["weight", "bias"];
+/// A layer of two tensors.
+trait TwoTensors: Layer {
+    /// Their names.
+    const FIELDS: &'static [&'static str];
+}
 
 /// Saves the two tensors of a layer.
-fn save<L: Layer, S: Serializer>(name: &'static str, layer: &L, serializer: S) -> Result<S::Ok, S::Error>
+fn save<L: TwoTensors, S: Serializer>(name: &'static str, layer: &L, serializer: S) -> Result<S::Ok, S::Error>
 where
     Elem<L>: Serialize,
 {
-    let mut fields = serializer.serialize_struct(name, FIELDS.len())?;
-    for (index, field) in FIELDS.iter().enumerate() {
+    let mut fields = serializer.serialize_struct(name, L::FIELDS.len())?;
+    for (index, field) in L::FIELDS.iter().enumerate() {
         match layer.parameter(index) {
             Some(parameter) => fields.serialize_field(field, &Tensor(parameter))?,
             None => fields.skip_field(field)?,
@@ -60,12 +65,12 @@ impl<T: Element + Serialize> Serialize for Tensor<'_, T> {
 /// The two tensors of a layer, to be loaded.
 struct Tensors<'a, L>(&'a mut L);
 
-impl<'de, L: Layer> Fields<'de> for Tensors<'_, L>
+impl<'de, L: TwoTensors> Fields<'de> for Tensors<'_, L>
 where
     Elem<L>: Deserialize<'de>,
 {
     const NAME: &'static str = "Layer";
-    const FIELDS: &'static [&'static str] = FIELDS;
+    const FIELDS: &'static [&'static str] = L::FIELDS;
 
     fn field<V: Value<'de>>(&mut self, index: usize, value: V) -> Result<Option<()>, V::Error> {
         match self.0.parameter_mut(index) {
@@ -76,7 +81,7 @@ where
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the layer `{}`, as ", Layers(self.0))?;
-        for (index, field) in FIELDS.iter().enumerate() {
+        for (index, field) in L::FIELDS.iter().enumerate() {
             let Some(parameter) = self.0.parameter(index) else { continue };
             let separator = if index == 0 { "" } else { " and " };
             match parameter.shape {
@@ -134,7 +139,11 @@ impl<'de, T: Element + Deserialize<'de>> Visitor<'de> for TensorMut<'_, T> {
 }
 
 macro_rules! two_tensors {
-    ($name:literal, $layer:ty, $($generics:tt)*) => {
+    ($name:literal, $fields:expr, $layer:ty, $($generics:tt)*) => {
+        impl<$($generics)*, T: Element> TwoTensors for $layer {
+            const FIELDS: &'static [&'static str] = &$fields;
+        }
+
         impl<$($generics)*, T: Element + Serialize> Serialize for $layer {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 save($name, self, serializer)
@@ -158,5 +167,6 @@ macro_rules! two_tensors {
     };
 }
 
-two_tensors!("Linear", Linear<IN, OUT, T>, const IN: usize, const OUT: usize);
-two_tensors!("LayerNorm", LayerNorm<N, T>, const N: usize);
+two_tensors!("Linear", ["weight", "bias"], Linear<IN, OUT, T>, const IN: usize, const OUT: usize);
+two_tensors!("LayerNorm", ["weight", "bias"], LayerNorm<N, T, EPS>, const N: usize, const EPS: usize);
+two_tensors!("Standardize", ["mean", "deviation"], Standardize<N, T>, const N: usize);
