@@ -3,10 +3,13 @@
 mod common;
 #[path = "data/pytorch.rs"]
 mod pytorch;
+#[rustfmt::skip]
+#[path = "data/variants.rs"]
+mod variants;
 
 use common::{bits, flat, network, rng};
 use constnet::{
-    Custom, CustomLayer, Linear, Safetensors, Sequential, Tanh, Zeroed,
+    Custom, CustomLayer, Linear, Relu, Safetensors, Sequential, Tanh, Zeroed,
     formats::WeightsError,
     layers::{Elem, Features, Layer},
     mlp,
@@ -154,6 +157,142 @@ fn types_are_converted_on_request() {
     assert!(other == net && other_precise == precise);
 }
 
+/// Each number of 16 bits is an `f32`, and so the outputs are those of PyTorch.
+#[test]
+fn numbers_of_16_bits_are_widened_on_request() {
+    for (file, dtype, expected) in [
+        (&include_bytes!("data/half.safetensors")[..], "F16", variants::HALF),
+        (&include_bytes!("data/bfloat16.safetensors")[..], "BF16", variants::BFLOAT16),
+    ] {
+        let mut precise = <mlp![f64; 5, 4, 3]>::ZERO;
+        let error = precise.load_safetensors(file).expect_err("another type");
+        assert!(
+            error.to_string().ends_with(&format!("is {dtype}, expected F64; `.convert()` allows that")),
+            "{error}"
+        );
+        Safetensors::new().convert().load(&mut precise, file).expect("to `f64`");
+        let mut net = <mlp![5, 4, 3]>::ZERO;
+        Safetensors::new().convert().load(&mut net, file).expect("to `f32`");
+        assert!(flat(&net).iter().map(|x| f64::from(*x)).eq(flat(&precise)));
+        for (x, expected) in variants::X.iter().zip(expected) {
+            let y: [f64; 3] = precise.predict(x);
+            assert!(y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < PRECISE), "{y:?}");
+        }
+    }
+}
+
+/// Batch normalisation before and after linear layers with and without biases, and two in a row.
+#[test]
+fn batch_normalisation_is_folded_on_request() {
+    const FILE: &[u8] = include_bytes!("data/batch_norm.safetensors");
+    type Net = Sequential![
+        Linear<5, 6, f64>, Relu<6, f64>, Linear<6, 4, f64>, Tanh<4, f64>, Linear<4, 3, f64>
+    ];
+    let mut net = Net::ZERO;
+    let error = net.load_safetensors(FILE).expect_err("batch normalisation");
+    assert_eq!(
+        error.to_string(),
+        "the file has no tensor `0.weight` of shape (6, 5), but batch normalisation, which \
+         `.fold_batch_norm(1e-5)` folds into the linear layers"
+    );
+    let fold = Safetensors::new().fold_batch_norm(1e-5);
+    fold.load(&mut net, FILE).expect("folded");
+    for (x, expected) in variants::X.iter().zip(variants::BATCH_NORM) {
+        let y: [f64; 3] = net.predict(x);
+        assert!(
+            y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() < PRECISE),
+            "{y:?} {expected:?}"
+        );
+    }
+    // Into `f32`, by other names, and into a network that has no linear layer beside one of them.
+    let names = |layer: usize, name: &str| format!("net.{layer}.{name}");
+    let text = String::from_utf8_lossy(FILE).into_owned();
+    assert!(text.contains("running_mean"));
+    let mut single = Sequential(Linear::<5, 6, f64>::ZERO);
+    let error = fold.names(&names).load(&mut single, FILE).expect_err("other names");
+    assert!(matches!(error, WeightsError::Missing { .. }), "{error}");
+    let norm = file(
+        &[
+            ("0.weight", "F64", &[3, 2]),
+            ("0.bias", "F64", &[3]),
+            ("1.running_mean", "F64", &[7]),
+            ("1.running_var", "F64", &[7]),
+        ],
+        1,
+    );
+    let mut other = <mlp![f64; 2, 3]>::ZERO;
+    let error = fold.load(&mut other, &norm).expect_err("another width");
+    assert_eq!(
+        error.to_string(),
+        "`1.running_mean` is part of a batch normalisation of 7 features, but the network has no linear layer of that \
+         width before or after it"
+    );
+    assert_eq!(other, Zeroed::ZERO);
+    let cut = file(&[("0.weight", "F32", &[3, 2]), ("1.running_mean", "F32", &[3])], 1);
+    let (_, text) = refused_by(&fold, &cut);
+    assert_eq!(text, "the file has no tensor `1.running_var` of shape (3,)");
+}
+
+#[test]
+fn missing_biases_are_zero_on_request() {
+    let file = file(&[("0.weight", "F32", &[3, 2])], 1);
+    let mut net: mlp![2, 3] = network(&mut rng(1));
+    Safetensors::new().allow_missing_bias().load(&mut net, &file).expect("allowed");
+    assert_eq!((net.0.bias(), net.0.weight_at(2, 1).to_bits()), (&[0.0; 3], 0x0101_0101));
+    // But not a missing weight.
+    let (error, text) =
+        refused_by(&Safetensors::new().allow_missing_bias(), &self::file(&[("0.bias", "F32", &[3])], 1));
+    assert!(matches!(error, WeightsError::Missing { .. }), "{text}");
+    assert!(
+        text.ends_with("`0.weight` of shape (3, 2); `.allow_missing()` leaves the values of the network"),
+        "{text}"
+    );
+}
+
+#[test]
+fn extra_tensors_are_ignored_on_request() {
+    let file = file(&[("0.weight", "F32", &[3, 2]), ("0.bias", "F32", &[3]), ("log_std", "I32", &[3])], 1);
+    let mut net = <mlp![2, 3]>::ZERO;
+    Safetensors::new().allow_extra().load(&mut net, &file).expect("allowed");
+    assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));
+}
+
+/// What the file does not have stays, but something must be loaded.
+#[test]
+fn a_part_is_loaded_on_request() {
+    let start: mlp![2, 3, 1] = network(&mut rng(1));
+    let mut net = start;
+    let body = file(&[("0.weight", "F32", &[3, 2]), ("0.bias", "F32", &[3])], 1);
+    let part = Safetensors::new().allow_missing();
+    part.load(&mut net, &body).expect("a part");
+    assert_eq!(net.layer::<2>(), start.layer::<2>());
+    assert!(bits(net.layer::<0>()).iter().all(|bits| *bits == 0x0101_0101));
+    let (_, text) = refused_by(&part.prefix("body."), &body);
+    assert!(text.ends_with("is it `0.weight`? Then use `.prefix(\"\")`"), "{text}");
+}
+
+#[test]
+fn kernels_are_transposed_on_request() {
+    let net: mlp![2, 3] = network(&mut rng(1));
+    let kernel: [[f32; 3]; 2] = core::array::from_fn(|i| core::array::from_fn(|o| net.0.weight_at(o, i)));
+    let mut bytes = file(&[("kernel", "F32", &[2, 3]), ("bias", "F32", &[3])], 0);
+    let data = bytes.len() - 4 * 9;
+    for (to, value) in bytes[data..].chunks_mut(4).zip(kernel.as_flattened().iter().chain(net.0.bias())) {
+        to.copy_from_slice(&value.to_le_bytes());
+    }
+    let names = |_: usize, name: &str| (if name == "weight" { "kernel" } else { name }).to_owned();
+    let keras = Safetensors::new().names(&names).transposed();
+    let mut loaded = <mlp![2, 3]>::ZERO;
+    keras.load(&mut loaded, &bytes).expect("a kernel");
+    assert_eq!(loaded, net);
+    // Never by guessing: a file of PyTorch does not fit.
+    let (error, _) = refused_by(
+        &Safetensors::new().transposed(),
+        &file(&[("0.weight", "F32", &[3, 2]), ("0.bias", "F32", &[3])], 1),
+    );
+    assert!(matches!(error, WeightsError::Shape { .. }), "{error}");
+}
+
 /// The tensors of the two networks have the same names and shapes.
 #[test]
 fn weights_are_not_loaded_into_other_layers() {
@@ -174,7 +313,7 @@ fn weights_are_not_loaded_into_other_layers() {
         assert_eq!(
             error.to_string(),
             "the file has the weights of `Sequential![Linear<2, 4>, Relu<4>, Linear<4, 1>]`, expected those of \
-             `Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 1>]`; `Safetensors::allow_other_layers` allows that"
+             `Sequential![Linear<2, 4>, Tanh<4>, Linear<4, 1>]`; `.allow_other_layers()` allows that"
         );
     }
     Safetensors::new().allow_other_layers().load(&mut tanhs, &bytes).expect("allowed");
@@ -263,6 +402,17 @@ fn every_invalid_file_has_an_error_message() {
     assert!(matches!(error, E::Length { .. }) && text.ends_with("something was added to it"), "{text}");
 
     let (error, text) = refused(b"PK\x03\x04 torch.save writes a zip archive");
+    assert!(matches!(error, E::OtherFormat { .. }), "{text}");
+    assert_eq!(
+        text,
+        "this is a PyTorch file (.pt), expected a safetensors file: write one by \
+         `safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")`"
+    );
+    let (_, text) = refused(b"\x08\x08\x12\x07pytorch");
+    assert!(text.starts_with("this is an ONNX file, expected a safetensors file: "), "{text}");
+    let (_, text) = refused(b"\x89HDF\r\n\x1a\n\0\0");
+    assert!(text.starts_with("this is an HDF5 file of Keras (.h5), expected "), "{text}");
+    let (error, text) = refused(b"01234567 some text");
     assert!(matches!(error, E::Header(_)), "{text}");
     assert_eq!(text, "this is not a safetensors file: there is no `{` after the first eight bytes");
     let (error, text) = refused(&with_header("{\"0.weight\":", &[]));
@@ -273,26 +423,35 @@ fn every_invalid_file_has_an_error_message() {
 
     let (error, text) = refused(&file(&[W, ("0.bias", "F64", &[3])], 1));
     assert!(matches!(error, E::Dtype { convertible: true, .. }));
-    assert_eq!(text, "tensor `0.bias` is F64, expected F32; `Safetensors::convert` allows that");
-    let (error, text) = refused_by(&Safetensors::new().convert(), &file(&[W, ("0.bias", "BF16", &[3])], 1));
+    assert_eq!(text, "tensor `0.bias` is F64, expected F32; `.convert()` allows that");
+    let (error, text) = refused_by(&Safetensors::new().convert(), &file(&[W, ("0.bias", "I32", &[3])], 1));
     assert!(matches!(error, E::Dtype { convertible: false, .. }));
-    assert_eq!(text, "tensor `0.bias` is BF16, expected F32");
+    assert_eq!(text, "tensor `0.bias` is I32, expected F32");
 
     let (error, text) = refused(&file(&[W], 1));
     assert!(matches!(error, E::Missing { nearest: None, .. }));
-    assert_eq!(text, "the file has no tensor `0.bias` of shape (3,)");
+    assert_eq!(
+        text,
+        "the file has no tensor `0.bias` of shape (3,); `.allow_missing_bias()` sets it to zero"
+    );
     let (error, text) = refused(&file(&[("0.wieght", "F32", &[3, 2]), ("fc", "F32", &[3, 2]), B], 1));
     assert!(matches!(error, E::Missing { .. }));
-    assert_eq!(text, "the file has no tensor `0.weight` of shape (3, 2); is it `0.wieght`?");
+    assert_eq!(
+        text,
+        "the file has no tensor `0.weight` of shape (3, 2); is it `0.wieght`? Then use `.names(…)`"
+    );
     let (error, text) = refused(&file(&[W, B, ("2.bias", "F32", &[1])], 1));
     assert!(matches!(error, E::Extra { .. }));
-    assert_eq!(text, "the file has a tensor `2.bias` of shape (1,), which is not part of the network");
+    assert_eq!(
+        text,
+        "the file has a tensor `2.bias` of shape (1,), which is not part of the network; `.allow_extra()` ignores it"
+    );
 
     let (error, text) = refused(&file(&[("0.weight", "F32", &[2, 3]), B], 1));
     assert!(matches!(error, E::Shape { .. }));
     assert_eq!(
         text,
-        "tensor `0.weight` has the shape (2, 3), expected (3, 2): it is transposed, weights are (OUT, IN)"
+        "tensor `0.weight` has the shape (2, 3), expected (3, 2): it is transposed; `.transposed()` reads (IN, OUT)"
     );
     let (error, text) = refused(&file(&[W, ("0.bias", "F32", &[3, 1])], 1));
     assert!(matches!(error, E::Shape { .. }));
@@ -338,7 +497,7 @@ fn the_nearest_name_may_begin_with_an_insertion() {
             &[(name, "F32", &[3, 2]), ("zzzzzzzz", "F32", &[3, 2]), ("0.bias", "F32", &[3])],
             1,
         ));
-        assert!(text.ends_with(&format!("; is it `{name}`?")), "{text}");
+        assert!(text.contains(&format!("; is it `{name}`? Then use `.")), "{text}");
     }
 }
 
@@ -392,7 +551,10 @@ fn a_prefix_selects_one_network_of_several() {
         1,
     );
     let (_, text) = refused_by(&Safetensors::new().prefix("a."), &two);
-    assert_eq!(text, "the file has a tensor `a.extra` of shape (), which is not part of the network");
+    assert_eq!(
+        text,
+        "the file has a tensor `a.extra` of shape (), which is not part of the network; `.allow_extra()` ignores it"
+    );
     let mut net = <mlp![2, 3]>::ZERO;
     Safetensors::new().prefix("a.0.").names(&|_, name| name.into()).load(&mut net, &two).expect("by prefix");
     assert!(bits(&net).iter().all(|bits| *bits == 0x0101_0101));

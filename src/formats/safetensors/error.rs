@@ -28,6 +28,8 @@ pub enum WeightsError {
         shape: Vec<usize>,
         /// The most similar name in the file that is not a tensor of the network and has this shape.
         nearest: Option<String>,
+        /// The call of [`Safetensors`](crate::Safetensors) that may help.
+        help: Option<String>,
     },
     /// A tensor of the file is not part of the network.
     Extra {
@@ -64,6 +66,20 @@ pub enum WeightsError {
         place: Vec<usize>,
         /// The number in the file.
         value: f64,
+    },
+    /// This is a file of another format.
+    OtherFormat {
+        /// The format, for example `"a PyTorch file (.pt)"`.
+        format: &'static str,
+        /// The Python call or the command that writes a safetensors file.
+        instead: &'static str,
+    },
+    /// A batch normalisation of the file has no linear layer beside it into which it could be folded.
+    BatchNorm {
+        /// The name of one of its tensors.
+        name: String,
+        /// The number of its features.
+        features: usize,
     },
     /// Two tensors of the network would have the same name, or one would have the name that the format reserves.
     SameName {
@@ -102,28 +118,45 @@ impl fmt::Display for WeightsError {
                 write!(f, "the file has {found} bytes, expected {expected}: something was added to it")
             }
             Self::Header(reason) => write!(f, "this is not a safetensors file: {reason}"),
-            Self::Missing { name, shape, nearest } => {
+            Self::Missing { name, shape, nearest, help } => {
                 write!(f, "the file has no tensor `{name}` of shape {}", Sizes(shape))?;
-                match nearest {
-                    Some(nearest) => write!(f, "; is it `{nearest}`?"),
-                    None => Ok(()),
+                match (nearest, help) {
+                    (Some(nearest), Some(help)) => write!(f, "; is it `{nearest}`? Then use `{help}`"),
+                    (Some(nearest), None) => write!(f, "; is it `{nearest}`?"),
+                    (None, Some(help)) if help.starts_with(".fold") => {
+                        write!(f, ", but batch normalisation, which `{help}` folds into the linear layers")
+                    }
+                    (None, Some(help)) if help.starts_with(".allow_missing_bias") => {
+                        write!(f, "; `{help}` sets it to zero")
+                    }
+                    (None, Some(help)) => write!(f, "; `{help}` leaves the values of the network"),
+                    (None, None) => Ok(()),
                 }
+            }
+            Self::OtherFormat { format, instead } => {
+                write!(f, "this is {format}, expected a safetensors file: write one by `{instead}`")
+            }
+            Self::BatchNorm { name, features } => {
+                write!(
+                    f,
+                    "`{name}` is part of a batch normalisation of {features} features, but the network has no linear layer of that width before or after it"
+                )
             }
             Self::Extra { name, shape } => {
                 write!(
                     f,
-                    "the file has a tensor `{name}` of shape {}, which is not part of the network",
+                    "the file has a tensor `{name}` of shape {}, which is not part of the network; `.allow_extra()` ignores it",
                     Sizes(shape)
                 )
             }
             Self::Dtype { name, expected, found, convertible } => {
                 write!(f, "tensor `{name}` is {found}, expected {expected}")?;
-                if *convertible { f.write_str("; `Safetensors::convert` allows that") } else { Ok(()) }
+                if *convertible { f.write_str("; `.convert()` allows that") } else { Ok(()) }
             }
             Self::Shape { name, expected, found } => {
                 write!(f, "tensor `{name}` has the shape {}, expected {}", Sizes(found), Sizes(expected))?;
                 if found.iter().rev().eq(expected) {
-                    f.write_str(": it is transposed, weights are (OUT, IN)")
+                    f.write_str(": it is transposed; `.transposed()` reads (IN, OUT)")
                 } else {
                     Ok(())
                 }
@@ -147,7 +180,7 @@ impl fmt::Display for WeightsError {
             Self::Layers { expected, found } => {
                 write!(
                     f,
-                    "the file has the weights of `{found}`, expected those of `{expected}`; `Safetensors::allow_other_layers` allows that"
+                    "the file has the weights of `{found}`, expected those of `{expected}`; `.allow_other_layers()` allows that"
                 )
             }
             #[cfg(feature = "std")]

@@ -1,5 +1,6 @@
 //! Weights in safetensors files, the format in which PyTorch users share weights.
 
+mod batch_norm;
 #[cfg(feature = "std")]
 mod checkpoint;
 mod error;
@@ -13,6 +14,7 @@ use ::safetensors::{
     Dtype, View, serialize,
     tensor::{Metadata, TensorInfo},
 };
+use half::{bf16, f16};
 use num_traits::{Float, NumCast};
 
 #[cfg(feature = "std")]
@@ -56,7 +58,7 @@ use crate::{
 /// let error = same.load_safetensors(&bytes).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the file has no tensor `0.weight` of shape (64, 5); is it `policy.0.weight`?"
+///     "the file has no tensor `0.weight` of shape (64, 5); is it `policy.0.weight`? Then use `.prefix(\"policy.\")`"
 /// );
 /// Safetensors::new().prefix("policy.").load(&mut same, &bytes)?;
 /// # Ok::<(), constnet::formats::WeightsError>(())
@@ -81,6 +83,11 @@ pub struct Safetensors<'a> {
     convert: bool,
     not_finite: bool,
     other_layers: bool,
+    extra: bool,
+    missing: bool,
+    missing_bias: bool,
+    transposed: bool,
+    batch_norm: Option<f64>,
 }
 
 impl<'a> Safetensors<'a> {
@@ -92,6 +99,11 @@ impl<'a> Safetensors<'a> {
             convert: false,
             not_finite: false,
             other_layers: false,
+            extra: false,
+            missing: false,
+            missing_bias: false,
+            transposed: false,
+            batch_norm: None,
         }
     }
 
@@ -106,7 +118,8 @@ impl<'a> Safetensors<'a> {
         Self { names, ..self }
     }
 
-    /// Allows loading `F64` as `f32`, each number rounded to the nearest, and `F32` as `f64`.
+    /// Allows loading `F64` as `f32`, each number rounded to the nearest, `F32` as `f64`, and the 16-bit types `F16` and
+    /// `BF16`, of which every number is an `f32`.
     pub const fn convert(self) -> Self {
         Self { convert: true, ..self }
     }
@@ -122,6 +135,59 @@ impl<'a> Safetensors<'a> {
         Self { other_layers: true, ..self }
     }
 
+    /// Ignores tensors of the file that are not part of the network.
+    pub const fn allow_extra(self) -> Self {
+        Self { extra: true, ..self }
+    }
+
+    /// Keeps the values of parameters that the file does not have: a new head on an old body. At least one parameter must
+    /// be in the file.
+    ///
+    /// # Examples
+    ///
+    /// The body was trained for another task. The tensors of its old head have other shapes, so that they need other
+    /// names; then they are extra.
+    ///
+    /// ```
+    /// use constnet::{He, Safetensors, Zeroed, mlp};
+    /// use rand::{RngExt, SeedableRng, rngs::StdRng};
+    ///
+    /// let old: mlp![5, 16, 8, 3] = StdRng::seed_from_u64(0).sample(He);
+    /// let mut net: mlp![5, 16, 8, 1] = StdRng::seed_from_u64(1).sample(He);
+    /// let head = *net.layer::<4>();
+    ///
+    /// let names = |layer: usize, name: &str| format!("{}.{name}", if layer == 4 { "new" } else { ["0", "", "2", ""][layer] });
+    /// let part = Safetensors::new().names(&names).allow_missing().allow_extra().allow_other_layers();
+    /// part.load(&mut net, &old.to_safetensors()?)?;
+    /// assert_eq!(net.layer::<2>(), old.layer::<2>());
+    /// assert_eq!(net.layer::<4>(), &head);
+    /// # Ok::<(), constnet::formats::WeightsError>(())
+    /// ```
+    pub const fn allow_missing(self) -> Self {
+        Self { missing: true, ..self }
+    }
+
+    /// Sets biases that the file does not have to zero: PyTorch's `nn.Linear(…, bias=False)`.
+    pub const fn allow_missing_bias(self) -> Self {
+        Self { missing_bias: true, ..self }
+    }
+
+    /// Reads matrices of shape `(IN, OUT)`, such as the kernels of Keras and Flax, instead of PyTorch's `(OUT, IN)`.
+    pub const fn transposed(self) -> Self {
+        Self { transposed: true, ..self }
+    }
+
+    /// Folds each batch normalisation of the file, PyTorch's `nn.BatchNorm1d(…, eps)`, into the linear layer before it, or
+    /// else into the linear layer after it. This is exact up to rounding, because a trained batch normalisation
+    /// multiplies by a constant and adds another one.
+    ///
+    /// The network has no layers for them, but the file counts them: [`names`](Self::names) is called with the numbers of
+    /// the file. A number at which the file has a `running_mean` is a batch normalisation. The linear layer before it may
+    /// have no bias. PyTorch's `eps` is 10⁻⁵, that of Keras 10⁻³; files do not record it.
+    pub const fn fold_batch_norm(self, eps: f64) -> Self {
+        Self { batch_norm: Some(eps), ..self }
+    }
+
     /// Loads a network from the bytes of a file.
     ///
     /// # Errors
@@ -134,9 +200,22 @@ impl<'a> Safetensors<'a> {
     fn load_from<'b, N: Layer>(&self, net: &mut N, mut from: impl Source<'b>) -> Result<(), WeightsError> {
         let expected = self.named(net)?;
         let header = Header::read(&mut from, self.longest_header(&expected))?;
-        let infos = self.check(&expected, &header)?;
-        self.check_layers(net, &header)?;
-        let values = self.values(&expected, &infos, header.data, &mut from)?;
+        let Some(eps) = self.batch_norm else {
+            let infos = self.check(&expected, &header)?;
+            self.check_layers(net, &header)?;
+            let values = self.values(&expected, &infos, header.data, &mut from)?;
+            copy(net, &mut values.iter());
+            return Ok(());
+        };
+        let numbers = self.numbers::<N>(&header);
+        let expected = self.named_by(net, &numbers.layers)?;
+        let infos = Self { missing_bias: true, ..*self }.check(&expected, &header)?;
+        let norms = self.batch_norms(&numbers, eps, &header, &mut from)?;
+        let mut values = self.values(&expected, &infos, header.data, &mut from)?;
+        batch_norm::fold(net, &norms, &mut values)?;
+        for ((name, parameter), values) in expected.iter().zip(&values) {
+            self.check_values(name, parameter, values)?;
+        }
         copy(net, &mut values.iter());
         Ok(())
     }
@@ -145,15 +224,25 @@ impl<'a> Safetensors<'a> {
     fn values<'b, T: Float>(
         &self,
         expected: &[(String, Parameter<'_, T>)],
-        infos: &[&TensorInfo],
+        infos: &[Option<&TensorInfo>],
         data: u64,
         from: &mut impl Source<'b>,
     ) -> Result<Vec<Values<'b>>, WeightsError> {
         let mut all = Vec::with_capacity(expected.len());
         for ((name, parameter), info) in expected.iter().zip(infos) {
-            let (start, end) = info.data_offsets;
-            let bytes = from.read(data.saturating_add(start as u64), end.saturating_sub(start))?;
-            let values = Values { dtype: info.dtype, bytes };
+            let Some(info) = info else {
+                // A missing bias is zero, another missing parameter is kept.
+                let zero = parameter.name == "bias" && (self.missing_bias || self.batch_norm.is_some());
+                all.push(if zero { Values::Zeros(parameter.values.len()) } else { Values::Kept });
+                continue;
+            };
+            let values = Values::read(info, data, from)?.unwrap_or(Values::Kept);
+            let values = match values {
+                Values::Stored { dtype, bytes, .. } if self.transposed && parameter.dims == 2 => {
+                    Values::Stored { dtype, bytes, transposed: Some(parameter.shape) }
+                }
+                values => values,
+            };
             self.check_values(name, parameter, &values)?;
             all.push(values);
         }
@@ -173,9 +262,19 @@ impl<'a> Safetensors<'a> {
 
     /// The parameters with their names, which are all different.
     fn named<'n, N: Layer>(&self, net: &'n N) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
+        self.named_by(net, &batch_norm::Numbers::consecutive::<N>().layers)
+    }
+
+    /// The same, where each layer has the number in this list.
+    fn named_by<'n, N: Layer>(
+        &self,
+        net: &'n N,
+        numbers: &[usize],
+    ) -> Result<Vec<(String, Parameter<'n, Elem<N>>)>, WeightsError> {
         let mut named = Vec::<(String, _)>::new();
         for parameter in parameters(net) {
-            let name = self.name(&parameter);
+            let layer = numbers.get(parameter.layer).copied().unwrap_or(parameter.layer);
+            let name = self.name(&Parameter { layer, ..parameter });
             if name == METADATA || named.iter().any(|(other, _)| *other == name) {
                 return Err(WeightsError::SameName { name });
             }
@@ -200,7 +299,7 @@ impl<'a> Safetensors<'a> {
         /// A character as JSON: `\u0000`.
         const CHARACTER: u64 = 6;
         const FORMAT: u64 = 100_000_000;
-        if !self.prefix.is_empty() {
+        if !self.prefix.is_empty() || self.extra || self.batch_norm.is_some() {
             return FORMAT;
         }
         let entries = expected.iter().map(|(name, _)| ENTRY + CHARACTER * name.len() as u64);
@@ -212,7 +311,7 @@ impl<'a> Safetensors<'a> {
         &self,
         expected: &[(String, Parameter<'_, T>)],
         header: &'h Header,
-    ) -> Result<Vec<&'h TensorInfo>, WeightsError> {
+    ) -> Result<Vec<Option<&'h TensorInfo>>, WeightsError> {
         let mut others: Vec<&str> = header
             .names
             .iter()
@@ -224,23 +323,64 @@ impl<'a> Safetensors<'a> {
         let mut all = Vec::with_capacity(expected.len());
         for (name, parameter) in expected {
             let Some(info) = header.tensors.info(name) else {
-                return Err(WeightsError::Missing {
-                    nearest: nearest(name, &others, |other| {
-                        header.tensors.info(other).is_some_and(|info| info.shape == parameter.sizes())
-                    }),
-                    name: name.clone(),
-                    shape: parameter.sizes().to_vec(),
-                });
+                if self.missing || (self.missing_bias && parameter.name == "bias") {
+                    all.push(None);
+                    continue;
+                }
+                return Err(self.missing(name, parameter, &others, header));
             };
-            self.check_tensor(name, parameter, info)?;
-            all.push(info);
+            let checked = self.check_tensor(name, parameter, info);
+            if checked.is_err() && self.batch_norm.is_none() && is_of_batch_norm(name, header) {
+                return Err(self.missing(name, parameter, &others, header));
+            }
+            checked?;
+            all.push(Some(info));
         }
-        match others.iter().find(|name| name.starts_with(self.prefix)) {
+        // Otherwise a wrong prefix would load nothing.
+        if let (Some((name, parameter)), true) = (expected.first(), all.iter().all(Option::is_none)) {
+            return Err(self.missing(name, parameter, &others, header));
+        }
+        let is_extra = |name: &&&str| {
+            name.starts_with(self.prefix) && !(self.batch_norm.is_some() && is_of_batch_norm(name, header))
+        };
+        match others.iter().find(is_extra).filter(|_| !self.extra) {
             Some(name) => Err(WeightsError::Extra {
                 name: (*name).into(),
                 shape: header.tensors.info(name).map(|info| info.shape.clone()).unwrap_or_default(),
             }),
             None => Ok(all),
+        }
+    }
+
+    /// The error of a tensor that the file does not have, with the call that would help.
+    fn missing<T: Float>(
+        &self,
+        name: &str,
+        parameter: &Parameter<'_, T>,
+        others: &[&str],
+        header: &Header,
+    ) -> WeightsError {
+        let nearest = nearest(name, others, |other| {
+            header.tensors.info(other).is_some_and(|info| info.shape == parameter.sizes())
+        });
+        let has_batch_norm = self.batch_norm.is_none()
+            && others.iter().any(|other| other.starts_with(self.prefix) && other.ends_with("running_mean"));
+        let end = name.strip_prefix(self.prefix).unwrap_or(name);
+        let help = match &nearest {
+            _ if has_batch_norm => ".fold_batch_norm(1e-5)".into(),
+            Some(nearest) => match nearest.strip_suffix(end) {
+                Some(prefix) => format!(".prefix({prefix:?})"),
+                None => ".names(…)".into(),
+            },
+            None if parameter.name == "bias" => ".allow_missing_bias()".into(),
+            None => ".allow_missing()".into(),
+        };
+        let nearest = nearest.filter(|_| !has_batch_norm);
+        WeightsError::Missing {
+            name: name.into(),
+            shape: parameter.sizes().to_vec(),
+            nearest,
+            help: Some(help),
         }
     }
 
@@ -265,7 +405,7 @@ impl<'a> Safetensors<'a> {
         parameter: &Parameter<'_, T>,
         info: &TensorInfo,
     ) -> Result<(), WeightsError> {
-        let known = matches!(info.dtype, Dtype::F32 | Dtype::F64);
+        let known = matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
         if info.dtype != dtype::<T>() && !(self.convert && known) {
             return Err(WeightsError::Dtype {
                 name: name.into(),
@@ -274,7 +414,11 @@ impl<'a> Safetensors<'a> {
                 convertible: known,
             });
         }
-        if info.shape != parameter.sizes() {
+        let same = match info.shape[..] {
+            [rows, columns] if self.transposed && parameter.dims == 2 => parameter.shape == [columns, rows],
+            _ => info.shape == parameter.sizes(),
+        };
+        if !same {
             return Err(WeightsError::Shape {
                 name: name.into(),
                 expected: parameter.sizes().to_vec(),
@@ -319,6 +463,11 @@ impl fmt::Debug for Safetensors<'_> {
             .field("convert", &self.convert)
             .field("not_finite", &self.not_finite)
             .field("other_layers", &self.other_layers)
+            .field("extra", &self.extra)
+            .field("missing", &self.missing)
+            .field("missing_bias", &self.missing_bias)
+            .field("transposed", &self.transposed)
+            .field("batch_norm", &self.batch_norm)
             .finish_non_exhaustive()
     }
 }
@@ -389,6 +538,16 @@ fn copy<N: Layer>(net: &mut N, values: &mut core::slice::Iter<'_, Values<'_>>) {
     }
 }
 
+/// Whether a tensor belongs to a batch normalisation: the file has a `running_mean` of the same name.
+fn is_of_batch_norm(name: &str, header: &Header) -> bool {
+    let names = ["running_mean", "running_var", "weight", "bias", "num_batches_tracked"];
+    names.iter().filter_map(|end| name.strip_suffix(end)).any(|start| {
+        let mut mean = String::from(start);
+        mean.push_str(names[0]);
+        header.tensors.info(&mean).is_some()
+    })
+}
+
 /// The layers without their element type.
 fn without_element(layers: &str) -> String {
     layers.replace(", f32>", ">").replace(", f64>", ">")
@@ -441,6 +600,9 @@ impl Header {
         }
         let size = from.read(0, START as usize)?;
         let size = u64::from_le_bytes(*size.first_chunk().ok_or_else(|| length(START))?);
+        if let Some(format) = other_format(&from.read(0, START as usize)?) {
+            return Err(format);
+        }
         if found > START && *from.read(START, 1)? != *b"{" {
             return Err(WeightsError::Header("there is no `{` after the first eight bytes".into()));
         }
@@ -463,20 +625,88 @@ impl Header {
     }
 }
 
-/// The values of a tensor in a file, row by row.
-struct Values<'b> {
-    dtype: Dtype,
-    bytes: Cow<'b, [u8]>,
+/// The error for the file of another program, by its first bytes.
+fn other_format(start: &[u8]) -> Option<WeightsError> {
+    let [format, instead] = match start {
+        [b'P', b'K', 3, 4, ..] => {
+            ["a PyTorch file (.pt)", "safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"]
+        }
+        [0x80, 2..=5, ..] => [
+            "a Python pickle (.pt)",
+            "safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
+        ],
+        [0x89, b'H', b'D', b'F', ..] => [
+            "an HDF5 file of Keras (.h5)",
+            "safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, …)",
+        ],
+        // The version of the format, then the text or message that follows it in every exporter.
+        [8, 1..=20, 0x12 | 0x1a | 0x22 | 0x32 | 0x3a | 0x42, ..] => {
+            ["an ONNX file", "constnet convert model.onnx -o model.safetensors"]
+        }
+        _ => return None,
+    };
+    Some(WeightsError::OtherFormat { format, instead })
 }
 
-impl Values<'_> {
+/// The values of a parameter, row by row.
+enum Values<'b> {
+    /// Those of a tensor in a file. If it is transposed there, with the shape of the parameter.
+    Stored { dtype: Dtype, bytes: Cow<'b, [u8]>, transposed: Option<[usize; 2]> },
+    /// Some values, computed from those of the file.
+    Computed(Vec<f64>),
+    /// A number of zeros.
+    Zeros(usize),
+    /// No values: the parameter is kept.
+    Kept,
+}
+
+impl<'b> Values<'b> {
+    /// Reads a tensor, if its elements are floating-point numbers of up to 64 bits.
+    fn read(info: &TensorInfo, data: u64, from: &mut impl Source<'b>) -> Result<Option<Self>, WeightsError> {
+        if !matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) {
+            return Ok(None);
+        }
+        let (start, end) = info.data_offsets;
+        let bytes = from.read(data.saturating_add(start as u64), end.saturating_sub(start))?;
+        Ok(Some(Self::Stored { dtype: info.dtype, bytes, transposed: None }))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Stored { dtype, bytes, .. } => bytes.len() * 8 / dtype.bitsize(),
+            Self::Computed(values) => values.len(),
+            Self::Zeros(count) => *count,
+            Self::Kept => 0,
+        }
+    }
+
     fn iter<T: NumCast>(&self) -> impl Iterator<Item = T> {
-        // Of one type to the same, `NumCast` keeps every bit.
-        let (f32s, f64s): (&[u8], &[u8]) =
-            if self.dtype == Dtype::F32 { (&self.bytes, &[]) } else { (&[], &self.bytes) };
-        let f32s = f32s.as_chunks().0.iter().map(|b| T::from(f32::from_le_bytes(*b)));
-        let f64s = f64s.as_chunks().0.iter().map(|b| T::from(f64::from_le_bytes(*b)));
-        f32s.chain(f64s).flatten()
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+
+    /// Of one type to the same, every bit is kept.
+    fn get<T: NumCast>(&self, index: usize) -> Option<T> {
+        match self {
+            Self::Stored { dtype, bytes, transposed } => {
+                let index = match transposed {
+                    Some([rows, columns]) => index % columns * rows + index / columns,
+                    None => index,
+                };
+                match dtype {
+                    Dtype::F16 => T::from(f16::from_le_bytes(*bytes.as_chunks().0.get(index)?).to_f32()),
+                    Dtype::BF16 => T::from(bf16::from_le_bytes(*bytes.as_chunks().0.get(index)?).to_f32()),
+                    Dtype::F32 => T::from(f32::from_le_bytes(*bytes.as_chunks().0.get(index)?)),
+                    _ => T::from(f64::from_le_bytes(*bytes.as_chunks().0.get(index)?)),
+                }
+            }
+            Self::Computed(values) => T::from(*values.get(index)?),
+            Self::Zeros(_) => T::from(0),
+            Self::Kept => None,
+        }
+    }
+
+    fn to_vec(&self) -> Vec<f64> {
+        self.iter().collect()
     }
 }
 
