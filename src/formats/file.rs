@@ -81,7 +81,7 @@ pub fn write_file(path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<(
 
 /// Opens a file for reading, and returns its length. A pipe, which could block for ever, is an error, and a device, which
 /// could have no end.
-#[cfg(feature = "safetensors")]
+#[cfg(any(feature = "onnx", feature = "safetensors"))]
 pub(crate) fn open(path: &Path) -> Result<(File, u64), FileError> {
     let failed = |operation| FileError::of(operation, path);
     // Before it is opened: that would block, too.

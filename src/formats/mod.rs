@@ -3,6 +3,7 @@
 //! | format | use | feature |
 //! |---|---|---|
 //! | `Safetensors` | weights from and for PyTorch | `safetensors` |
+//! | `Onnx` | networks from ONNX files | `onnx` |
 //! | serde, `load_in_place`, `load_boxed` | networks, optimisers and whole trainers, in JSON, postcard and others | `serde` |
 //! | `Fit::checkpoint` | training runs that continue after a crash | `safetensors`, `std` |
 //! | [`RustSource`] | a `static` in a Rust program | none |
@@ -14,10 +15,15 @@
 //! | `file.rs` | `write_file`, and how files are opened |
 //! | `safetensors/` | the format, loading and saving by path, checkpoints of training runs, errors |
 //! | `serde/` | networks, optimiser states and trainers |
+//! | `onnx/`, `dense.rs` | the reader of ONNX files, and what it reads: a network of any shapes |
 //! | `rust_source.rs` | a network as Rust source |
 
+#[cfg(feature = "onnx")]
+mod dense;
 #[cfg(feature = "std")]
 mod file;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod rust_source;
 #[cfg(feature = "safetensors")]
 mod safetensors;
@@ -31,7 +37,14 @@ pub use self::rust_source::RustSource;
 pub use self::safetensors::{CheckpointError, CheckpointedFit};
 #[cfg(feature = "safetensors")]
 pub use self::safetensors::{Safetensors, WeightsError};
+#[cfg(all(feature = "onnx", feature = "safetensors"))]
+pub use self::safetensors::{StoredTensor, StoredTensors};
 #[cfg(all(feature = "serde", feature = "alloc"))]
 pub use self::serde::load_boxed;
 #[cfg(feature = "serde")]
 pub use self::serde::{Excerpt, LoadError, LoadInPlace, Mismatch, load_in_place};
+#[cfg(feature = "onnx")]
+pub use self::{
+    dense::{DenseActivation, DenseError, DenseLayer, DenseNetwork},
+    onnx::{Onnx, OnnxError},
+};

@@ -1,0 +1,138 @@
+//! Networks from ONNX files.
+
+mod error;
+mod graph;
+mod proto;
+mod simplify;
+mod tensor;
+
+use alloc::{format, string::String, vec::Vec};
+
+use prost::{Message, bytes::Bytes};
+
+pub use self::error::OnnxError;
+use super::dense::DenseNetwork;
+
+/// Reads bytes from a file beside the ONNX file: its name, the offset and the number of bytes.
+pub(crate) type External<'a> = dyn FnMut(&str, u64, usize) -> Result<Vec<u8>, String> + 'a;
+
+/// The options for reading a network from an ONNX file.
+///
+/// The graph must be a chain of dense layers: `Gemm` or `MatMul` with `Add`, activations, `LayerNormalization` and
+/// `Softmax`. `BatchNormalization` and arithmetic with constants, such as a normaliser of the observations, is folded into
+/// the layers beside it, or becomes a [`Standardize`](crate::Standardize) layer at the input. `Identity`, `Dropout`,
+/// `Flatten`, `Reshape` and `Cast` are accepted where they change nothing. The GELU and the SiLU may be written out.
+///
+/// The weights may be `DOUBLE`, `FLOAT`, `FLOAT16` or `BFLOAT16`. The memory that is allocated is proportional to the size
+/// of the file.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{Linear, Elu, Sequential, Zeroed, formats::Onnx};
+///
+/// # let bytes = include_bytes!("../../../tests/data/onnx/elu.onnx");
+/// let dense = Onnx::new().read(bytes)?; // of `std::fs::read("policy.onnx")?`
+/// assert_eq!(dense.to_string(), "Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]");
+/// let mut net: Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>] = Zeroed::ZERO;
+/// dense.load_into(&mut net)?;
+/// let y: [f32; 3] = net.predict(&[0.5; 5]);
+/// # assert!(y.iter().zip(dense.predict(&[0.5; 5])).all(|(y, exact)| (f64::from(*y) - exact).abs() < 1e-6));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "these are only options: call `read`"]
+pub struct Onnx<'a> {
+    output: Option<&'a str>,
+}
+
+impl<'a> Onnx<'a> {
+    /// The graph must have one output.
+    pub const fn new() -> Self {
+        Self { output: None }
+    }
+
+    /// Reads the network that computes this output, and ignores the others.
+    pub const fn output(self, name: &'a str) -> Self {
+        Self { output: Some(name) }
+    }
+
+    /// Reads a network from the bytes of a file, in which all weights are stored.
+    ///
+    /// # Errors
+    ///
+    /// If this is no ONNX file, or its graph is no chain of dense layers: the error names the node or tensor.
+    pub fn read(&self, bytes: &[u8]) -> Result<DenseNetwork, OnnxError> {
+        self.read_with(bytes, &mut |location, _, _| {
+            Err(format!("its data are in the file `{location}`; `Onnx::read_file` reads it"))
+        })
+    }
+
+    /// Reads a network from a file, and from the files of weights beside it that it names.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, and those of [`read`](Self::read).
+    pub fn read_file(&self, path: impl AsRef<std::path::Path>) -> Result<DenseNetwork, OnnxError> {
+        use std::io::Read as _;
+
+        let path = path.as_ref();
+        let (mut file, _) = super::file::open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(super::FileError::of("read", path))?;
+        let folder = path.parent().unwrap_or(std::path::Path::new(""));
+        self.read_with(&bytes, &mut |location, offset, length| read_beside(folder, location, offset, length))
+    }
+
+    fn read_with(&self, bytes: &[u8], external: &mut External<'_>) -> Result<DenseNetwork, OnnxError> {
+        if bytes.starts_with(b"PK\x03\x04") {
+            let text = "it is a PyTorch file (.pt): use `torch.onnx.export(model, example, \"model.onnx\")`";
+            return Err(OnnxError::Format(text.into()));
+        }
+        let model = proto::Model::decode(Bytes::copy_from_slice(bytes)).map_err(|error| {
+            OnnxError::Format(format!("{error}; it was cut short, or has another format"))
+        })?;
+        let Some(graph) = &model.graph else {
+            return Err(OnnxError::Format("it has no graph".into()));
+        };
+        let version = model
+            .operator_sets
+            .iter()
+            .find(|set| set.domain.is_empty() || set.domain == "ai.onnx")
+            .map_or(1, |set| set.version);
+        graph::read(graph, version, self.output, external)
+    }
+}
+
+/// Reads a part of a file in the folder of the ONNX file.
+fn read_beside(
+    folder: &std::path::Path,
+    location: &str,
+    offset: u64,
+    length: usize,
+) -> Result<Vec<u8>, String> {
+    use std::{
+        io::{Read as _, Seek as _, SeekFrom},
+        path::{Component, Path},
+    };
+
+    // Not a file elsewhere: the ONNX file may come from somebody else.
+    if !Path::new(location).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    {
+        return Err(format!("its data are in `{location}`, expected a file in the folder of the ONNX file"));
+    }
+    let path = folder.join(location);
+    let (mut file, size) = super::file::open(&path).map_err(|error| format!("{error}"))?;
+    if offset.checked_add(length as u64).is_none_or(|end| end > size) {
+        return Err(format!(
+            "{} has {size} bytes, expected at least {}: it was cut short",
+            path.display(),
+            offset.saturating_add(length as u64)
+        ));
+    }
+    let mut bytes = alloc::vec![0; length];
+    file.seek(SeekFrom::Start(offset))
+        .and_then(|_| file.read_exact(&mut bytes))
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(bytes)
+}
