@@ -1,7 +1,7 @@
 //! A dense network whose shapes are known at run time only: what a file holds.
 
 use alloc::{format, string::String, vec, vec::Vec};
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::layers::{Elem, Layer, Layers};
 
@@ -230,6 +230,12 @@ impl DenseLayer {
 }
 
 impl DenseNetwork {
+    /// These layers, after this number of inputs.
+    #[must_use]
+    pub const fn new(inputs: usize, layers: Vec<DenseLayer>, double: bool) -> Self {
+        Self { layers, inputs, double }
+    }
+
     /// The number of outputs.
     #[must_use]
     pub fn outputs(&self) -> usize {
@@ -248,6 +254,118 @@ impl DenseNetwork {
     #[must_use]
     pub fn predict(&self, x: &[f64]) -> Vec<f64> {
         self.layers.iter().fold(x.to_vec(), |x, layer| layer.apply(&x))
+    }
+
+    /// The Rust source of a `static` with this name, as [`Sequential::to_rust_source`](crate::Sequential::to_rust_source)
+    /// writes it, each number rounded to the nearest of its type.
+    #[must_use]
+    pub fn to_rust_source(&self, name: &str) -> String {
+        let element = if self.double { "f64" } else { "f32" };
+        let mut source = format!(
+            "#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\npub static {name}: constnet::Sequential![\n"
+        );
+        for (inputs, layer) in self.with_inputs() {
+            source += &format!("    constnet::{},\n", layer.type_name(inputs, self.double));
+        }
+        source += "] = constnet::sequential![\n";
+        for (inputs, layer) in self.with_inputs() {
+            source += "    constnet::";
+            match layer {
+                DenseLayer::Linear { weight, bias } => {
+                    source += &format!("Linear::<{inputs}, {}, {element}>::new([\n", bias.len());
+                    for row in weight.chunks(inputs.max(1)) {
+                        source += "        [";
+                        self.write_numbers(&mut source, row);
+                        source += "],\n";
+                    }
+                    source += "    ], [\n        ";
+                    self.write_numbers(&mut source, bias);
+                    source += ",\n    ]),\n";
+                }
+                DenseLayer::Activation(activation) => source += &format!("{}::new(),\n", activation.name()),
+                DenseLayer::LayerNorm { .. } | DenseLayer::Standardize { .. } => {
+                    let name =
+                        if let DenseLayer::LayerNorm { .. } = layer { "LayerNorm" } else { "Standardize" };
+                    source += &format!("{name} {{");
+                    for (name, values) in layer.tensors() {
+                        source += &format!("\n        {name}: [\n        ");
+                        self.write_numbers(&mut source, values);
+                        source += ",\n        ],";
+                    }
+                    source += "\n    },\n";
+                }
+            }
+        }
+        source += "];\n";
+        source
+    }
+
+    /// Writes numbers with as few digits as give the same bits, separated by commas, eight on a line.
+    pub(crate) fn write_numbers(&self, source: &mut String, numbers: &[f64]) {
+        for (index, number) in numbers.iter().enumerate() {
+            match index % 8 {
+                0 if index > 0 => source.push_str(",\n        "),
+                0 => {}
+                _ => source.push_str(", "),
+            }
+            // Writing to a `String` cannot fail.
+            let _ = if self.double {
+                write!(source, "{number:?}")
+            } else {
+                write!(source, "{:?}", *number as f32)
+            };
+        }
+    }
+
+    /// The Rust source of an example and of a function that compares the network of this name with it: `NAME_EXAMPLE` and
+    /// `name_self_test`. The output of the example is computed in `f64`.
+    #[must_use]
+    pub fn to_self_test_source(&self, name: &str) -> String {
+        let x = self.example();
+        let y = self.predict(&x);
+        let largest = y.iter().fold(1e-30_f64, |largest, y| largest.max(y.abs()));
+        let (element, relative) = if self.double { ("f64", 1e-9) } else { ("f32", 1e-4) };
+        let (inputs, outputs) = (self.inputs, y.len());
+        let mut source = format!(
+            "\n/// An input, and the output of the network for it, computed from the file in `f64`.\n#[rustfmt::skip]\n\
+             #[allow(clippy::approx_constant)]\n\
+             pub static {name}_EXAMPLE: ([{element}; {inputs}], [{element}; {outputs}]) = ([\n        "
+        );
+        self.write_numbers(&mut source, &x);
+        source += "\n], [\n        ";
+        self.write_numbers(&mut source, &y);
+        source += &format!(
+            "\n]);\n\n/// Whether the network computes the output of the example, to within rounding.\n\
+             #[must_use]\npub fn {}_self_test() -> bool {{\n    \
+             let (x, expected) = &{name}_EXAMPLE;\n    \
+             let y: [{element}; {outputs}] = {name}.predict(x);\n    \
+             y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() <= {:e})\n}}\n",
+            name.to_lowercase(),
+            relative * largest,
+        );
+        source
+    }
+
+    /// An input for a check: numbers of the size of the data that the network was trained with, as far as it is known.
+    #[must_use]
+    pub fn example(&self) -> Vec<f64> {
+        let mut state = 1_u32;
+        let mut next = || {
+            // A linear congruential generator, with the constants of Numerical Recipes.
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 16) / 32_768.0 - 1.0
+        };
+        let random: Vec<f64> = (0..self.inputs).map(|_| next()).collect();
+        let x: Vec<f64> = match self.layers.first() {
+            Some(DenseLayer::Standardize { mean, deviation }) => random
+                .iter()
+                .zip(mean)
+                .zip(deviation)
+                .map(|((x, mean), deviation)| mean + deviation * x)
+                .collect(),
+            _ => random,
+        };
+        if self.double { x } else { x.iter().map(|x| f64::from(*x as f32)).collect() }
     }
 
     /// Copies the parameters into a network with the same layers, each number rounded to the nearest of its type.

@@ -3,6 +3,8 @@
 mod batch_norm;
 #[cfg(feature = "std")]
 mod checkpoint;
+#[cfg(feature = "onnx")]
+mod dense;
 mod error;
 #[cfg(feature = "std")]
 mod file;
@@ -19,6 +21,8 @@ use num_traits::{Float, NumCast};
 
 #[cfg(feature = "std")]
 pub use self::checkpoint::{CheckpointError, CheckpointedFit};
+#[cfg(feature = "onnx")]
+pub use self::dense::{StoredTensor, StoredTensors};
 pub use self::error::WeightsError;
 use crate::{
     layers::{Elem, Layer, Layers, Parameter, parameters},

@@ -1,0 +1,257 @@
+//! The program `constnet`: its output, its exit codes, and the source that it writes.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use constnet::{Elu, He, Linear, Safetensors, Sequential, Tanh, Zeroed, mlp};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+/// The source that `convert tests/data/onnx/elu.onnx -o elu.rs --name POLICY` wrote.
+#[rustfmt::skip]
+#[expect(unreachable_pub, reason = "the source is for any module")]
+#[path = "data/onnx/elu.rs"]
+mod generated;
+
+fn constnet(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_constnet")).args(arguments).output().expect("the program starts")
+}
+
+/// The text of a run that must succeed.
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> String {
+    let output = constnet(arguments);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The error of a run that must fail with this code.
+#[track_caller]
+fn fails(code: i32, arguments: &[&str]) -> String {
+    let output = constnet(arguments);
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.starts_with("constnet: "), "{error}");
+    error
+}
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("text").into()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(&self.0)
+            .expect("a folder")
+            .map(|file| file.expect("a file").file_name().into_string().expect("text"))
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_source_of_an_onnx_file_compiles_and_its_self_test_passes() {
+    let folder = Folder::new("source");
+    let out = folder.file("elu.rs");
+    assert_eq!(succeeds(&["convert", "tests/data/onnx/elu.onnx", "-o", &out, "--name", "POLICY"]), "");
+    assert_eq!(
+        fs::read_to_string(out).expect("a file"),
+        fs::read_to_string("tests/data/onnx/elu.rs").expect("a file"),
+        "after an intended change, write it anew"
+    );
+    assert!(generated::policy_self_test());
+    // The self-test notices another weight.
+    let mut changed = generated::POLICY;
+    *changed.layer_mut::<0>().weight_at_mut(3, 2) += 0.01;
+    let (x, expected) = &generated::POLICY_EXAMPLE;
+    let y: [f32; 3] = changed.predict(x);
+    assert!(y.iter().zip(expected).any(|(y, expected)| (y - expected).abs() > 1e-3 * expected.abs()));
+}
+
+/// The weights come back bit for bit, with the activations that the file records.
+#[test]
+fn a_safetensors_file_of_an_onnx_file_is_loaded() {
+    let folder = Folder::new("safetensors");
+    let out = folder.file("net.safetensors");
+    succeeds(&["convert", "tests/data/onnx/elu.onnx", "-o", &out]);
+    let mut net: Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>] = Zeroed::ZERO;
+    Safetensors::new().load_file(&mut net, &out).expect("the same layers");
+    assert_eq!(net, generated::POLICY);
+    // And again as source.
+    let source = folder.file("net.rs");
+    succeeds(&["convert", &out, "-o", &source, "--name", "POLICY"]);
+    let (again, first) = (fs::read_to_string(source).expect("a file"), include_str!("data/onnx/elu.rs"));
+    assert_eq!(again.split_once('\n').expect("lines").1, first.split_once('\n').expect("lines").1);
+}
+
+#[test]
+fn names_prefixes_activations_and_types_are_given() {
+    let folder = Folder::new("names");
+    let net: mlp![3, 4, 2] = StdRng::seed_from_u64(0).sample(He);
+    let file = folder.file("named.safetensors");
+    let names = |layer: usize, name: &str| format!("{}.{name}", if layer == 0 { "hidden" } else { "out" });
+    let mut bytes = Safetensors::new().prefix("pi.").names(&names).save(&net).expect("two names");
+    // A file of another program: without the record of the layers.
+    let record = bytes.windows(10).position(|w| w == b"\"constnet\"").expect("the record");
+    bytes[record + 1] = b'C';
+    fs::write(&file, bytes).expect("a file");
+
+    let out = folder.file("net.safetensors");
+    let how = ["convert", &file, "-o", &out];
+    let run = |more: &[&str]| fails(1, &[&how[..], more].concat());
+    assert!(
+        run(&["--prefix", "pi."])
+            .ends_with("the names of the layers have no order: give it by `--names hidden,out`\n")
+    );
+    let named = ["--prefix", "pi.", "--names", "hidden,out"];
+    assert!(
+        run(&named).contains(
+            "the file does not record the activations: give them, for example by `--activation Relu`"
+        )
+    );
+    let three = [&named[..], &["--activation", "elu,none,tanh"]].concat();
+    assert!(run(&three).ends_with("--activation has 3 names, but the file has 2 linear layers\n"));
+    let wrong = ["--prefix", "pi.", "--names", "hidden,last"];
+    assert!(run(&wrong).ends_with("the file has no layer `last` of --names, but out\n"));
+    assert_eq!(folder.names(), ["named.safetensors"], "a file was written");
+
+    succeeds(&[&how[..], &named, &["--activation", "tanh", "--dtype", "f64"]].concat());
+    let mut loaded: Sequential![Linear<3, 4, f64>, Tanh<4, f64>, Linear<4, 2, f64>] = Zeroed::ZERO;
+    Safetensors::new().load_file(&mut loaded, &out).expect("the same layers");
+    let values =
+        |p: constnet::layers::Parameter<'_, f32>| p.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let expected: Vec<f64> = net.parameters().flat_map(values).collect();
+    assert!(loaded.parameters().flat_map(|p| p.iter().copied().collect::<Vec<_>>()).eq(expected));
+}
+
+#[test]
+fn inspect_shows_layers_and_needs() {
+    let text = succeeds(&["inspect", "tests/data/onnx/rsl_rl.onnx", "--optimizer", "sgd", "--batch", "2"]);
+    // On a pipe: no colour.
+    assert!(!text.contains('\x1b'), "{text}");
+    for part in [
+        "tests/data/onnx/rsl_rl.onnx: ONNX, f32",
+        "  Linear<12, 32>      12       32         416",
+        "  parameters  1012",
+        "  inference   4048 bytes of flash, 256 of RAM, 960 multiply-adds",
+        "with Sgd and batches of 2, 4992 multiply-adds for a step",
+        "  Sequential![Linear<12, 32>, Elu<32>, Linear<32, 16>, Elu<16>, Linear<16, 4>]",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    // The same as the report of the type.
+    type Net = Sequential![Linear<12, 32>, Elu<32>, Linear<32, 16>, Elu<16>, Linear<16, 4>];
+    let report = constnet::sizes::Report::of::<Net, constnet::Sgd, 2>();
+    assert_eq!((report.parameters, report.forward, report.step), (1012, 2 * 960, 4992));
+    let batch_norm = constnet(&["inspect", "tests/data/batch_norm.safetensors"]);
+    assert_eq!(batch_norm.status.code(), Some(1));
+    let (out, error) =
+        (String::from_utf8_lossy(&batch_norm.stdout), String::from_utf8_lossy(&batch_norm.stderr));
+    assert!(out.contains("  `0.running_mean` [5] F64: it is part of a batch normalisation\n"), "{out}");
+    assert!(error.contains("the file has batch normalisation: export the model to ONNX"), "{error}");
+}
+
+#[test]
+fn a_bad_command_line_is_2() {
+    for (arguments, expected) in [
+        (&[][..], "there is no command, expected convert or inspect"),
+        (&["show"], "the command is `show`, expected convert or inspect"),
+        (&["inspect"], "there is no file to read"),
+        (&["inspect", "a.onnx", "-o", "b.rs"], "inspect writes no file"),
+        (&["convert", "a.onnx"], "there is no file to write: give it by `-o net.rs`"),
+        (
+            &["convert", "a.onnx", "-o", "b.txt"],
+            "-o is `b.txt`, expected a name that ends with .rs or .safetensors",
+        ),
+        (
+            &["convert", "a.onnx", "-o", "b.rs", "--name", "my net"],
+            "--name is `my net`, expected the name of a Rust `static`",
+        ),
+        (&["convert", "a.onnx", "-o", "b.rs", "--name", "_"], "--name is `_`"),
+        (
+            &["inspect", "a.onnx", "--activation", "Reul"],
+            "--activation is `Reul`, expected None or one of Relu, ",
+        ),
+        (&["inspect", "a.onnx", "--optimizer", "Lion"], "--optimizer is `Lion`, expected Sgd, "),
+        (&["inspect", "a.onnx", "--batch", "0"], "--batch is `0`, expected a number above 0"),
+        (&["inspect", "a.onnx", "--dtype", "f16"], "--dtype is `f16`, expected f32 or f64"),
+        (&["inspect", "a.onnx", "--colour"], "--colour"),
+    ] {
+        let error = fails(2, arguments);
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(succeeds(&["--help"]).starts_with("Converts trained dense networks"));
+    assert_eq!(succeeds(&["-V"]), format!("constnet {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Each names the file. Nothing is written, and what is there is kept.
+#[test]
+fn a_bad_file_is_1_and_writes_nothing() {
+    let folder = Folder::new("bad");
+    let out = folder.file("net.rs");
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(folder.file(name), bytes).expect("a file");
+        folder.file(name)
+    };
+    let elu = fs::read("tests/data/onnx/elu.onnx").expect("a file");
+    let weights = fs::read("tests/data/pytorch.safetensors").expect("a file");
+    for (file, expected) in [
+        (folder.file("none.onnx"), "No such file"),
+        (write("cut.onnx", &elu[..300]), "it was cut short, or has another format"),
+        (write("cut.safetensors", &weights[..300]), "it was cut short"),
+        (write("model.pt", b"PK\x03\x04 a zip archive"), "this is a PyTorch file (.pt)"),
+        (write("model.h5", b"\x89HDF\r\n\x1a\n\0\0"), "this is an HDF5 file of Keras"),
+        (write("text.txt", b"some text"), "this is not an ONNX file"),
+        (write("empty", b""), "this is not an ONNX file"),
+        (
+            "tests/data/onnx/sklearn_classifier.onnx".into(),
+            "the graph has the outputs `label`, `probabilities`, expected one",
+        ),
+    ] {
+        let error = fails(1, &["convert", &file, "-o", &out]);
+        assert!(error.contains(&file) && error.contains(expected), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert!(
+        !folder.names().iter().any(|name| name.ends_with(".rs") || name.ends_with(".tmp")),
+        "{:?}",
+        folder.names()
+    );
+
+    fs::write(&out, "mine").expect("a file");
+    let error = fails(1, &["convert", "tests/data/onnx/elu.onnx", "-o", &out]);
+    assert!(error.ends_with("net.rs exists; `--force` replaces it\n"), "{error}");
+    assert_eq!(fs::read_to_string(&out).expect("a file"), "mine");
+    succeeds(&["convert", "tests/data/onnx/elu.onnx", "-o", &out, "--force"]);
+    assert_ne!(fs::read_to_string(&out).expect("a file"), "mine");
+}
+
+#[test]
+fn an_output_is_chosen() {
+    let folder = Folder::new("output");
+    let out = folder.file("net.safetensors");
+    let file = "tests/data/onnx/sklearn_classifier.onnx";
+    succeeds(&["convert", file, "--output", "probabilities", "-o", &out]);
+    let error = fails(1, &["convert", file, "--output", "label", "-o", &out, "--force"]);
+    assert!(error.contains("choose an output before it by `--output`"), "{error}");
+}
