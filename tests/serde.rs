@@ -6,7 +6,8 @@ mod common;
 use common::{Chain, flat, network, rng};
 use constnet::{
     Adam, AdamW, ClipNorm, ClipValue, Dropout, Elu, Error, Frozen, L1, LayerNorm, Linear, Momentum,
-    Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh, Trainer, Zeroed,
+    Optimizer, Relu, Residual, RmsProp, Selu, Sequential, Sgd, Sigmoid, Standardize, StaticNetwork, Tanh,
+    Trainer, Zeroed,
     formats::{LoadError, LoadInPlace, Mismatch, load_boxed, load_in_place},
     layers::{Elem, Layer},
     mlp,
@@ -68,6 +69,7 @@ fn every_depth_and_both_element_types_come_back() {
     round_trip::<(Sequential<Chain<mlp![2, 3]>>, (Relu<3>, Linear<3, 1>))>(8);
     round_trip::<Chain<Sequential![LayerNorm<40>, Linear<40, 3>, Residual<Linear<3, 3>>, Dropout<3>]>>(9);
     round_trip::<Chain<Sequential![Linear<3, 4>, Tanh<4>, Elu<4>, Sigmoid<4>, Linear<4, 1>]>>(10);
+    round_trip::<Chain<Sequential![Standardize<40>, Linear<40, 3>, LayerNorm<3, f32, 12>, Selu<3>]>>(11);
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl DenseNetwork {
     pub fn to_rust_source(&self, name: &str) -> String {
         let element = if self.double { "f64" } else { "f32" };
         let mut source = format!(
-            "#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\npub static {name}: constnet::Sequential![\n"
+            "#[rustfmt::skip]\n#[allow(clippy::approx_constant, long_running_const_eval)]\npub static {name}: constnet::Sequential![\n"
         );
         for (inputs, layer) in self.with_inputs() {
             source += &format!("    constnet::{},\n", layer.type_name(inputs, self.double));
@@ -339,7 +339,7 @@ impl DenseNetwork {
              #[must_use]\npub fn {}_self_test() -> bool {{\n    \
              let (x, expected) = &{name}_EXAMPLE;\n    \
              let y: [{element}; {outputs}] = {name}.predict(x);\n    \
-             y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() <= {:e})\n}}\n",
+             y.iter().zip(expected).all(|(y, expected)| (y - expected).abs() <= {:.0e})\n}}\n",
             name.to_lowercase(),
             relative * largest,
         );

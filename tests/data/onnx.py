@@ -5,6 +5,8 @@
     # In another environment, with: pip install tensorflow-cpu tf2onnx onnxruntime
     python onnx.py keras
 
+With the argument `bad` it writes only the files that must be refused.
+
 For each `name.onnx` it writes `name.txt`: the layers that it must be read as, then in each line the inputs and the
 outputs of one sample, 17 digits each.
 """
@@ -232,6 +234,45 @@ def written_out():
     model("normalised_both_ends", normal, weights + [raw("m", 3), raw("s", 1, 3), raw("t", 2), scalar("u", 3.0)], "Sequential![Linear<3, 4>, Relu<4>, Linear<4, 2>]")
 
 
+def bad_files():
+    """What must be refused. The tests have the messages."""
+
+    def model(name, nodes, tensors, inputs=(("x", ["batch", 3]),), version=17, domains=()):
+        values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs]
+        graph = helper.make_graph(nodes, "g", values, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], tensors)
+        sets = [helper.make_opsetid("", version), *(helper.make_opsetid(d, 1) for d in domains)]
+        onnx.save(helper.make_model(graph, opset_imports=sets, ir_version=8), FOLDER / "bad" / f"{name}.onnx")
+
+    def weights(name, *shape, value=0.5, dtype=np.float32):
+        return numpy_helper.from_array(np.full(shape, value, dtype), name)
+
+    (FOLDER / "bad").mkdir(exist_ok=True)
+    node = helper.make_node
+    gemm = node("Gemm", ["x", "w"], ["z"], name="first")
+    model("residual", [gemm, node("Add", ["x", "z"], ["y"], name="sum")], [weights("w", 3, 3)])
+    model("two_inputs", [gemm, node("Add", ["z", "u"], ["y"])], [weights("w", 3, 3)], inputs=[("x", [1, 3]), ("u", [1, 3])])
+    model("width", [gemm, node("Gemm", ["z", "v"], ["y"], name="second")], [weights("w", 3, 4), weights("v", 5, 2)])
+    model("input_width", [node("Gemm", ["x", "w"], ["y"], name="first")], [weights("w", 4, 2)])
+    model("bias", [node("Gemm", ["x", "w", "b"], ["y"], name="first")], [weights("w", 3, 2), weights("b", 3)])
+    model("rank", [node("MatMul", ["x", "w"], ["y"], name="first")], [weights("w", 1, 3, 2)])
+    model("reshape", [gemm, node("Reshape", ["z", "s"], ["y"], name="fold")], [weights("w", 3, 4), weights("s", 3, value=2, dtype=np.int64)])
+    model("operator_set", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2)], version=99)
+    model("domain", [node("Fused", ["x"], ["y"], name="own", domain="com.me")], [], domains=["com.me"])
+    model("nan", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2, value=np.nan)])
+    model("integers", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2, value=1, dtype=np.int8)])
+    model("weights_first", [node("Gemm", ["w", "x"], ["y"], name="first")], [weights("w", 3, 3)])
+    model("elu_alpha", [node("Elu", ["x"], ["y"], name="act", alpha=0.5)], [])
+    model("cast", [node("Cast", ["x"], ["y"], name="cast", to=TensorProto.INT64)], [])
+    model("undefined", [node("Gemm", ["x", "nothing"], ["y"], name="first")], [])
+    body = helper.make_graph([node("Identity", ["x"], ["r"])], "b", [], [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)])
+    model("loop", [node("If", ["x"], ["y"], name="choice", then_branch=body, else_branch=body)], [])
+    model("erf", [gemm, node("Erf", ["z"], ["y"], name="erf")], [weights("w", 3, 3)])
+    shared = [node("Gemm", [f"z{i}" if i else "x", "w"], [f"z{i + 1}" if i < 499 else "y"], name=f"n{i}") for i in range(500)]
+    model("shared_weights", shared, [weights("w", 30, 30, value=0.01)], inputs=[("x", [1, 30])])
+    wide = [node("Relu", ["x"], ["a"]), node("Add", ["a", "c"], ["b"]), node("Relu", ["b"], ["y"])]
+    model("endless_width", wide, [weights("c")], inputs=[("x", [1, 2**50])])
+
+
 def keras_files():
     import keras
     import tensorflow as tf
@@ -256,7 +297,10 @@ def keras_files():
 FOLDER.mkdir(exist_ok=True)
 if sys.argv[1:] == ["keras"]:
     keras_files()
+elif sys.argv[1:] == ["bad"]:
+    bad_files()
 else:
     written_out()
+    bad_files()
     sklearn_files()
     torch_files()

@@ -116,7 +116,7 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
             }
             Arg::Long("prefix") => arguments.prefix = text(&mut parser)?,
             Arg::Long("names") => {
-                arguments.names = Some(text(&mut parser)?.split(',').map(Into::into).collect())
+                arguments.names = Some(text(&mut parser)?.split(',').map(Into::into).collect());
             }
             Arg::Long("activation") => {
                 let names = text(&mut parser)?;

@@ -71,15 +71,15 @@ pub(super) fn network(value: &Dynamic, double: bool) -> Result<DenseNetwork, Onn
     for step in steps {
         match step {
             Part::Affine(scale, shift) => {
-                if !fold_after(layers.last_mut(), &scale, &shift) {
+                if !fold_after(&mut layers, &scale, &shift) {
                     pending = Some((scale, shift));
                 }
             }
             Part::Layer(mut layer) => {
-                if let Some((scale, shift)) = pending.take() {
-                    if !fold_before(&mut layer, width, &scale, &shift, layers.is_empty()) {
-                        layers.push(alone(width, &scale, &shift, layers.is_empty())?);
-                    }
+                if let Some((scale, shift)) = pending.take()
+                    && !fold_before(&mut layer, width, &scale, &shift, layers.is_empty())
+                {
+                    layers.push(alone(width, &scale, &shift, layers.is_empty())?);
                 }
                 width = layer.outputs(width);
                 layers.push(layer);
@@ -116,9 +116,11 @@ fn layer(step: &Step) -> Result<DenseLayer, OnnxError> {
     }
 }
 
-/// Folds into the layer before.
-fn fold_after(layer: Option<&mut DenseLayer>, scale: &Numbers, shift: &Numbers) -> bool {
-    let Some(DenseLayer::Linear { weight, bias } | DenseLayer::LayerNorm { weight, bias, .. }) = layer else {
+/// Folds into the last layer.
+fn fold_after(layers: &mut [DenseLayer], scale: &Numbers, shift: &Numbers) -> bool {
+    let Some(DenseLayer::Linear { weight, bias } | DenseLayer::LayerNorm { weight, bias, .. }) =
+        layers.last_mut()
+    else {
         return false;
     };
     let columns = (weight.len() / bias.len().max(1)).max(1);
