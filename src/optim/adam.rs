@@ -7,7 +7,7 @@ use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
     flush::{flush, mean_square},
-    limits::{gradients_up_to, largest_change, largest_squared, smaller},
+    limits::{gradients_up_to, largest_gradient},
 };
 use crate::{
     error::Error,
@@ -158,20 +158,13 @@ impl<T: Element> Moments<T> {
     }
 
     /// If `β₁² < β₂`, no quotient `m / √v` is larger than `(1 − β₁) / √((1 − β₂) (1 − β₁² / β₂))`, by the inequality of Cauchy and
-    /// Schwarz. Otherwise, and if that is too large, `eps` limits it: no mean of gradients is larger than they are.
+    /// Schwarz. Otherwise only `eps` limits it.
     #[inline(always)]
     fn largest((beta_1, beta_2): (T, T), step_size: T, eps: T) -> T {
         let ratio = T::ONE - beta_1 * beta_1 / beta_2;
         let root = Float::sqrt(T::ONE - beta_2);
         let quotient = (T::ONE - beta_1) / (root * Float::sqrt(ratio));
-        // For smaller `g`, `v` may be 0.
-        let smallest = Float::sqrt(T::min_positive_value()) / root;
-        let change = step_size.abs() * (quotient + smallest / eps);
-        if change < largest_change() {
-            largest_squared()
-        } else {
-            smaller(largest_change::<T>() * eps / step_size.abs(), largest_squared())
-        }
+        largest_gradient(step_size, quotient, root, eps)
     }
 
     /// Updates the means, and subtracts the change from `p`.
@@ -339,7 +332,35 @@ impl<T> OptimizerSize for AdamW<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::one_minus_power;
+    use super::{Moments, one_minus_power};
+
+    /// Compared with the formula in `f64`, at step sizes just below and above the one at which the change of a parameter
+    /// reaches its limit.
+    #[test]
+    fn the_largest_gradient_depends_on_the_largest_change() {
+        let largest_change = f64::from(f32::MAX) * f64::from(f32::EPSILON) / 4.0;
+        let largest_squared = f64::from(f32::MAX).sqrt() / 2.0;
+        let is_close = |found: f32, expected: f64| (f64::from(found) / expected - 1.0).abs() < 1e-3;
+        let limit = |beta_1: f64, beta_2: f64, step_size: f64, eps: f64| {
+            Moments::<f32>::largest((beta_1 as f32, beta_2 as f32), step_size as f32, eps as f32)
+        };
+        for (beta_1, beta_2, eps) in
+            [(0.9, 0.999, 1e-8), (0.9, 0.999, 1e-20), (0.5, 0.5, 1e-3), (0.0, 0.5, 1e-3)]
+        {
+            let ratio: f64 = 1.0 - beta_1 * beta_1 / beta_2;
+            let root = f64::sqrt(1.0 - beta_2);
+            let quotient =
+                (1.0 - beta_1) / (root * ratio.sqrt()) + f64::from(f32::MIN_POSITIVE).sqrt() / root / eps;
+            for sign in [1.0, -1.0] {
+                let (below, above) = (0.98 * largest_change / quotient, 1.02 * largest_change / quotient);
+                assert!(is_close(limit(beta_1, beta_2, sign * below, eps), largest_squared));
+                assert!(is_close(limit(beta_1, beta_2, sign * above, eps), largest_change * eps / above));
+            }
+        }
+        // With `β₁² > β₂` only `eps` limits the quotient.
+        assert!(is_close(limit(0.999, 0.9, 1e-3, 1e-30), largest_change * 1e-30 / 1e-3));
+        assert!(is_close(limit(0.999, 0.9, 1e-3, 1e-8), largest_squared));
+    }
 
     /// Compared with the power in f64, which is 1e9 times as precise as an f32.
     #[test]

@@ -1,5 +1,7 @@
 //! The largest gradients with which a step gives finite numbers.
 
+use num_traits::Float;
+
 use crate::{layers::FiniteCheck, simd::Element};
 
 /// `MAX · ε / 4`: added to any finite number, it cannot overflow, because it is less than half the distance between the two
@@ -13,6 +15,21 @@ pub(super) fn largest_change<T: Element>() -> T {
 #[inline(always)]
 pub(super) fn largest_squared<T: Element>() -> T {
     T::max_value().sqrt() * T::from_f64(0.5)
+}
+
+/// The largest absolute value of a gradient `g` for which a running mean of squares, `s ← beta · s + (1 − beta) · g²`, and the
+/// change of a parameter, `step_size · m / (√s + eps)`, are finite. `root` is `√(1 − beta)`, and `m`, a mean of gradients, is
+/// at most `quotient · √s`. If the change is then too large, `eps` limits it: no mean of gradients is larger than they are.
+#[inline(always)]
+pub(super) fn largest_gradient<T: Element>(step_size: T, quotient: T, root: T, eps: T) -> T {
+    // For smaller `g`, `s` may be 0.
+    let smallest = Float::sqrt(T::min_positive_value()) / root;
+    let change = step_size.abs() * (quotient + smallest / eps);
+    if change < largest_change() {
+        largest_squared()
+    } else {
+        smaller(largest_change::<T>() * eps / step_size.abs(), largest_squared())
+    }
 }
 
 /// The smaller of two numbers, or NaN if the first is NaN. (`Float::min` returns the other.)

@@ -131,3 +131,27 @@ impl<T> OptimizerSize for Momentum<T> {
     type PerParameter = U1;
     type Own = U4;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Momentum, Optimizer as _};
+
+    /// Compared with the formulas in `f64`: a quarter of the largest number, or less if the change of a parameter could
+    /// overflow.
+    #[test]
+    fn the_largest_velocity_depends_on_learning_rate_and_momentum() {
+        let max = f64::from(f32::MAX);
+        let largest_change = max * f64::from(f32::EPSILON) / 4.0;
+        for (lr, momentum, expected) in [
+            (1e-3, 0.9, largest_change / 2.0 / 1e-3),
+            (1e-3, 4.0, largest_change / 2.0 / 1e-3 / 4.0),
+            (1e-20, 0.9, max / 4.0),
+            (1e-20, 4.0, max / 4.0 / 4.0),
+        ] {
+            let optimizer =
+                Momentum { lr: lr as f32, momentum: momentum as f32, nesterov: false, weight_decay: 0.0 };
+            let found = f64::from(optimizer.rule(1, 0.0).largest);
+            assert!((found / expected - 1.0).abs() < 1e-6, "{found:e}, expected {expected:e}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use super::{
     NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_decay_rate, check_lr, check_not_negative,
     check_positive,
     flush::mean_square,
-    limits::{gradients_up_to, largest_change, largest_squared, smaller},
+    limits::{gradients_up_to, largest_gradient},
 };
 use crate::{
     error::Error,
@@ -61,19 +61,10 @@ impl<T: Element> RmsProp<T> {
     }
 
     /// The largest absolute value of `g` for which `s` and the change of a parameter are finite.
-    ///
-    /// No quotient `g / √s` is larger than `1 / √(1 − alpha)`. If the change is then too large, `eps` limits it.
     #[inline(always)]
     fn largest(self) -> T {
-        let quotient = Float::sqrt(T::ONE - self.alpha).recip();
-        // For smaller `g`, `s` may be 0.
-        let smallest = Float::sqrt(T::min_positive_value()) * quotient;
-        let change = self.lr.abs() * (quotient + smallest / self.eps);
-        if change < largest_change() {
-            largest_squared()
-        } else {
-            smaller(largest_change::<T>() * self.eps / self.lr.abs(), largest_squared())
-        }
+        let root = Float::sqrt(T::ONE - self.alpha);
+        largest_gradient(self.lr, root.recip(), root, self.eps)
     }
 
     /// RMSprop with this learning rate and PyTorch's defaults: `alpha` 0.99, `eps` 1e-8, no weight decay.
@@ -148,4 +139,26 @@ impl<T: Element> Optimizer<T> for RmsProp<T> {
 impl<T> OptimizerSize for RmsProp<T> {
     type PerParameter = U1;
     type Own = U4;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::RmsProp;
+
+    /// Compared with the formula in `f64`, at learning rates just below and above the one at which the change of a
+    /// parameter reaches its limit.
+    #[test]
+    fn the_largest_gradient_depends_on_the_largest_change() {
+        let largest_change = f64::from(f32::MAX) * f64::from(f32::EPSILON) / 4.0;
+        let largest_squared = f64::from(f32::MAX).sqrt() / 2.0;
+        for (alpha, eps) in [(0.99, 1e-8), (0.99, 1e-20), (0.5, 1e-3)] {
+            let quotient = (1.0 + f64::from(f32::MIN_POSITIVE).sqrt() / eps) / (1.0_f64 - alpha).sqrt();
+            for (factor, expected) in [(0.98, largest_squared), (1.02, quotient * eps / 1.02)] {
+                let lr = (factor * largest_change / quotient) as f32;
+                let optimizer = RmsProp { lr, alpha: alpha as f32, eps: eps as f32, weight_decay: 0.0 };
+                let found = f64::from(optimizer.largest());
+                assert!((found / expected - 1.0).abs() < 1e-3, "{found:e}, expected {expected:e}");
+            }
+        }
+    }
 }

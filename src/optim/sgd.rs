@@ -101,3 +101,22 @@ impl<T> OptimizerSize for Sgd<T> {
     type PerParameter = U0;
     type Own = U1;
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Sgd,
+        layers::{FiniteCheck, UpdateRule as _},
+    };
+
+    /// Half of the limit that the documentation of [`optim`](crate::optim) states, because a sum of products can be twice
+    /// as large as the number that is tested.
+    #[test]
+    fn gradients_of_up_to_5e30_by_the_learning_rate_pass() {
+        let FiniteCheck::Gradient(factor) = (Sgd { lr: 1e-3_f32 }).finite_check() else {
+            panic!("another check")
+        };
+        let largest = f64::from(f32::MAX) / f64::from(factor);
+        assert!((largest / (5.0706e30 / 1e-3) - 1.0).abs() < 1e-4, "{largest:e}");
+    }
+}
