@@ -14,7 +14,7 @@
 //! | [`optim`] | optimisers |
 //! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
 //! | [`training`] | [`Trainer`], training runs, [`metrics`] |
-//! | [`formats`] | safetensors, checkpoints of runs, serde, Rust source |
+//! | [`formats`] | safetensors, ONNX, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
 #![no_std]

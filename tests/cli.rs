@@ -97,11 +97,31 @@ fn a_safetensors_file_of_an_onnx_file_is_loaded() {
     let mut net: Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>] = Zeroed::ZERO;
     Safetensors::new().load_file(&mut net, &out).expect("the same layers");
     assert_eq!(net, generated::POLICY);
-    // And again as source.
-    let source = folder.file("net.rs");
-    succeeds(&["convert", &out, "-o", &source, "--name", "POLICY"]);
-    let (again, first) = (fs::read_to_string(source).expect("a file"), include_str!("data/onnx/elu.rs"));
-    assert_eq!(again.split_once('\n').expect("lines").1, first.split_once('\n').expect("lines").1);
+}
+
+/// From an ONNX file to safetensors to source gives the same source as without the step between, but for the first line,
+/// which names the file. Two files start with a layer that is not linear, one has an epsilon, one a slope.
+#[test]
+fn a_safetensors_file_becomes_the_same_source() {
+    let folder = Folder::new("again");
+    for name in ["elu", "rsl_rl_large_means", "layer_norm_relu", "activations_everywhere"] {
+        let file = &*format!("tests/data/onnx/{name}.onnx");
+        let [net, direct, again] = ["net.safetensors", "direct.rs", "again.rs"].map(|name| folder.file(name));
+        succeeds(&["convert", file, "-o", &net, "--force"]);
+        succeeds(&["convert", file, "-o", &direct, "--force"]);
+        succeeds(&["convert", &net, "-o", &again, "--force"]);
+        let [direct, again] = [direct, again].map(|file| fs::read_to_string(file).expect("a file"));
+        assert_eq!(again.split_once('\n').expect("lines").1, direct.split_once('\n').expect("lines").1);
+    }
+}
+
+/// The source is that of `Sequential::to_rust_source`, and a self-test.
+#[test]
+fn a_file_of_pytorch_becomes_the_source_that_the_library_writes() {
+    let folder = Folder::new("pytorch");
+    let out = folder.file("net.rs");
+    succeeds(&["convert", "tests/data/pytorch.safetensors", "-o", &out, "--activation", "Relu"]);
+    assert!(fs::read_to_string(out).expect("a file").contains(include_str!("data/pytorch_net.rs")));
 }
 
 #[test]
@@ -151,10 +171,10 @@ fn inspect_shows_layers_and_needs() {
     assert!(!text.contains('\x1b'), "{text}");
     for part in [
         "tests/data/onnx/rsl_rl.onnx: ONNX, f32",
-        "  Linear<12, 32>      12       32         416",
-        "  parameters  1012",
-        "  inference   4048 bytes of flash, 256 of RAM, 960 multiply-adds",
-        "with Sgd and batches of 2, 4992 multiply-adds for a step",
+        " Linear<12, 32>      12       32         416 ",
+        " all                 12        4        1012 ",
+        " inference                                   4048           256            960 ",
+        " a step with Sgd and batches of 2               0          4572           4992 ",
         "  Sequential![Linear<12, 32>, Elu<32>, Linear<32, 16>, Elu<16>, Linear<16, 4>]",
     ] {
         assert!(text.contains(part), "{text}");
@@ -193,7 +213,19 @@ fn a_bad_command_line_is_2() {
             "--activation is `Reul`, expected None or one of Relu, ",
         ),
         (&["inspect", "a.onnx", "--optimizer", "Lion"], "--optimizer is `Lion`, expected Sgd, "),
-        (&["inspect", "a.onnx", "--batch", "0"], "--batch is `0`, expected a number above 0"),
+        (&["inspect", "a.onnx", "--batch", "0"], "--batch is `0`, expected a number from 1 to 1048576"),
+        (
+            &["inspect", "a.onnx", "--activation", "Relu:3"],
+            "--activation is `Relu:3`, expected None or one of Relu, ",
+        ),
+        (
+            &["inspect", "tests/data/onnx/elu.onnx", "--prefix", "a."],
+            "--prefix, --names and --activation are options for safetensors files",
+        ),
+        (
+            &["inspect", "tests/data/pytorch.safetensors", "--output", "y"],
+            "--output is an option for ONNX files",
+        ),
         (&["inspect", "a.onnx", "--dtype", "f16"], "--dtype is `f16`, expected f32 or f64"),
         (&["inspect", "a.onnx", "--colour"], "--colour"),
     ] {
@@ -220,6 +252,8 @@ fn a_bad_file_is_1_and_writes_nothing() {
         (write("cut.onnx", &elu[..300]), "it was cut short, or has another format"),
         (write("cut.safetensors", &weights[..300]), "it was cut short"),
         (write("model.pt", b"PK\x03\x04 a zip archive"), "this is a PyTorch file (.pt)"),
+        (write("pickle.pt", b"\x80\x02ctorch._utils"), "this is a Python pickle (.pt)"),
+        (folder.file("."), "this is a folder"),
         (write("model.h5", b"\x89HDF\r\n\x1a\n\0\0"), "this is an HDF5 file of Keras"),
         (write("text.txt", b"some text"), "this is not an ONNX file"),
         (write("empty", b""), "this is not an ONNX file"),
@@ -246,6 +280,57 @@ fn a_bad_file_is_1_and_writes_nothing() {
     assert_ne!(fs::read_to_string(&out).expect("a file"), "mine");
 }
 
+/// An activation stands where PyTorch's numbers have a gap, else before the next linear layer. A bias of whole numbers and a
+/// weight that is no matrix are not read.
+#[test]
+fn activations_stand_where_the_numbers_have_a_gap() {
+    use safetensors::{Dtype, serialize, tensor::TensorView};
+    let folder = Folder::new("gaps");
+    let (zeros, shapes) = ([0_u8; 64], |rank| if rank == 2 { vec![3, 3] } else { vec![3] });
+    let inspect = |tensors: &[(&str, Dtype, usize)], more: &[&str]| {
+        let tensors = tensors.iter().map(|(name, dtype, rank)| {
+            let shape = shapes(*rank);
+            let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+            (*name, TensorView::new(*dtype, shape, &zeros[..bytes]).expect("a tensor"))
+        });
+        fs::write(folder.file("net.safetensors"), serialize(tensors, None).expect("a file")).expect("a file");
+        constnet(&[&["inspect", &folder.file("net.safetensors")], more].concat())
+    };
+    let f32 = Dtype::F32;
+    let linear = |name| (name, f32, 2);
+    let norm = [("1.weight", f32, 1), ("1.bias", f32, 1)];
+    for (tensors, expected) in [
+        (
+            vec![linear("0.weight"), norm[0], norm[1], linear("3.weight")],
+            "Linear<3, 3>, LayerNorm<3>, Elu<3>, Linear<3, 3>",
+        ),
+        (
+            vec![linear("0.weight"), norm[0], norm[1], linear("2.weight")],
+            "Linear<3, 3>, LayerNorm<3>, Elu<3>, Linear<3, 3>",
+        ),
+        (
+            vec![linear("0.weight"), ("2.weight", f32, 1), ("2.bias", f32, 1), linear("3.weight")],
+            "Linear<3, 3>, Elu<3>, LayerNorm<3>, Linear<3, 3>",
+        ),
+        (vec![linear("0.weight"), linear("1.weight")], "Linear<3, 3>, Elu<3>, Linear<3, 3>"),
+    ] {
+        let output = inspect(&tensors, &["--activation", "elu"]);
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert!(text.contains(&format!("Sequential![{expected}]")), "{text}");
+    }
+    let output = inspect(&[linear("0.weight"), ("0.bias", Dtype::I32, 1)], &[]);
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .contains("tensor `0.bias` has the element type I32, expected F64")
+    );
+    let output = inspect(&[linear("0.weight"), ("1.weight", f32, 1)], &[]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("`1.weight` [3] F32: a weight of 1 dimension without a bias is not"), "{text}");
+    let output = inspect(&[linear("a.0.weight"), linear("b.0.weight")], &["--prefix", "b."]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(text.contains("`a.0.weight` [3, 3] F32: its name does not start with `b.`"), "{text}");
+}
+
 #[test]
 fn an_output_is_chosen() {
     let folder = Folder::new("output");
@@ -254,4 +339,7 @@ fn an_output_is_chosen() {
     succeeds(&["convert", file, "--output", "probabilities", "-o", &out]);
     let error = fails(1, &["convert", file, "--output", "label", "-o", &out, "--force"]);
     assert!(error.contains("choose an output before it by `--output`"), "{error}");
+    // Also one within the graph.
+    let text = succeeds(&["inspect", "tests/data/onnx/layer_norm_relu.onnx", "--output", "z"]);
+    assert!(text.contains("Sequential![Linear<3, 4>]\n"), "{text}");
 }

@@ -45,7 +45,7 @@ fn recorded() -> Vec<Recorded> {
             rest.lines().map(|line| line.split(' ').map(|x| x.parse().expect("a number")).collect());
         all.push(Recorded { net: read(&name), name, layers: layers.into(), samples: samples.collect() });
     }
-    assert!(all.len() >= 40, "only {} files", all.len());
+    assert!(all.len() >= 50, "only {} files", all.len());
     all
 }
 
@@ -194,7 +194,29 @@ fn every_invalid_graph_has_an_error_message() {
             "reshape",
             "node `fold` (Reshape): it changes the shape to [2.0, 2.0, 2.0], expected rows of 4 features",
         ),
-        ("operator_set", "the file uses operator set 99, expected at most 26"),
+        ("operator_set", "the file uses operator set 99, expected 7 to 26"),
+        ("old_operator_set", "the file uses operator set 6, expected 7 to 26"),
+        ("gate", "node `gate` (Mul): it joins the branches `v` and `s`, expected a chain of layers"),
+        ("cube_softmax", "node `act` (Softmax): its input has 3 dimensions, expected 2: flatten it"),
+        ("cube_product", "node `first` (MatMul): its input has 3 dimensions, expected 2: flatten it"),
+        ("cube_flatten", "node `flat` (Flatten): its `axis` is -1 and its input has 3 dimensions"),
+        (
+            "whole_batch",
+            "node `fold` (Reshape): it changes the shape to [1.0, -1.0], expected rows of 3 features",
+        ),
+        ("norm_training", "node `norm` (BatchNormalization): its `training_mode` is 1"),
+        ("dropout_training", "node `drop` (Dropout): its `training_mode` is true"),
+        (
+            "clip",
+            "node `clip` (Clip): its bounds are 0 and 10000, expected two numbers within 64 of 0, or 0 and none",
+        ),
+        ("cast_fractions", "node `cut` (Cast): it converts fractions to INT64"),
+        ("whole_division", "node `ratio` (Div): it divides whole numbers, expected floating-point numbers"),
+        (
+            "outer_product",
+            "node `outer` (Mul): its constants have the sizes [3, 1] and [1, 2], expected that one has",
+        ),
+        ("no_weights", "no layer has weights, expected a network of dense layers"),
         ("domain", "node `own` (Fused): operators of the domain `com.me` are not supported"),
         ("nan", "tensor `w`: it has NaN at index 0, expected a finite number"),
         ("integers", "tensor `w`: it has the element type INT8, expected DOUBLE, FLOAT, FLOAT16 or BFLOAT16"),
@@ -218,6 +240,24 @@ fn every_invalid_graph_has_an_error_message() {
             "{name}: {error}"
         );
     }
+}
+
+/// The data of a file stand beside it, and not elsewhere.
+#[test]
+#[cfg(unix)]
+fn a_link_out_of_the_folder_is_not_followed() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-link");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).expect("a folder");
+    fs::copy("tests/data/onnx/external.onnx", folder.join("net.onnx")).expect("a copy");
+    let data = fs::canonicalize("tests/data/onnx/external.onnx.data").expect("a file");
+    std::os::unix::fs::symlink(&data, folder.join("external.onnx.data")).expect("a link");
+    let error = Onnx::new().read_file(folder.join("net.onnx")).expect_err("a link").to_string();
+    assert!(error.ends_with("a link to a file outside the folder of the ONNX file"), "{error}");
+    fs::remove_file(folder.join("external.onnx.data")).expect("the link");
+    fs::copy(data, folder.join("external.onnx.data")).expect("a copy");
+    Onnx::new().read_file(folder.join("net.onnx")).expect("the data are beside it");
+    fs::remove_dir_all(folder).expect("the folder");
 }
 
 /// The file `matmul`, whose product takes the sum as its input.

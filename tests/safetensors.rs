@@ -374,6 +374,19 @@ fn refused_by(how: &Safetensors<'_>, bytes: &[u8]) -> (WeightsError, String) {
     (error, text)
 }
 
+/// A header of 640 bytes: its length starts with the bytes of a Python pickle.
+#[test]
+fn a_length_that_looks_like_another_format_is_read() {
+    let bytes = <mlp![2, 1]>::ZERO.to_safetensors().expect("a file");
+    let (size, rest) = bytes.split_first_chunk().expect("a length");
+    let (header, data) = rest.split_at(u64::from_le_bytes(*size) as usize);
+    let header = format!("{:<640}", std::str::from_utf8(header).expect("JSON"));
+    let bytes = with_header(&header, data);
+    assert!(bytes.starts_with(&[0x80, 2]));
+    let mut net = <mlp![2, 1]>::ZERO;
+    net.load_safetensors(&bytes).expect("the same network");
+}
+
 #[test]
 fn every_invalid_file_has_an_error_message() {
     use WeightsError as E;

@@ -125,6 +125,12 @@ impl DenseActivation {
         }
     }
 
+    /// The activation whose type has this name; upper and lower case are the same.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|activation| activation.name().eq_ignore_ascii_case(name))
+    }
+
     /// The layer after features `x`.
     fn apply(self, x: &mut [f64]) {
         use crate::{activation::Activation, simd::Vector};
@@ -247,6 +253,17 @@ impl DenseNetwork {
         self.layers.iter().scan(self.inputs, |width, layer| {
             let inputs = core::mem::replace(width, layer.outputs(*width));
             Some((inputs, layer))
+        })
+    }
+
+    /// The first parameter that is not finite in the element type: the index of the layer, the name and the value.
+    #[must_use]
+    pub fn not_finite(&self) -> Option<(usize, &'static str, f64)> {
+        let is_finite = |value: f64| if self.double { value.is_finite() } else { (value as f32).is_finite() };
+        self.layers.iter().enumerate().find_map(|(layer, of)| {
+            of.tensors().into_iter().find_map(|(name, values)| {
+                values.iter().find(|value| !is_finite(**value)).map(|value| (layer, name, *value))
+            })
         })
     }
 

@@ -40,7 +40,7 @@ use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, tran
 ///
 /// `eps` is 10⁻⁵, as in PyTorch. Another power of ten is given by its exponent as the third parameter of the type:
 /// `LayerNorm<64, f32, 3>` has the `eps` of Keras, 10⁻³, and `LayerNorm<64, f32, 12>` that of BERT, 10⁻¹². So it takes no
-/// memory. Files of weights do not record it.
+/// memory. Of files, only those that this crate writes record it.
 ///
 /// # Examples
 ///

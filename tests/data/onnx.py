@@ -5,7 +5,7 @@
     # In another environment, with: pip install tensorflow-cpu tf2onnx onnxruntime
     python onnx.py keras
 
-With the argument `bad` it writes only the files that must be refused.
+With the argument `bad` it writes only the files that must be refused, with `graphs` only those of rare graphs.
 
 For each `name.onnx` it writes `name.txt`: the layers that it must be read as, then in each line the inputs and the
 outputs of one sample, 17 digits each.
@@ -257,6 +257,28 @@ def bad_files():
     model("rank", [node("MatMul", ["x", "w"], ["y"], name="first")], [weights("w", 1, 3, 2)])
     model("reshape", [gemm, node("Reshape", ["z", "s"], ["y"], name="fold")], [weights("w", 3, 4), weights("s", 3, value=2, dtype=np.int64)])
     model("operator_set", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2)], version=99)
+    model("old_operator_set", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2)], version=6)
+    # What looks like an activation that is written out, or like a row of features for each sample.
+    gate = [gemm, node("Mul", ["z", "c"], ["v"]), node("Sigmoid", ["z"], ["s"]), node("Mul", ["v", "s"], ["y"], name="gate")]
+    model("gate", gate, [weights("w", 3, 3), numpy_helper.from_array(np.array([1, 2, 3], np.float32), "c")])
+    cube = [("x", ["batch", 2, 3])]
+    model("cube_softmax", [node("Softmax", ["x"], ["y"], name="act", axis=1)], [], inputs=cube)
+    model("cube_product", [node("MatMul", ["x", "w"], ["y"], name="first")], [weights("w", 3, 2)], inputs=cube)
+    model("cube_flatten", [node("Flatten", ["x"], ["y"], name="flat", axis=-1)], [], inputs=cube)
+    whole = numpy_helper.from_array(np.array([1, -1]), "s")
+    model("whole_batch", [node("Reshape", ["x", "s"], ["z"], name="fold"), node("Softmax", ["z"], ["y"])], [whole])
+    norm = node("BatchNormalization", ["x", "c", "c", "c", "c"], ["y", "m", "v"], name="norm", training_mode=1)
+    model("norm_training", [norm], [weights("c", 3)])
+    true = numpy_helper.from_array(np.array(True), "t")
+    model("dropout_training", [node("Dropout", ["x", "", "t"], ["y"], name="drop")], [true])
+    model("clip", [node("Clip", ["x", "low", "high"], ["y"], name="clip")], [weights("low", value=0), weights("high", value=1e4)])
+    cut = [node("Cast", ["w"], ["i"], name="cut", to=TensorProto.INT64), node("Cast", ["i"], ["v"], to=TensorProto.FLOAT), node("Gemm", ["x", "v"], ["y"])]
+    model("cast_fractions", cut, [weights("w", 3, 2)])
+    ratio = [node("Div", ["a", "b"], ["q"], name="ratio"), node("Cast", ["q"], ["f"], to=TensorProto.FLOAT), node("Mul", ["x", "f"], ["y"])]
+    model("whole_division", ratio, [numpy_helper.from_array(np.array(n), c) for n, c in [(7, "a"), (2, "b")]])
+    outer = [node("Mul", ["a", "b"], ["w"], name="outer"), node("MatMul", ["x", "w"], ["y"])]
+    model("outer_product", outer, [weights("a", 3, 1), weights("b", 1, 2)])
+    model("no_weights", [node("Relu", ["x"], ["y"])], [], inputs=[("x", [1, 2**40])])
     model("domain", [node("Fused", ["x"], ["y"], name="own", domain="com.me")], [], domains=["com.me"])
     model("nan", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2, value=np.nan)])
     model("integers", [node("Gemm", ["x", "w"], ["y"])], [weights("w", 3, 2, value=1, dtype=np.int8)])
@@ -271,6 +293,43 @@ def bad_files():
     model("shared_weights", shared, [weights("w", 30, 30, value=0.01)], inputs=[("x", [1, 30])])
     wide = [node("Relu", ["x"], ["a"]), node("Add", ["a", "c"], ["b"]), node("Relu", ["b"], ["y"])]
     model("endless_width", wide, [weights("c")], inputs=[("x", [1, 2**50])])
+
+
+def graphs():
+    """Graphs that exporters seldom write, with more or fewer dimensions than two on the way."""
+    global rng
+    rng = np.random.default_rng(1)
+    node = helper.make_node
+
+    def model(name, nodes, tensors, layers, shape=("batch", 3), output=None):
+        values = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
+        graph = helper.make_graph(nodes, "g", values, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], tensors)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), FOLDER / f"{name}.onnx")
+        record(name, layers, int(np.prod(shape[1:])))
+
+    def raw(name, *shape):
+        return numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+
+    def whole(name, *numbers):
+        return numpy_helper.from_array(np.array(numbers), name)
+
+    linear = "Sequential![Linear<3, 2>]"
+    scaled = [node("Unsqueeze", ["c", "axis"], ["u"]), node("Mul", ["w", "u"], ["v"]), node("Add", ["v", "r"], ["k"]), node("MatMul", ["x", "k"], ["y"])]
+    model("constants_repeated", scaled, [raw("c", 3), whole("axis", 1), raw("w", 3, 2), raw("r", 2)], linear)
+    kept = [node("Dropout", ["x", "", "off"], ["d"]), node("Gemm", ["d", "w"], ["y"])]
+    model("dropout_off", kept, [numpy_helper.from_array(np.array(False), "off"), raw("w", 3, 2)], linear)
+    same = [node("Identity", [f"z{i}"], [f"z{i + 1}" if i < 39 else "y"]) for i in range(40)]
+    model("identities", [node("MatMul", ["x", "w"], ["z0"]), *same], [raw("w", 3, 64)], "Sequential![Linear<3, 64>]")
+    folded = [node("Reshape", ["x", "s"], ["f"]), node("MatMul", ["f", "w"], ["z"]), node("Softmax", ["z"], ["y"], axis=1)]
+    model("images", folded, [whole("s", 0, -1), raw("w", 6, 4)], "Sequential![Linear<6, 4>, Softmax<4>]", shape=("batch", 2, 3))
+    row = [node("MatMul", ["x", "w"], ["z"]), node("Reshape", ["z", "s"], ["y"])]
+    model("one_row", row, [raw("w", 3, 2), whole("s", -1)], linear, shape=(1, 3))
+    norm = [node("Gemm", ["x", "w"], ["z"]), node("LayerNormalization", ["z", "g", "h"], ["n"], axis=1, epsilon=1e-3), node("Relu", ["n"], ["a"]), node("Gemm", ["a", "v"], ["y"])]
+    layers = "Sequential![Linear<3, 4>, LayerNorm<4, f32, 3>, Relu<4>, Linear<4, 2>]"
+    model("layer_norm_relu", norm, [raw("w", 3, 4), raw("g", 4), raw("h", 4), raw("v", 4, 2)], layers)
+    two = [node("Tanh", ["x"], ["t"]), node("Gemm", ["t", "w"], ["z"]), node("LeakyRelu", ["z"], ["r"], alpha=0.2), node("Tanh", ["r"], ["a"]), node("Gemm", ["a", "v"], ["y"])]
+    layers = "Sequential![Tanh<3>, Linear<3, 4>, LeakyRelu<4, 20>, Tanh<4>, Linear<4, 2>]"
+    model("activations_everywhere", two, [raw("w", 3, 4), raw("v", 4, 2)], layers)
 
 
 def keras_files():
@@ -299,8 +358,11 @@ if sys.argv[1:] == ["keras"]:
     keras_files()
 elif sys.argv[1:] == ["bad"]:
     bad_files()
+elif sys.argv[1:] == ["graphs"]:
+    graphs()
 else:
     written_out()
     bad_files()
     sklearn_files()
     torch_files()
+    graphs()

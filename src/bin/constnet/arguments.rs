@@ -1,6 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use constnet::formats::DenseActivation;
 use lexopt::{Arg, Parser, ValueExt as _};
@@ -24,7 +27,7 @@ options:
       --names A,B,…      The names of the linear layers in their order (safetensors).
       --activation A,…   The activation between linear layers: Relu, Elu, Tanh, …, or None; or one for each
                          linear layer, separated by commas (safetensors).
-      --output NAME      Read the network that computes this output (ONNX).
+      --output NAME      Read the network that computes this output of the graph or of a node (ONNX).
       --optimizer NAME   Sgd, Momentum, RmsProp, Adam or AdamW, for the memory of training. [default: Adam]
       --batch N          The batch size of training. [default: 1]
   -h, --help             Show this text.
@@ -66,6 +69,8 @@ const OPTIMIZERS: [Optimizer; 5] = [
     Optimizer("AdamW", 2, 5),
 ];
 
+const LARGEST_BATCH: usize = 1 << 20;
+
 impl Arguments {
     /// Parses the command line. Returns `None` if it asks for a text, which was printed.
     pub(crate) fn parse() -> Result<Option<Self>, String> {
@@ -95,11 +100,12 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => {
-                print!("{HELP}");
+                // A closed pipe is no error.
+                let _ = io::stdout().write_all(HELP.as_bytes());
                 return Ok(None);
             }
             Arg::Short('V') | Arg::Long("version") => {
-                println!("constnet {}", env!("CARGO_PKG_VERSION"));
+                let _ = writeln!(io::stdout(), "constnet {}", env!("CARGO_PKG_VERSION"));
                 return Ok(None);
             }
             Arg::Short('o') | Arg::Long("out") => {
@@ -132,9 +138,10 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
             }
             Arg::Long("batch") => {
                 let number = text(&mut parser)?;
-                let batch = number.parse().ok().filter(|batch| *batch > 0);
-                arguments.batch =
-                    batch.ok_or_else(|| format!("--batch is `{number}`, expected a number above 0"))?;
+                let batch = number.parse().ok().filter(|batch| (1..=LARGEST_BATCH).contains(batch));
+                arguments.batch = batch.ok_or_else(|| {
+                    format!("--batch is `{number}`, expected a number from 1 to {LARGEST_BATCH}")
+                })?;
             }
             Arg::Value(value) if command.is_none() => {
                 let value = value.to_string_lossy().into_owned();
@@ -181,10 +188,19 @@ fn activation(name: &str) -> Result<Option<DenseActivation>, String> {
     if name.eq_ignore_ascii_case("none") {
         return Ok(None);
     }
-    let found =
-        DenseActivation::ALL.into_iter().find(|activation| activation.name().eq_ignore_ascii_case(name));
+    // `LeakyRelu:20` has a slope of 20 %.
+    let found = match name.split_once(':') {
+        Some((name, percent)) => match (DenseActivation::from_name(name), percent.parse()) {
+            (Some(DenseActivation::LeakyRelu(_)), Ok(percent)) => Some(DenseActivation::LeakyRelu(percent)),
+            _ => None,
+        },
+        None => DenseActivation::from_name(name),
+    };
     found.map(Some).ok_or_else(|| {
         let names: Vec<_> = DenseActivation::ALL.iter().map(|activation| activation.name()).collect();
-        format!("--activation is `{name}`, expected None or one of {}", names.join(", "))
+        format!(
+            "--activation is `{name}`, expected None or one of {}; LeakyRelu:20 has a slope of 20 %",
+            names.join(", ")
+        )
     })
 }

@@ -1,108 +1,111 @@
 //! What a file holds, and what its network needs.
 
-use std::{
-    env,
-    fmt::Write as _,
-    io::{self, IsTerminal as _, Write as _},
-};
+use std::io::{self, IsTerminal as _, Write};
 
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, Table, presets};
 use constnet::formats::{DenseActivation, DenseLayer, DenseNetwork};
 
 use crate::{
+    Failure,
     arguments::{Arguments, Optimizer},
     read,
 };
 
+const HEADING: Style = Style::new().bold();
+const TYPE: Style = AnsiColor::Green.on_default();
+const NOT_USED: Style = AnsiColor::Yellow.on_default();
+
 /// Prints a file.
-pub(crate) fn inspect(arguments: &Arguments) -> Result<(), String> {
+pub(crate) fn inspect(arguments: &Arguments) -> Result<(), Failure> {
     let file = read::read(arguments)?;
-    let mut text = String::new();
-    let style = Style { colour: io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none() };
+    // Removes the colours unless the output is a terminal. A closed pipe, as of `head`, is no error.
+    let _ = print(&mut anstream::stdout(), &file, arguments);
+    file.net?;
+    Ok(())
+}
+
+fn print(to: &mut impl Write, file: &read::File, arguments: &Arguments) -> io::Result<()> {
     if let Ok(net) = &file.net {
         let element = if net.double { "f64" } else { "f32" };
-        let _ = writeln!(text, "{}: {}, {element}\n", arguments.file.display(), file.format);
-        layers(&mut text, net, style);
-        needs(&mut text, net, arguments, style);
-        let _ = writeln!(text, "\n{}\n  {net}", style.heading("Rust type"));
+        writeln!(to, "{}: {}, {element}\n", arguments.file.display(), file.format)?;
+        writeln!(to, "{}\n", layers(net))?;
+        writeln!(to, "{HEADING}needs{HEADING:#}\n{}\n", needs(net, arguments))?;
+        writeln!(to, "{HEADING}Rust type{HEADING:#}\n  {TYPE}{net}{TYPE:#}")?;
     }
     if !file.unused.is_empty() {
-        let _ = writeln!(text, "\n{}", style.heading("not used"));
+        writeln!(to, "\n{HEADING}not used{HEADING:#}")?;
         for (what, why) in &file.unused {
-            let _ = writeln!(text, "  {what}: {why}");
+            writeln!(to, "  {NOT_USED}{what}{NOT_USED:#}: {why}")?;
         }
     }
-    // A closed pipe, as of `head`, is no error.
-    let _ = io::stdout().write_all(text.as_bytes());
-    file.net.map(drop)
+    Ok(())
 }
 
-#[derive(Clone, Copy)]
-struct Style {
-    colour: bool,
+fn parameters(net: &DenseNetwork) -> usize {
+    net.layers.iter().map(DenseLayer::parameters).sum()
 }
 
-impl Style {
-    fn heading(self, text: &str) -> String {
-        if self.colour { format!("\x1b[1m{text}\x1b[0m") } else { text.into() }
+/// A table of numbers, with lines on a terminal, else without.
+fn table(header: [&str; 4], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    let lines = io::stdout().is_terminal();
+    table.load_style(if lines { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });
+    table.set_header(header).add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
+    table
 }
 
-/// A table: on a terminal with lines, else as columns.
-fn layers(text: &mut String, net: &DenseNetwork, style: Style) {
-    let mut rows = vec![["layer", "inputs", "outputs", "parameters"].map(String::from)];
+fn layers(net: &DenseNetwork) -> Table {
+    let row = |name: String, inputs: usize, outputs: usize, parameters: usize| {
+        vec![name, inputs.to_string(), outputs.to_string(), parameters.to_string()]
+    };
+    let mut rows = Vec::new();
     for (inputs, layer) in net.with_inputs() {
-        rows.push([
-            layer.type_name(inputs, net.double),
-            inputs.to_string(),
-            layer.outputs(inputs).to_string(),
-            layer.parameters().to_string(),
-        ]);
+        let name = layer.type_name(inputs, net.double);
+        rows.push(row(name, inputs, layer.outputs(inputs), layer.parameters()));
     }
-    let widths: [usize; 4] = std::array::from_fn(|c| rows.iter().map(|row| row[c].len()).max().unwrap_or(0));
-    for (index, row) in rows.iter().enumerate() {
-        let [name, numbers @ ..] = row;
-        let mut line = format!("  {name:<width$}", width = widths[0]);
-        for (number, width) in numbers.iter().zip(&widths[1..]) {
-            let _ = write!(line, "  {number:>width$}");
-        }
-        let _ = writeln!(text, "{}", if index == 0 { style.heading(&line) } else { line });
-    }
+    rows.push(row("all".into(), net.inputs, net.outputs(), parameters(net)));
+    table(["layer", "inputs", "outputs", "parameters"], rows)
 }
 
 /// The memory on a 32-bit device, and the multiply-adds.
-fn needs(text: &mut String, net: &DenseNetwork, arguments: &Arguments, style: Style) {
+fn needs(net: &DenseNetwork, arguments: &Arguments) -> Table {
     let Optimizer(optimizer, slots, own) = arguments.optimizer;
     let (batch, bytes) = (arguments.batch, if net.double { 8 } else { 4 });
-    let parameters: usize = net.layers.iter().map(DenseLayer::parameters).sum();
+    let parameters = parameters(net);
     let cached: usize =
         net.with_inputs().map(|(inputs, layer)| cached(inputs, layer)).sum::<usize>() + net.outputs();
-    let each: Vec<usize> = net.with_inputs().map(|(inputs, layer)| products(inputs, layer)).collect();
-    let products: usize = each.iter().sum();
-    // The forward pass, the gradients of the weights, and those of the inputs of all layers but the first.
-    let step = 3 * products - each.iter().find(|products| **products > 0).unwrap_or(&0);
+    let each = |trained: bool| {
+        let layers = net.with_inputs().filter(move |(_, layer)| !trained || is_trained(layer));
+        layers.map(|(inputs, layer)| products(inputs, layer))
+    };
+    // The forward pass, the gradients of the weights, and those of the inputs of all trained layers but the first.
+    let products: usize = each(false).sum();
+    let step = products + 2 * each(true).sum::<usize>() - each(true).next().unwrap_or(0);
     let training = bytes * (parameters * (1 + slots) + batch * cached + own) + 8;
-    let rows = [
-        ("parameters", parameters.to_string()),
-        (
-            "inference",
-            format!(
-                "{} bytes of flash, {} of RAM, {products} multiply-adds",
-                bytes * parameters,
-                bytes * cached
-            ),
-        ),
-        (
-            "training",
-            format!(
-                "{training} bytes of RAM with {optimizer} and batches of {batch}, {} multiply-adds for a step",
-                batch * step
-            ),
-        ),
+    let rows = vec![
+        vec![
+            "inference".into(),
+            (bytes * parameters).to_string(),
+            (bytes * cached).to_string(),
+            products.to_string(),
+        ],
+        vec![
+            format!("a step with {optimizer} and batches of {batch}"),
+            "0".into(),
+            training.to_string(),
+            (batch * step).to_string(),
+        ],
     ];
-    let _ = writeln!(text, "\n{}", style.heading("needs"));
-    for (name, value) in rows {
-        let _ = writeln!(text, "  {name:<10}  {value}");
-    }
+    table(["for", "bytes of flash", "bytes of RAM", "multiply-adds"], rows)
+}
+
+/// Whether the layer has parameters that a step changes.
+fn is_trained(layer: &DenseLayer) -> bool {
+    matches!(layer, DenseLayer::Linear { .. } | DenseLayer::LayerNorm { .. })
 }
 
 /// The numbers that a layer keeps for each sample.

@@ -3,6 +3,7 @@
 mod arguments;
 mod inspect;
 mod read;
+mod safetensors;
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -14,32 +15,48 @@ use self::arguments::{Arguments, Command};
 const BAD_FILE: u8 = 1;
 const BAD_COMMAND_LINE: u8 = 2;
 
+/// What went wrong, for the user.
+pub(crate) enum Failure {
+    File(String),
+    CommandLine(String),
+}
+
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::File(text)
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse() {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => return ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("constnet: {error}\nTry `constnet --help`.");
-            return ExitCode::from(BAD_COMMAND_LINE);
-        }
-    };
-    let result = match &arguments.command {
-        Command::Convert { output } => convert(&arguments, output),
-        Command::Inspect => inspect::inspect(&arguments),
-    };
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(Failure::File(error)) => {
             eprintln!("constnet: {error}");
             ExitCode::from(BAD_FILE)
+        }
+        Err(Failure::CommandLine(error)) => {
+            eprintln!("constnet: {error}\nTry `constnet --help`.");
+            ExitCode::from(BAD_COMMAND_LINE)
         }
     }
 }
 
+fn run() -> Result<(), Failure> {
+    let Some(arguments) = Arguments::parse().map_err(Failure::CommandLine)? else { return Ok(()) };
+    match &arguments.command {
+        Command::Convert { output } => convert(&arguments, output),
+        Command::Inspect => inspect::inspect(&arguments),
+    }
+}
+
 /// Writes the network of a file as Rust source or as a safetensors file.
-fn convert(arguments: &Arguments, output: &Path) -> Result<(), String> {
-    if !arguments.force && fs::symlink_metadata(output).is_ok() {
-        return Err(format!("{} exists; `--force` replaces it", output.display()));
+fn convert(arguments: &Arguments, output: &Path) -> Result<(), Failure> {
+    match fs::symlink_metadata(output) {
+        Ok(there) if there.is_dir() => return Err(format!("{} is a folder", output.display()).into()),
+        Ok(_) if !arguments.force => {
+            return Err(format!("{} exists; `--force` replaces it", output.display()).into());
+        }
+        _ => {}
     }
     let read = read::read(arguments)?;
     for (what, why) in &read.unused {
@@ -47,7 +64,14 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), String> {
     }
     let net = read.net?;
     let content = if output.extension().is_some_and(|extension| extension == "rs") {
-        let file = arguments.file.file_name().unwrap_or_default().display();
+        let is_finite = |y: f64| if net.double { y.is_finite() } else { (y as f32).is_finite() };
+        if !net.predict(&net.example()).into_iter().all(is_finite) {
+            let file = arguments.file.display();
+            return Err(format!("{file}: the output for the example of the self-test is not finite").into());
+        }
+        // Without line breaks, because it becomes a comment.
+        let file =
+            arguments.file.file_name().unwrap_or_default().to_string_lossy().replace(char::is_control, "");
         let name = &arguments.name;
         let version = env!("CARGO_PKG_VERSION");
         let header = format!("// Written by constnet {version} from {file}.\n\n");
@@ -55,5 +79,6 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), String> {
     } else {
         net.to_safetensors().map_err(|error| error.to_string())?
     };
-    write_file(output, content).map_err(|error| error.to_string())
+    write_file(output, content).map_err(|error| error.to_string())?;
+    Ok(())
 }

@@ -11,7 +11,7 @@ pub enum OnnxError {
     Format(String),
     /// A node has an operator, or an attribute or input of an operator, that a chain of layers cannot have.
     Node {
-        /// The name of the node.
+        /// The name of the node, or of its first output if it has none.
         node: String,
         /// Its operator.
         op: String,

@@ -1,12 +1,15 @@
 //! Networks from ONNX files.
 
+mod constants;
 mod error;
 mod graph;
+mod node;
 mod proto;
 mod simplify;
 mod tensor;
+mod value;
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use prost::{Message, bytes::Bytes};
 
@@ -81,7 +84,10 @@ impl<'a> Onnx<'a> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(super::FileError::of("read", path))?;
         let folder = path.parent().unwrap_or(std::path::Path::new(""));
-        self.read_with(&bytes, &mut |location, offset, length| read_beside(folder, location, offset, length))
+        let mut used = BTreeMap::new();
+        self.read_with(&bytes, &mut |location, offset, length| {
+            read_beside(folder, &mut used, location, offset, length)
+        })
     }
 
     fn read_with(&self, bytes: &[u8], external: &mut External<'_>) -> Result<DenseNetwork, OnnxError> {
@@ -104,9 +110,10 @@ impl<'a> Onnx<'a> {
     }
 }
 
-/// Reads a part of a file in the folder of the ONNX file.
+/// Reads a part of a file in the folder of the ONNX file. `used` holds the number of bytes that were read of each file.
 fn read_beside(
     folder: &std::path::Path,
+    used: &mut BTreeMap<String, u64>,
     location: &str,
     offset: u64,
     length: usize,
@@ -122,6 +129,15 @@ fn read_beside(
         return Err(format!("its data are in `{location}`, expected a file in the folder of the ONNX file"));
     }
     let path = folder.join(location);
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    // A symbolic link may lead elsewhere. A file that is not there is reported below.
+    if let (Ok(folder), Ok(path)) = (folder.canonicalize(), path.canonicalize())
+        && !path.starts_with(folder)
+    {
+        return Err(format!(
+            "its data are in `{location}`, a link to a file outside the folder of the ONNX file"
+        ));
+    }
     let (mut file, size) = super::file::open(&path).map_err(|error| format!("{error}"))?;
     if offset.checked_add(length as u64).is_none_or(|end| end > size) {
         return Err(format!(
@@ -129,6 +145,12 @@ fn read_beside(
             path.display(),
             offset.saturating_add(length as u64)
         ));
+    }
+    // The memory is proportional to the files, even if many tensors use the same part of one.
+    let total = used.entry(location.into()).or_default();
+    *total = total.saturating_add(length as u64);
+    if *total > size.saturating_mul(2) {
+        return Err(format!("too many tensors use the same part of {}", path.display()));
     }
     let mut bytes = alloc::vec![0; length];
     file.seek(SeekFrom::Start(offset))

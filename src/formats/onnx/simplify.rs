@@ -4,7 +4,7 @@ use alloc::{format, string::ToString as _, vec, vec::Vec};
 
 use super::{
     OnnxError,
-    graph::{Base, Dynamic, Numbers, Step},
+    value::{Base, Dynamic, Numbers, Step},
 };
 use crate::formats::dense::{DenseLayer, DenseNetwork};
 
@@ -89,15 +89,16 @@ pub(super) fn network(value: &Dynamic, double: bool) -> Result<DenseNetwork, Onn
     if let Some((scale, shift)) = pending {
         layers.push(alone(width, &scale, &shift, layers.is_empty())?);
     }
-    for (index, layer) in layers.iter().enumerate() {
-        for (name, values) in layer.tensors() {
-            if !values.iter().all(|value| value.is_finite() && (double || (*value as f32).is_finite())) {
-                let reason = "it is not finite after the constants beside it were folded into it".to_string();
-                return Err(OnnxError::Tensor { name: format!("{index}.{name}"), reason });
-            }
-        }
+    // This also limits the widths to numbers that the file pays for.
+    if !layers.iter().any(|layer| matches!(layer, DenseLayer::Linear { .. } | DenseLayer::LayerNorm { .. })) {
+        return Err(OnnxError::Graph("no layer has weights, expected a network of dense layers".into()));
     }
-    Ok(DenseNetwork { layers, inputs, double })
+    let net = DenseNetwork { layers, inputs, double };
+    if let Some((layer, name, _)) = net.not_finite() {
+        let reason = "it is not finite after the constants beside it were folded into it".to_string();
+        return Err(OnnxError::Tensor { name: format!("{layer}.{name}"), reason });
+    }
+    Ok(net)
 }
 
 fn layer(step: &Step) -> Result<DenseLayer, OnnxError> {

@@ -11,6 +11,7 @@ use super::{External, OnnxError, proto::TensorMessage};
 pub(super) const FLOAT: i32 = 1;
 pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
 pub(super) const FLOAT16: i32 = 10;
 pub(super) const DOUBLE: i32 = 11;
 pub(super) const BFLOAT16: i32 = 16;
@@ -45,15 +46,17 @@ pub(super) fn type_name(element: i32) -> String {
 pub(super) struct Tensor {
     pub(super) sizes: Vec<usize>,
     pub(super) values: Vec<f64>,
+    /// Whether its element type has only whole numbers.
+    pub(super) is_integer: bool,
 }
 
 impl Tensor {
     pub(super) fn vector(values: Vec<f64>) -> Self {
-        Self { sizes: [values.len()].into(), values }
+        Self { sizes: [values.len()].into(), values, is_integer: false }
     }
 
     pub(super) fn scalar(value: f64) -> Self {
-        Self { sizes: Vec::new(), values: [value].into() }
+        Self { sizes: Vec::new(), values: [value].into(), is_integer: false }
     }
 
     /// The only value.
@@ -66,7 +69,7 @@ impl Tensor {
         for column in 0..columns {
             values.extend(self.values.iter().skip(column).step_by(columns.max(1)).take(rows));
         }
-        Self { sizes: [columns, rows].into(), values }
+        Self { sizes: [columns, rows].into(), values, is_integer: self.is_integer }
     }
 
     /// Reads a tensor. Its memory is proportional to the data that are there.
@@ -89,6 +92,7 @@ impl Tensor {
             FLOAT | INT32 => 4,
             INT64 | DOUBLE => 8,
             FLOAT16 | BFLOAT16 => 2,
+            BOOL => 1,
             other => {
                 return Err(fail(format!(
                     "it has the element type {}, expected DOUBLE, FLOAT, FLOAT16 or BFLOAT16",
@@ -98,16 +102,20 @@ impl Tensor {
         };
         let raw = if message.data_location == 1 {
             let entry = |key| message.external_data.iter().find(|entry| entry.key == key);
-            let number = |key| entry(key).and_then(|entry| entry.value.parse::<u64>().ok());
+            let number = |key: &'static str| match entry(key).map(|entry| entry.value.parse::<u64>()) {
+                None => Ok(None),
+                Some(Ok(number)) => Ok(Some(number)),
+                Some(Err(_)) => Err(fail(format!("the `{key}` of its external data is not a number"))),
+            };
             let location = entry("location").map(|entry| &*entry.value);
             let location = location.ok_or_else(|| fail("its external data have no `location`".into()))?;
             let bytes =
                 count.checked_mul(width).ok_or_else(|| fail(format!("its sizes {sizes:?} are too large")))?;
-            let length = number("length").unwrap_or(bytes as u64);
+            let length = number("length")?.unwrap_or(bytes as u64);
             if length != bytes as u64 {
                 return Err(fail(format!("its external data have {length} bytes, expected {bytes}")));
             }
-            Bytes::from(external(location, number("offset").unwrap_or(0), bytes).map_err(fail)?)
+            Bytes::from(external(location, number("offset")?.unwrap_or(0), bytes).map_err(fail)?)
         } else {
             message.raw_data.clone()
         };
@@ -116,7 +124,7 @@ impl Tensor {
                 FLOAT => message.float_data.iter().map(|x| f64::from(*x)).collect(),
                 DOUBLE => message.double_data.clone(),
                 INT64 => message.int64_data.iter().map(|x| *x as f64).collect(),
-                INT32 => message.int32_data.iter().map(|x| f64::from(*x)).collect(),
+                INT32 | BOOL => message.int32_data.iter().map(|x| f64::from(*x)).collect(),
                 FLOAT16 => message.int32_data.iter().map(|x| f16::from_bits(*x as u16).to_f64()).collect(),
                 _ => message.int32_data.iter().map(|x| bf16::from_bits(*x as u16).to_f64()).collect(),
             }
@@ -128,6 +136,7 @@ impl Tensor {
                 DOUBLE => raw.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
                 INT64 => raw.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
                 INT32 => raw.as_chunks().0.iter().map(|b| f64::from(i32::from_le_bytes(*b))).collect(),
+                BOOL => raw.iter().map(|b| f64::from(*b)).collect(),
                 FLOAT16 => raw.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f64()).collect(),
                 _ => raw.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f64()).collect(),
             }
@@ -141,6 +150,6 @@ impl Tensor {
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             return Err(fail(format!("it has {} at index {at}, expected a finite number", values[at])));
         }
-        Ok(Self { sizes, values })
+        Ok(Self { sizes, values, is_integer: matches!(message.data_type, INT32 | INT64 | BOOL) })
     }
 }

@@ -2,9 +2,12 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Header, Safetensors, Source, Values, WeightsError};
-use crate::layers::{Elem, Layer};
-use crate::layers::{Parameter, parameters};
+use super::{
+    Safetensors, WeightsError,
+    header::{Header, Source},
+    tensor::Values,
+};
+use crate::layers::{Elem, Layer, Parameter, parameters};
 
 /// A batch normalisation of the file, `y = s ⊙ x + t`.
 pub(super) struct BatchNorm {
@@ -146,4 +149,14 @@ pub(super) fn fold<N: Layer>(
         (values[weight], values[weight + 1]) = (Values::Computed(w), Values::Computed(b));
     }
     Ok(())
+}
+
+/// Whether a tensor belongs to a batch normalisation: the file has a `running_mean` of the same name.
+pub(super) fn is_of_batch_norm(name: &str, header: &Header) -> bool {
+    let names = ["running_mean", "running_var", "weight", "bias", "num_batches_tracked"];
+    names.iter().filter_map(|end| name.strip_suffix(end)).any(|start| {
+        let mut mean = String::from(start);
+        mean.push_str(names[0]);
+        header.tensors.info(&mean).is_some()
+    })
 }

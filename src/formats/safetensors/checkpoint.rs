@@ -20,7 +20,11 @@ use num_traits::ToPrimitive as _;
 use rand::{Rng, SeedableRng as _, rngs::Xoshiro128PlusPlus};
 
 use super::{
-    Header, LAYERS, Safetensors, Values, WeightsError, copy, file::OpenFile, line, origin, serialize_all,
+    Safetensors, WeightsError, copy,
+    file::OpenFile,
+    header::{Header, LAYERS, line, origin},
+    serialize_all,
+    tensor::Values,
 };
 use crate::{
     error::Error,

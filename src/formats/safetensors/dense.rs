@@ -2,14 +2,19 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Header, LAYERS, Safetensors, Values, WeightsError, origin, serialize_all};
+use super::{
+    Safetensors, WeightsError,
+    header::{Header, LAYERS, line, origin},
+    serialize_all,
+    tensor::Values,
+};
 use crate::{
     formats::dense::{DenseLayer, DenseNetwork},
     layers::Parameter,
 };
 
 /// The tensors of a file, sorted by their names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct StoredTensors {
     /// The tensors.
@@ -55,8 +60,7 @@ impl Safetensors<'_> {
         }
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let record = header.origin().unwrap_or_default();
-        let layers = record.lines().find_map(|line| line.strip_prefix(LAYERS)?.strip_prefix(": "));
-        Ok(StoredTensors { tensors, layers: layers.map(Into::into) })
+        Ok(StoredTensors { tensors, layers: line(record, LAYERS).map(Into::into) })
     }
 }
 

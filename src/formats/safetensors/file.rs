@@ -1,13 +1,13 @@
 //! Networks in files.
 
-use alloc::vec;
+use alloc::{borrow::Cow, vec};
 use std::{
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
 };
 
-use super::{Cow, Safetensors, Source, WeightsError};
+use super::{Safetensors, WeightsError, header::Source};
 use crate::{
     formats::{
         FileError,

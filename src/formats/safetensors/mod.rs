@@ -8,16 +8,22 @@ mod dense;
 mod error;
 #[cfg(feature = "std")]
 mod file;
+mod header;
+mod names;
+mod tensor;
 
-use alloc::{borrow::Cow, format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use core::fmt;
 
-use ::safetensors::{
-    Dtype, View, serialize,
-    tensor::{Metadata, TensorInfo},
+use ::safetensors::{Dtype, serialize, tensor::TensorInfo};
+use num_traits::Float;
+
+use self::{
+    batch_norm::is_of_batch_norm,
+    header::{Header, LAYERS, METADATA, ORIGIN, Source, line, origin},
+    names::nearest,
+    tensor::{Tensor, Values, dtype},
 };
-use half::{bf16, f16};
-use num_traits::{Float, NumCast};
 
 #[cfg(feature = "std")]
 pub use self::checkpoint::{CheckpointError, CheckpointedFit};
@@ -498,30 +504,6 @@ impl<L: Layer> Sequential<L> {
     }
 }
 
-/// The name of an element type in the format.
-fn dtype<T>() -> Dtype {
-    if size_of::<T>() == size_of::<f32>() { Dtype::F32 } else { Dtype::F64 }
-}
-
-/// The name that the format reserves.
-const METADATA: &str = "__metadata__";
-
-/// The name of the metadata in which this crate records where the weights come from, as lines.
-const ORIGIN: &str = "constnet";
-
-/// The name of the line with the layers.
-const LAYERS: &str = "layers";
-
-/// The value of a line of the record, `name: value`.
-fn line<'r>(record: &'r str, name: &str) -> Option<&'r str> {
-    record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
-
-/// The first line of the record.
-fn origin() -> String {
-    format!("version: {}", env!("CARGO_PKG_VERSION"))
-}
-
 /// The bytes of a file with these tensors and this record.
 fn serialize_all<T: Float>(
     named: Vec<(String, Parameter<'_, T>)>,
@@ -542,247 +524,7 @@ fn copy<N: Layer>(net: &mut N, values: &mut core::slice::Iter<'_, Values<'_>>) {
     }
 }
 
-/// Whether a tensor belongs to a batch normalisation: the file has a `running_mean` of the same name.
-fn is_of_batch_norm(name: &str, header: &Header) -> bool {
-    let names = ["running_mean", "running_var", "weight", "bias", "num_batches_tracked"];
-    names.iter().filter_map(|end| name.strip_suffix(end)).any(|start| {
-        let mut mean = String::from(start);
-        mean.push_str(names[0]);
-        header.tensors.info(&mean).is_some()
-    })
-}
-
 /// The layers without their element type.
 fn without_element(layers: &str) -> String {
     layers.replace(", f32>", ">").replace(", f64>", ">")
-}
-
-/// Where a file is read from: memory, or a disk.
-trait Source<'b> {
-    /// The number of bytes.
-    fn length(&self) -> u64;
-
-    /// Reads some of them.
-    fn read(&mut self, start: u64, length: usize) -> Result<Cow<'b, [u8]>, WeightsError>;
-}
-
-impl<'b> Source<'b> for &'b [u8] {
-    fn length(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn read(&mut self, start: u64, length: usize) -> Result<Cow<'b, [u8]>, WeightsError> {
-        let bytes = usize::try_from(start).ok().and_then(|start| self.get(start..start.checked_add(length)?));
-        Ok(bytes.unwrap_or_default().into())
-    }
-}
-
-/// A parsed header that matches the length of the file.
-struct Header {
-    tensors: Metadata,
-    names: Vec<String>,
-    /// Where the data start.
-    data: u64,
-}
-
-impl Header {
-    /// What this crate recorded.
-    fn origin(&self) -> Option<&str> {
-        self.tensors.metadata().as_ref()?.get(ORIGIN).map(String::as_str)
-    }
-
-    /// Reads the header: its length in eight bytes, then JSON.
-    ///
-    /// `SafeTensors::deserialize` would do the same, but its sum of offsets overflows: offsets near 2⁶⁴ make it panic.
-    fn read<'b>(from: &mut impl Source<'b>, longest: u64) -> Result<Self, WeightsError> {
-        /// The number of bytes of the length.
-        const START: u64 = 8;
-        let found = from.length();
-        let length = |expected: u64| WeightsError::Length { expected, found };
-        if found < START {
-            return Err(length(START));
-        }
-        let size = from.read(0, START as usize)?;
-        let size = u64::from_le_bytes(*size.first_chunk().ok_or_else(|| length(START))?);
-        if let Some(format) = other_format(&from.read(0, START as usize)?) {
-            return Err(format);
-        }
-        if found > START && *from.read(START, 1)? != *b"{" {
-            return Err(WeightsError::Header("there is no `{` after the first eight bytes".into()));
-        }
-        let data = size.saturating_add(START);
-        if data > found {
-            return Err(length(data));
-        }
-        let Some(bytes) = usize::try_from(size).ok().filter(|_| size <= longest) else {
-            return Err(WeightsError::HeaderLength { expected: longest, found: size });
-        };
-        let header = from.read(START, bytes)?;
-        let tensors: Metadata =
-            serde_json::from_slice(&header).map_err(|error| WeightsError::Header(format!("{error}")))?;
-        // What the offsets cover without a gap: the check of `Metadata` itself.
-        let end = data.saturating_add(tensors.data_len() as u64);
-        if end != found {
-            return Err(length(end));
-        }
-        Ok(Self { names: tensors.offset_keys(), tensors, data })
-    }
-}
-
-/// The error for the file of another program, by its first bytes.
-fn other_format(start: &[u8]) -> Option<WeightsError> {
-    let [format, instead] = match start {
-        [b'P', b'K', 3, 4, ..] => {
-            ["a PyTorch file (.pt)", "safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"]
-        }
-        [0x80, 2..=5, ..] => [
-            "a Python pickle (.pt)",
-            "safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")",
-        ],
-        [0x89, b'H', b'D', b'F', ..] => [
-            "an HDF5 file of Keras (.h5)",
-            "safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, …)",
-        ],
-        // The version of the format, then the text or message that follows it in every exporter.
-        [8, 1..=20, 0x12 | 0x1a | 0x22 | 0x32 | 0x3a | 0x42, ..] => {
-            ["an ONNX file", "constnet convert model.onnx -o model.safetensors"]
-        }
-        _ => return None,
-    };
-    Some(WeightsError::OtherFormat { format, instead })
-}
-
-/// The values of a parameter, row by row.
-enum Values<'b> {
-    /// Those of a tensor in a file. If it is transposed there, with the shape of the parameter.
-    Stored { dtype: Dtype, bytes: Cow<'b, [u8]>, transposed: Option<[usize; 2]> },
-    /// Some values, computed from those of the file.
-    Computed(Vec<f64>),
-    /// A number of zeros.
-    Zeros(usize),
-    /// No values: the parameter is kept.
-    Kept,
-}
-
-impl<'b> Values<'b> {
-    /// Reads a tensor, if its elements are floating-point numbers of up to 64 bits.
-    fn read(info: &TensorInfo, data: u64, from: &mut impl Source<'b>) -> Result<Option<Self>, WeightsError> {
-        if !matches!(info.dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) {
-            return Ok(None);
-        }
-        let (start, end) = info.data_offsets;
-        let bytes = from.read(data.saturating_add(start as u64), end.saturating_sub(start))?;
-        Ok(Some(Self::Stored { dtype: info.dtype, bytes, transposed: None }))
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Stored { dtype, bytes, .. } => bytes.len() * 8 / dtype.bitsize(),
-            Self::Computed(values) => values.len(),
-            Self::Zeros(count) => *count,
-            Self::Kept => 0,
-        }
-    }
-
-    fn iter<T: NumCast>(&self) -> impl Iterator<Item = T> {
-        (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// Of one type to the same, every bit is kept.
-    fn get<T: NumCast>(&self, index: usize) -> Option<T> {
-        match self {
-            Self::Stored { dtype, bytes, transposed } => {
-                let index = match transposed {
-                    Some([rows, columns]) => index % columns * rows + index / columns,
-                    None => index,
-                };
-                match dtype {
-                    Dtype::F16 => T::from(f16::from_le_bytes(*bytes.as_chunks().0.get(index)?).to_f32()),
-                    Dtype::BF16 => T::from(bf16::from_le_bytes(*bytes.as_chunks().0.get(index)?).to_f32()),
-                    Dtype::F32 => T::from(f32::from_le_bytes(*bytes.as_chunks().0.get(index)?)),
-                    _ => T::from(f64::from_le_bytes(*bytes.as_chunks().0.get(index)?)),
-                }
-            }
-            Self::Computed(values) => T::from(*values.get(index)?),
-            Self::Zeros(_) => T::from(0),
-            Self::Kept => None,
-        }
-    }
-
-    fn to_vec(&self) -> Vec<f64> {
-        self.iter().collect()
-    }
-}
-
-/// A parameter as a tensor of the format.
-struct Tensor<'n, T>(Parameter<'n, T>);
-
-impl<T: Float> View for Tensor<'_, T> {
-    fn dtype(&self) -> Dtype {
-        dtype::<T>()
-    }
-
-    fn shape(&self) -> &[usize] {
-        self.0.sizes()
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut data = Vec::with_capacity(self.data_len());
-        for value in self.0.iter() {
-            match self.dtype() {
-                Dtype::F32 => data.extend(value.to_f32().unwrap_or(f32::NAN).to_le_bytes()),
-                _ => data.extend(value.to_f64().unwrap_or(f64::NAN).to_le_bytes()),
-            }
-        }
-        data.into()
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(self.0.values)
-    }
-}
-
-/// The candidate name with the smallest edit distance to `name`.
-fn nearest(name: &str, others: &[&str], could_be: impl Fn(&str) -> bool) -> Option<String> {
-    let candidates = others.iter().filter(|other| could_be(other));
-    candidates.min_by_key(|other| distance(name, other)).map(|other| (*other).into())
-}
-
-/// The edit distance (Levenshtein) of two names: the number of insertions, deletions and replacements.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=a.len()).collect();
-    for (i, b) in b.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (a, above) in a.bytes().zip(row.iter_mut().skip(1)) {
-            let replaced = diagonal + <usize as From<bool>>::from(a != b);
-            diagonal = *above;
-            left = replaced.min(left + 1).min(diagonal + 1);
-            *above = left;
-        }
-        row[0] = i + 1;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn a_distance_counts_the_least_changes() {
-        for (a, b, changes) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("abc", "", 3),
-            ("b", "ab", 1),
-            ("a", "ab", 1),
-            ("abcd", "bcde", 2),
-            ("0.weight", "model.0.weight", 6),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!(distance(a, b), changes, "{a} to {b}");
-            assert_eq!(distance(b, a), changes, "{b} to {a}");
-        }
-    }
 }
