@@ -15,7 +15,7 @@
 use std::{hint::black_box, time::Instant};
 
 use constnet::{
-    Adam, Cache, He, Optimizer, Sequential, Sgd, Trainer, Zeroed,
+    Adam, Cache, Elu, He, Linear, Optimizer, Sequential, Sgd, Trainer, Zeroed,
     layers::{Cost, Elem, LayerTypes, Row, Shape},
     mlp,
     simd::{Dispatch, Element, Kernel, Real, Simd, Vector},
@@ -299,6 +299,17 @@ struct Workload {
     run: Repeat,
 }
 
+/// A robot's policy, as in `examples/policy/`.
+type Policy = Sequential![
+    Linear<48, 512>,
+    Elu<512>,
+    Linear<512, 256>,
+    Elu<256>,
+    Linear<256, 128>,
+    Elu<128>,
+    Linear<128, 12>
+];
+
 fn workloads() -> Vec<Workload> {
     use Wanted::{Nothing, Ns, Percent};
     // Without SIMD there is only one aim.
@@ -319,6 +330,8 @@ fn workloads() -> Vec<Workload> {
         predict::<mlp![5, 64, 3], _>("5-64-3", ns(15.0)),
         forward::<mlp![16, 128, 128, 8], 1>("16-128-128-8", p(95.0)),
         predict::<mlp![16, 128, 128, 8], _>("16-128-128-8", p(95.0)),
+        forward::<Policy, 1>("48-512-256-128-12 elu", p(80.0)),
+        predict::<Policy, _>("48-512-256-128-12 elu", p(80.0)),
         step::<mlp![5, 16, 3], 4>("5-16-3", ns(120.0)),
         step::<mlp![5, 64, 64, 3], 1>("5-64-64-3", ns(500.0)),
         step_by::<mlp![5, 64, 64, 3], _, 20>(" adam", Adam::new(slow()), "5-64-64-3", p(65.0)),
