@@ -26,6 +26,9 @@ pub(crate) type External<'a> = dyn FnMut(&str, u64, usize) -> Result<Vec<u8>, St
 /// the layers beside it, or becomes a [`Standardize`](crate::Standardize) layer at the input. `Identity`, `Dropout`,
 /// `Flatten`, `Reshape` and `Cast` are accepted where they change nothing. The GELU and the SiLU may be written out.
 ///
+/// Attributes, such as `alpha`, are stored as `f32`. They are read as the short decimal number that was rounded to it, 0.1 for
+/// example, with which PyTorch computes. ONNX Runtime computes with the rounded one: outputs in `f64` differ by about 1e-9.
+///
 /// The weights may be `DOUBLE`, `FLOAT`, `FLOAT16` or `BFLOAT16`. The memory that is allocated is proportional to the size
 /// of the file.
 ///
