@@ -21,6 +21,15 @@ pub enum Error<T> {
         /// The values that are allowed.
         expected: &'static str,
     },
+    /// A slice has another length than expected.
+    Length {
+        /// What the slice holds: the `"vector"` of all parameters, the `"workspace"` of an optimiser, the `"outputs"`.
+        name: &'static str,
+        /// The number of its elements.
+        given: usize,
+        /// The number that is expected.
+        expected: usize,
+    },
     /// The number of epochs is 0.
     NoEpochs,
     /// The data of a step, a gradient or an evaluation are invalid.
@@ -177,6 +186,9 @@ impl<T: Element> fmt::Display for Error<T> {
             }
             Self::Hyperparameter { name, value, expected } => {
                 write!(f, "the {name} is {value}: expected {expected}")
+            }
+            Self::Length { name, given, expected } => {
+                write!(f, "the length of the {name} is {given}: expected {expected}")
             }
             Self::NoEpochs => write!(f, "the number of epochs is 0: expected at least 1"),
             Self::Data(error) => write!(f, "{error}"),

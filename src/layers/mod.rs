@@ -10,8 +10,9 @@
 //! | `fusion.rs` | activations that the neighbouring layers apply |
 //! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
 //! | `saved.rs` | the layers of a network as one tuple, for serde |
-//! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `impls.rs` | a layer as text; access by index; sizes and depth as types; what all layers implement in the same way |
+//! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `cast.rs`, `impls.rs` | a layer as text; access by index; sizes, depth and other element types as types; what all layers implement in the same way |
 
+pub(crate) mod cast;
 pub(crate) mod chain;
 mod context;
 mod custom;
@@ -39,6 +40,7 @@ pub(crate) mod update;
 #[cfg(feature = "serde")]
 pub use self::saved::{LoadLayers, SaveLayers, SavedLayers};
 pub use self::{
+    cast::CastTo,
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},
     dropout::Dropout,

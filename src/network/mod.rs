@@ -1,6 +1,7 @@
 //! Networks: [`Sequential`](struct@Sequential), the macros that write it as a flat list, access to its layers,
-//! and initialisation.
+//! initialisation, and arithmetic.
 
+mod arithmetic;
 pub mod init;
 mod macros;
 mod pass;
