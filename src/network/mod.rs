@@ -2,6 +2,7 @@
 //! initialisation, and arithmetic.
 
 mod arithmetic;
+mod derivatives;
 pub mod init;
 mod macros;
 mod pass;
