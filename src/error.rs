@@ -83,6 +83,11 @@ pub enum Error<T> {
     /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
     /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
     Overflow,
+    /// The matrix of a second-order step stays singular, whatever the damping. The network is as it was at this loss.
+    Singular {
+        /// The last good loss.
+        loss: T,
+    },
     /// A training loss, a gradient or a parameter became infinite, NaN or too large;
     /// [`Fit::run`](crate::training::Fit::run) documents the state of the network.
     Diverged {
@@ -231,6 +236,12 @@ impl<T: Element> fmt::Display for Error<T> {
                 write!(
                     f,
                     "the validation loss after epoch {epoch} is {loss}, although the training loss and the parameters are finite: scale large validation data, or try a smaller learning rate"
+                )
+            }
+            Self::Singular { loss } => {
+                write!(
+                    f,
+                    "the matrix of the step is singular or not finite for every damping; the network was left at the loss {loss:.4e}: scale large data"
                 )
             }
             Self::Diverged { epoch, last_loss: Some(loss) } => {

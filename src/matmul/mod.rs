@@ -21,7 +21,7 @@ use self::{
     storage::{is_output_major, output_rows},
     transpose::transpose,
 };
-use crate::simd::{Element, Simd, Vector, largest_absolute};
+use crate::simd::{Element, Simd, VECTORS, Vector, largest_absolute};
 
 /// `z = epilogue(x Wᵀ + b)`
 #[inline(always)]
@@ -324,12 +324,6 @@ fn largest_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T], batch:
     let overflow_factor = if overflow_factor.abs() < batch { batch } else { overflow_factor };
     (x * dz * overflow_factor).is_finite() && (dz * overflow_factor).is_finite() && x.is_finite()
 }
-
-/// Whether the target can have SIMD.
-const VECTORS: bool = cfg!(all(
-    feature = "simd",
-    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
-));
 
 /// The number of inputs whose weights are transposed at a time: a multiple of every number of lanes, and few
 /// enough to stay in the cache until `dx` is computed from them.

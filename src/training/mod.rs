@@ -24,6 +24,10 @@ mod trainer;
 
 #[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
+pub(crate) use self::{
+    data::{check, check_network, finite_loss},
+    trainer::mean_loss,
+};
 pub use self::{
     fit::{Best, EpochReport, Fit},
     gradient_check::{Coordinate, GradientError, GradientPair, gradient_check},

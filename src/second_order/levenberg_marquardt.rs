@@ -1,0 +1,368 @@
+//! The method of Levenberg and Marquardt.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec};
+use core::ops::ControlFlow;
+
+use num_traits::Float;
+
+use super::{
+    least_squares::LeastSquares,
+    passes::{BATCH, jacobian_rows},
+    workspace::{ROWS, Workspace, in_residual_space, workspace_len},
+};
+use crate::{
+    error::Error,
+    layers::{Elem, Layer, LayerTypes, Row, Shape},
+    loss::Loss,
+    network::Buffers,
+    simd::{Element, Zeroed},
+    training::{check, check_network, finite_loss, mean_loss},
+};
+
+/// Minimises the mean of squared errors by the method of Levenberg and Marquardt: MATLAB's `trainlm`, SciPy's
+/// `least_squares(method="lm")`.
+///
+/// With the residuals `r = ŷ − y` of all samples and outputs, and the Jacobian matrix `J` of their derivatives with respect
+/// to all parameters `θ`, a step is
+///
+/// ```text
+/// θ ← θ − (JᵀJ + μ D)⁻¹ Jᵀr
+/// ```
+///
+/// `D` is the diagonal of `JᵀJ`, each element the largest that it has been, as in MINPACK. A step that would not decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a
+/// step `μ` changes by the gain ratio, the decrease of the loss divided by the decrease that the linear model predicts, as
+/// proposed by H. B. Nielsen ("Damping parameter in Marquardt's method", 1999). There is no learning rate.
+///
+/// With fewer residuals than parameters the step is computed from a smaller system, `θ ← θ − Jᵀ (J Jᵀ + μ d)⁻¹ r`, with the
+/// largest element `d` of the diagonal of `J Jᵀ`: of all steps to the same residuals of the linear model, the shortest.
+///
+/// The passes are those of inference: [`Dropout`](crate::Dropout) drops nothing.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{LevenbergMarquardt, Linear, Mse, Sequential, Tanh, Zeroed};
+/// use rand::{SeedableRng, rngs::StdRng};
+///
+/// type Net = Sequential![Linear<1, 8>, Tanh<8>, Linear<8, 1>];
+/// const WORKSPACE: usize = LevenbergMarquardt::workspace_len::<Net>();
+///
+/// let x: [[f32; 1]; 50] = core::array::from_fn(|i| [i as f32 / 25.0 - 1.0]);
+/// let y = x.map(|[x]| [(3.0 * x).sin()]);
+///
+/// let mut net = Net::ZERO;
+/// net.init(&mut StdRng::seed_from_u64(0));
+/// let mut workspace = [0.0; WORKSPACE]; // on a device, a `static`
+/// let method = LevenbergMarquardt { goal: 1e-5, ..LevenbergMarquardt::new() };
+/// let report = method.fit(&mut net, &Mse, &x, &y).run(&mut workspace)?;
+/// assert!(report.loss <= 1e-5 && report.jacobians < 100);
+/// # Ok::<(), constnet::Error<f32>>(())
+/// ```
+///
+/// A loss that is no mean of squares does not compile:
+///
+/// ```compile_fail,E0277
+/// use constnet::{LevenbergMarquardt, L1, Zeroed, mlp};
+///
+/// let mut net = <mlp![1, 1]>::ZERO;
+/// LevenbergMarquardt::new().fit(&mut net, &L1, &[[1.0]], &[[1.0]]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct LevenbergMarquardt<T = f32> {
+    /// The damping `μ` of the first step.
+    pub damping: T,
+    /// The run ends after so many Jacobian matrices.
+    pub max_jacobians: usize,
+    /// The run ends when the loss is at most this.
+    pub goal: T,
+    /// The run ends when every cosine of the angle between the residuals and a column of the Jacobian matrix is at most
+    /// this: SciPy's `gtol`. It does not depend on the scale of the data. (With few residuals: when the norm of `Jᵀr`,
+    /// divided by those of `r` and of the largest row of `J`, is.)
+    pub gradient_tolerance: T,
+    /// The run ends when the norm of a step is at most this part of the norm of all parameters: SciPy's `xtol`.
+    pub step_tolerance: T,
+}
+
+impl<T: Element> Default for LevenbergMarquardt<T> {
+    fn default() -> Self {
+        let epsilon = T::epsilon();
+        Self {
+            damping: T::from_f64(1e-3),
+            max_jacobians: 1000,
+            goal: T::ZERO,
+            gradient_tolerance: epsilon,
+            step_tolerance: epsilon,
+        }
+    }
+}
+
+impl LevenbergMarquardt {
+    /// The method for `f32` with the default parameters: a damping of 1e-3, at most 1000 Jacobian matrices, the goal 0, and
+    /// both tolerances 1.2e-7. For `f64` (2.2e-16) use `LevenbergMarquardt::default()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            damping: 1e-3,
+            max_jacobians: 1000,
+            goal: 0.0,
+            gradient_tolerance: f32::EPSILON,
+            step_tolerance: f32::EPSILON,
+        }
+    }
+
+    /// The number of elements of the workspace of a network, of `f32` or `f64`: about the square of its parameters.
+    #[must_use]
+    pub const fn workspace_len<N: Layer>() -> usize {
+        workspace_len(N::PARAMS)
+    }
+
+    /// A workspace on the heap.
+    #[cfg(feature = "alloc")]
+    #[must_use]
+    pub fn workspace<N: Layer>() -> Box<[Elem<N>]> {
+        vec![Elem::<N>::ZERO; workspace_len(N::PARAMS)].into_boxed_slice()
+    }
+}
+
+/// The damping above which no step is tried any more.
+const LARGEST_DAMPING: f64 = 1e12;
+
+impl<T: Element> LevenbergMarquardt<T> {
+    /// A run on a data set. [`LmRun::run`] starts it.
+    pub const fn fit<'a, N, C>(
+        self,
+        net: &'a mut N,
+        loss: &'a C,
+        x: &'a [Row<N::In>],
+        y: &'a [C::Target],
+    ) -> LmRun<'a, N, C>
+    where
+        N: Layer<In: Shape<Elem = T>>,
+        C: LeastSquares<N::Out>,
+    {
+        LmRun { method: self, net, loss, training: (x, y), validation: None }
+    }
+
+    fn check(&self) -> Result<(), Error<T>> {
+        let Self { damping, max_jacobians, goal, gradient_tolerance, step_tolerance } = *self;
+        let valid = |name, value: T, valid, expected| {
+            if valid && value.is_finite() {
+                Ok(())
+            } else {
+                Err(Error::Hyperparameter { name, value, expected })
+            }
+        };
+        let largest = T::from_f64(LARGEST_DAMPING);
+        valid("damping", damping, damping > T::ZERO && damping <= largest, "positive, and at most 1e12")?;
+        valid("number of Jacobians", T::from_count(max_jacobians), max_jacobians > 0, "at least 1")?;
+        for (name, value) in
+            [("goal", goal), ("gradient tolerance", gradient_tolerance), ("step tolerance", step_tolerance)]
+        {
+            valid(name, value, value >= T::ZERO, "a finite number of at least 0")?;
+        }
+        Ok(())
+    }
+}
+
+/// The state of a run after a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LmReport<T = f32> {
+    /// The number of Jacobian matrices that were computed.
+    pub jacobians: usize,
+    /// The number of evaluations of the loss, also of steps that were not made.
+    pub evaluations: usize,
+    /// The loss.
+    pub loss: T,
+    /// The loss of the validation data, if there are any.
+    pub validation_loss: Option<T>,
+    /// The damping of the last step.
+    pub damping: T,
+    /// Why the run ended; during a run `None`.
+    pub stop: Option<Stop>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The loss has reached the goal.
+    Goal,
+    /// The gradient is as small as the gradient tolerance.
+    Gradient,
+    /// The step is as small as the step tolerance, or no step decreases the loss.
+    Step,
+    /// The largest number of Jacobian matrices or iterations was reached.
+    Limit,
+    /// The callback returned [`ControlFlow::Break`].
+    Callback,
+}
+
+/// A run of [`LevenbergMarquardt`], made by [`LevenbergMarquardt::fit`] and started by [`run`](Self::run).
+#[derive(Debug)]
+#[must_use = "a run does nothing before `run`"]
+pub struct LmRun<'a, N: LayerTypes, C: Loss<N::Out>> {
+    method: LevenbergMarquardt<Elem<N>>,
+    net: &'a mut N,
+    loss: &'a C,
+    training: (&'a [Row<N::In>], &'a [C::Target]),
+    validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
+}
+
+impl<'a, N: Layer, C: LeastSquares<N::Out>> LmRun<'a, N, C> {
+    /// Computes the loss of these data after each step. They are not used for training.
+    pub const fn validate(self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Self {
+        Self { validation: Some((x, y)), ..self }
+    }
+
+    /// Runs the method until it stops.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_with`](Self::run_with).
+    pub fn run(self, workspace: &mut [Elem<N>]) -> Result<LmReport<Elem<N>>, Error<Elem<N>>> {
+        self.run_with(workspace, |_, _| ControlFlow::Continue(()))
+    }
+
+    /// Runs the method, and calls `each_step` after each step with a report and the network. It stops early if that returns
+    /// [`ControlFlow::Break`].
+    ///
+    /// # Errors
+    ///
+    /// Before anything is changed: [`Error::Length`] if the workspace has not
+    /// [`workspace_len`](LevenbergMarquardt::workspace_len) elements; if a parameter of the method is not valid, there are
+    /// no samples, the numbers of inputs and targets differ, a number in the data or the network is not finite, or the
+    /// first loss is not.
+    ///
+    /// [`Error::Singular`] if the system cannot be solved, whatever the damping; the network is then that of the last good
+    /// loss.
+    pub fn run_with(
+        self,
+        workspace: &mut [Elem<N>],
+        mut each_step: impl FnMut(LmReport<Elem<N>>, &N) -> ControlFlow<()>,
+    ) -> Result<LmReport<Elem<N>>, Error<Elem<N>>> {
+        let (given, expected) = (workspace.len(), workspace_len(N::PARAMS));
+        if given != expected {
+            return Err(Error::Length { name: "workspace", given, expected });
+        }
+        let Self { method, net, loss, training: (x, y), validation } = self;
+        method.check()?;
+        check::<N, C>(loss, x, y).map_err(|error| error.about(Error::Training))?;
+        if let Some((x, y)) = validation {
+            check::<N, C>(loss, x, y).map_err(|error| error.about(Error::Validation))?;
+        }
+        check_network(net)?;
+
+        let residuals = y.len() * N::Out::LEN;
+        let mut memory =
+            Memory { workspace: Workspace::new(workspace, N::PARAMS, residuals), buffers: Zeroed::ZERO };
+        let validate = |net: &N, buffers: &mut Buffers<N, BATCH>| {
+            validation.map(|(x, y)| mean_loss(net, loss, buffers, x, y))
+        };
+        let first = finite_loss(mean_loss(net, loss, &mut memory.buffers, x, y), net)?;
+        let mut report = LmReport {
+            jacobians: 0,
+            evaluations: 1,
+            loss: first,
+            validation_loss: validate(net, &mut memory.buffers),
+            damping: method.damping,
+            stop: (first <= method.goal).then_some(Stop::Goal),
+        };
+        while report.stop.is_none() {
+            report.stop = memory.step(&method, net, loss, x, y, &mut report)?;
+            report.validation_loss = validate(net, &mut memory.buffers);
+            if each_step(report, net).is_break() {
+                report.stop = report.stop.or(Some(Stop::Callback));
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// The memory of a run.
+struct Memory<'a, N: Layer> {
+    workspace: Workspace<'a, Elem<N>>,
+    buffers: Buffers<N, BATCH>,
+}
+
+impl<N: Layer> Memory<'_, N> {
+    /// One Jacobian matrix, and the first step that decreases the loss. Returns why the run ends, if it does.
+    fn step<C: LeastSquares<N::Out>>(
+        &mut self,
+        method: &LevenbergMarquardt<Elem<N>>,
+        net: &mut N,
+        loss: &C,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        report: &mut LmReport<Elem<N>>,
+    ) -> Result<Option<Stop>, Error<Elem<N>>> {
+        let residuals = Elem::<N>::from_count(y.len() * N::Out::LEN);
+        let [one, two] = [1, 2].map(Elem::<N>::from_count);
+        let squares = report.loss * residuals;
+        self.jacobian(net, loss, x, y);
+        report.jacobians += 1;
+        if self.workspace.finish(Float::sqrt(squares)) <= method.gradient_tolerance {
+            return Ok(Some(Stop::Gradient));
+        }
+        let (mut growth, mut solved) = (two, false);
+        self.workspace.remember(net);
+        while report.damping <= Elem::<N>::from_f64(LARGEST_DAMPING) {
+            if let Some(predicted) = self.workspace.solve(report.damping) {
+                solved = true;
+                let is_small = self.workspace.take_step(net, method.step_tolerance);
+                let new = mean_loss(net, loss, &mut self.buffers, x, y);
+                report.evaluations += 1;
+                if new < report.loss {
+                    let gain = (report.loss - new) * residuals / (two * predicted);
+                    report.loss = new;
+                    let centred = two * gain - one;
+                    report.damping = report.damping
+                        * (one - centred * centred * centred).max(Elem::<N>::from_f64(1.0 / 3.0));
+                    return Ok(if new <= method.goal {
+                        Some(Stop::Goal)
+                    } else if is_small {
+                        Some(Stop::Step)
+                    } else if report.jacobians >= method.max_jacobians {
+                        Some(Stop::Limit)
+                    } else {
+                        None
+                    });
+                }
+                self.workspace.restore(net);
+                // Then the difference of the losses is only a rounding error.
+                let is_flat = two * predicted <= Elem::<N>::epsilon() * squares;
+                if is_small || is_flat {
+                    return Ok(Some(Stop::Step));
+                }
+            }
+            report.damping = report.damping * growth;
+            growth = growth * two;
+        }
+        if solved { Ok(Some(Stop::Step)) } else { Err(Error::Singular { loss: report.loss }) }
+    }
+
+    /// The Jacobian matrix and the residuals of all samples.
+    fn jacobian<C: LeastSquares<N::Out>>(&mut self, net: &N, loss: &C, x: &[Row<N::In>], y: &[C::Target]) {
+        let _ = loss;
+        let Self { workspace, buffers } = self;
+        let stride = crate::linalg::stride(N::PARAMS);
+        let room =
+            if in_residual_space(N::PARAMS, y.len() * N::Out::LEN) { y.len() * N::Out::LEN } else { ROWS };
+        workspace.clear();
+        let mut filled = 0;
+        for output in 0..N::Out::LEN {
+            for (x, y) in x.chunks(BATCH).zip(y.chunks(BATCH)) {
+                if filled + y.len() > room {
+                    workspace.add_rows(filled);
+                    filled = 0;
+                }
+                let rows = workspace.rows.get_mut(filled * stride..).unwrap_or_default();
+                jacobian_rows::<N, C>(net, buffers, x, y, output, rows);
+                filled += y.len();
+            }
+        }
+        workspace.add_rows(filled);
+    }
+}
