@@ -15,7 +15,7 @@
 //! | [`optim`] | optimisers |
 //! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
 //! | [`training`] | [`Trainer`], training runs, [`metrics`] |
-//! | [`second_order`] | [`LevenbergMarquardt`] |
+//! | [`second_order`] | [`LevenbergMarquardt`], [`Lbfgs`] |
 //! | [`formats`] | safetensors, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
@@ -58,7 +58,7 @@ pub use network::{
     init::{self, He, Xavier},
 };
 pub use optim::root::*;
-pub use second_order::LevenbergMarquardt;
+pub use second_order::{Lbfgs, LevenbergMarquardt};
 pub use simd::Zeroed;
 #[cfg(feature = "rayon")]
 pub use training::parallel;

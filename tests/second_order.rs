@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use approx::assert_relative_eq;
 use constnet::{
-    DataError, Error, He, LevenbergMarquardt, Linear, Mse, Relu, Sequential, Sgd, Standardize, Tanh, Trainer,
-    Zeroed,
+    CrossEntropy, DataError, Error, He, Lbfgs, LevenbergMarquardt, Linear, Mse, Relu, Sequential, Sgd,
+    Standardize, Tanh, Trainer, Zeroed,
     layers::{Layer, Shape},
     mlp,
-    second_order::Stop,
+    second_order::{LbfgsMemory, Stop},
     synthetic::Task,
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -41,7 +41,7 @@ where
     let method = LevenbergMarquardt { goal, ..LevenbergMarquardt::new() };
     let report = method.fit(&mut net, &Mse, x, y).run(&mut LevenbergMarquardt::workspace::<N>()).unwrap();
     assert_eq!(report.stop, Some(Stop::Goal));
-    report.jacobians
+    report.iterations
 }
 
 /// The numbers of NumPy with the same method.
@@ -116,7 +116,7 @@ fn a_callback_sees_each_step_and_can_stop() {
         .fit(&mut net, &Mse, &x, &y)
         .validate(&x[..50], &y[..50])
         .run_with(&mut workspace, |report, net| {
-            assert_eq!(report.jacobians, losses.len() + 1);
+            assert_eq!(report.iterations, losses.len() + 1);
             let mut trainer = Trainer::<_, _, 16>::new(*net, Sgd { lr: 0.0 });
             assert_eq!(trainer.evaluate(&x, &y), Ok(report.loss));
             assert_eq!(trainer.evaluate(&x[..50], &y[..50]).ok(), report.validation_loss);
@@ -124,15 +124,15 @@ fn a_callback_sees_each_step_and_can_stop() {
             if losses.len() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .unwrap();
-    assert_eq!((report.stop, report.jacobians), (Some(Stop::Callback), 5));
+    assert_eq!((report.stop, report.iterations), (Some(Stop::Callback), 5));
     assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
 
-    let method = LevenbergMarquardt { max_jacobians: 3, ..LevenbergMarquardt::new() };
+    let method = LevenbergMarquardt { max_iterations: 3, ..LevenbergMarquardt::new() };
     let report = method.fit(&mut net, &Mse, &x, &y).run(&mut workspace).unwrap();
-    assert_eq!((report.stop, report.jacobians), (Some(Stop::Limit), 3));
+    assert_eq!((report.stop, report.iterations), (Some(Stop::Limit), 3));
     let method = LevenbergMarquardt { gradient_tolerance: 1.0, ..LevenbergMarquardt::new() };
     let report = method.fit(&mut net, &Mse, &x, &y).run(&mut workspace).unwrap();
-    assert_eq!((report.stop, report.jacobians), (Some(Stop::Gradient), 1));
+    assert_eq!((report.stop, report.iterations), (Some(Stop::Gradient), 1));
 }
 
 #[test]
@@ -158,11 +158,12 @@ fn what_levenberg_marquardt_refuses_leaves_the_network_unchanged() {
     nan[7] = [f32::INFINITY];
     let error = DataError::Input { sample: 7, feature: 0, value: f32::INFINITY };
     assert_eq!(refused(method, &nan, &y, expected), Error::Training(error));
-    let method = |damping, max_jacobians, goal| LevenbergMarquardt { damping, max_jacobians, goal, ..method };
+    let method =
+        |damping, max_iterations, goal| LevenbergMarquardt { damping, max_iterations, goal, ..method };
     for (method, wrong) in [
         (method(0.0, 1, 0.0), "damping"),
         (method(f32::INFINITY, 1, 0.0), "damping"),
-        (method(1.0, 0, 0.0), "number of Jacobians"),
+        (method(1.0, 0, 0.0), "number of iterations"),
         (method(1.0, 1, -1.0), "goal"),
     ] {
         let error = refused(method, &x, &y, expected);
@@ -180,4 +181,82 @@ fn what_levenberg_marquardt_refuses_leaves_the_network_unchanged() {
     net.layer_mut::<0>().bias_mut()[0] = f32::NAN;
     let error = LevenbergMarquardt::new().fit(&mut net, &Mse, &[[1.0]], &[[1.0]]).run(&mut workspace);
     assert!(matches!(error, Err(Error::Parameter { name: "bias", .. })));
+}
+
+#[test]
+fn lbfgs_needs_few_evaluations() {
+    for seed in 0..5 {
+        let task = Task::new(&mut StdRng::seed_from_u64(seed));
+        let evaluations = |goal| {
+            let mut net: mlp![5, 64, 3] = random(seed);
+            let method = Lbfgs::<20> { goal, ..Lbfgs::new() };
+            let report = method.fit(&mut net, &Mse, &task.x, &task.y).run(&mut Zeroed::boxed()).unwrap();
+            assert_eq!(report.stop, Some(Stop::Goal));
+            report.evaluations
+        };
+        let found = [evaluations(1e-3), evaluations(1e-6)];
+        assert!(found[0] <= 38 && found[1] <= 141, "seed {seed}: {found:?}");
+    }
+}
+
+/// Ridge regression has a known minimum: here of a line through 3 points, whose slope alone is decayed. The objective is
+/// `Σ (a x + b − y)² / 3 + λ/2 a²`; with `Σ x = 0`, `a = Σ x y / (Σ x² + 3 λ/2)` and `b` is the mean of `y`.
+#[test]
+fn lbfgs_decays_weights_but_not_biases() {
+    let (x, y, decay) = ([[-1.0], [0.0], [1.0]], [[1.0], [2.0], [6.0]], 0.5);
+    let mut net = <mlp![f64; 1, 1]>::ZERO;
+    let method = Lbfgs::<3, f64> { weight_decay: decay, ..Lbfgs::default() };
+    let report = method.fit(&mut net, &Mse, &x, &y).run(&mut { LbfgsMemory::ZERO }).unwrap();
+    let slope = net.layer::<0>().weight()[0][0];
+    assert_relative_eq!(slope, 5.0 / (2.0 + 1.5 * decay), max_relative = 1e-7);
+    assert_relative_eq!(net.layer::<0>().bias()[0], 3.0, max_relative = 1e-7);
+    let squares: f64 = x.iter().zip(&y).map(|([x], [y])| (slope * x + 3.0 - y).powi(2)).sum();
+    assert_relative_eq!(report.loss, squares / 3.0, max_relative = 1e-7);
+}
+
+/// The minimum of the cross-entropy with decay is unique for one layer: from two starts it is the same.
+#[test]
+fn lbfgs_finds_the_minimum_of_a_convex_loss() {
+    let x: [[f64; 2]; 30] = core::array::from_fn(|i| [(i as f64).sin(), (i as f64 * 0.7).cos()]);
+    let classes: [usize; 30] = core::array::from_fn(|i| i * 7 % 3);
+    let minimum = |seed| {
+        let mut net: Sequential<Linear<2, 3, f64>> = random(seed);
+        let method = Lbfgs::<5, f64> { weight_decay: 0.1, ..Lbfgs::default() };
+        method.fit(&mut net, &CrossEntropy, &x, &classes).run(&mut { LbfgsMemory::ZERO }).unwrap();
+        net.layer::<0>().weight()
+    };
+    let (a, b) = (minimum(1), minimum(2));
+    for (a, b) in a.as_flattened().iter().zip(b.as_flattened()) {
+        assert!((a - b).abs() < 1e-6, "{a}, {b}");
+    }
+}
+
+#[test]
+fn what_lbfgs_refuses_leaves_the_network_unchanged() {
+    let (x, y) = curve();
+    let mut net = random::<Curve>(0);
+    let before = net;
+    let mut memory: Box<LbfgsMemory<Curve>> = Zeroed::boxed();
+    let method = Lbfgs::<10>::new();
+    let error = method.fit(&mut net, &Mse, &x[1..], &y).run(&mut memory);
+    assert_eq!(error, Err(Error::Training(DataError::Lengths { inputs: 100, targets: 101 })));
+    let error = method.fit(&mut net, &Mse, &x, &y).validate(&[], &[]).run(&mut memory);
+    assert_eq!(error, Err(Error::Validation(DataError::NoSamples)));
+    let wrong = Lbfgs { weight_decay: f32::NAN, ..method };
+    let error = wrong.fit(&mut net, &Mse, &x, &y).run(&mut memory);
+    assert!(matches!(error, Err(Error::Hyperparameter { name: "weight decay", .. })));
+    assert_eq!(net, before);
+
+    let mut reports = 0;
+    let report = method
+        .fit(&mut net, &Mse, &x, &y)
+        .run_with(&mut memory, |_, _| {
+            reports += 1;
+            if reports == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    assert_eq!((report.stop, report.iterations), (Some(Stop::Callback), 3));
+    net.layer_mut::<0>().bias_mut()[0] = f32::NAN;
+    let error = method.fit(&mut net, &Mse, &x, &y).run(&mut memory);
+    assert!(matches!(error, Err(Error::Parameter { .. })));
 }

@@ -42,7 +42,7 @@ impl<L: Layer> Sequential<L> {
     /// assert_eq!(net, sequential![Linear::new([[0.0, 2.0]], [4.0])]);
     /// ```
     pub fn add_scaled(&mut self, factor: Elem<L>, other: &Self) {
-        dispatch::<L, _>(AddScaled { net: &mut self.0, factor, other: &other.0 });
+        add_scaled(&mut self.0, factor, &other.0);
     }
 
     /// `self ← factor · self`
@@ -55,7 +55,7 @@ impl<L: Layer> Sequential<L> {
     /// assert_eq!(net, sequential![Linear::new([[2.0, 4.0]], [6.0])]);
     /// ```
     pub fn scale(&mut self, factor: Elem<L>) {
-        dispatch::<L, _>(Scale { net: &mut self.0, factor });
+        scale(&mut self.0, factor);
     }
 
     /// The sum of the products of all parameters with those of `other`.
@@ -69,7 +69,7 @@ impl<L: Layer> Sequential<L> {
     /// ```
     #[must_use]
     pub fn dot(&self, other: &Self) -> Elem<L> {
-        dispatch::<L, _>(Dot { a: &self.0, b: &other.0 })
+        dot(&self.0, &other.0)
     }
 
     /// The square root of the sum of the squares of all parameters, also if that sum is too large for the element type.
@@ -179,6 +179,26 @@ impl<L: Layer> Sequential<L> {
         });
         cast
     }
+}
+
+/// `net ← net + factor · other`
+pub(crate) fn add_scaled<N: Layer>(net: &mut N, factor: Elem<N>, other: &N) {
+    dispatch::<N, _>(AddScaled { net, factor, other });
+}
+
+/// `net ← factor · net`
+pub(crate) fn scale<N: Layer>(net: &mut N, factor: Elem<N>) {
+    dispatch::<N, _>(Scale { net, factor });
+}
+
+/// The sum of the products of all parameters.
+pub(crate) fn dot<N: Layer>(a: &N, b: &N) -> Elem<N> {
+    dispatch::<N, _>(Dot { a, b })
+}
+
+/// `to ← from`, in place.
+pub(crate) fn copy<N: Layer>(to: &mut N, from: &N) {
+    for_each_pair(to, from, <[Elem<N>]>::copy_from_slice);
 }
 
 impl<T: Element, L: CastTo<T>> CastTo<T> for Sequential<L> {

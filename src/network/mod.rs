@@ -8,7 +8,10 @@ mod macros;
 mod pass;
 mod sequential;
 
-pub(crate) use self::pass::{Buffers, Forward};
+pub(crate) use self::{
+    arithmetic::{add_scaled, copy, dot, scale},
+    pass::{Buffers, Forward},
+};
 pub use self::{
     macros::types,
     pass::{Cache, Pass},

@@ -9,15 +9,15 @@ use num_traits::Float;
 use super::{
     least_squares::LeastSquares,
     passes::{BATCH, jacobian_rows},
+    run::{Report, Run, Stop},
     workspace::{ROWS, Workspace, in_residual_space, workspace_len},
 };
 use crate::{
     error::Error,
-    layers::{Elem, Layer, LayerTypes, Row, Shape},
-    loss::Loss,
+    layers::{Elem, Layer, Row, Shape},
     network::Buffers,
     simd::{Element, Zeroed},
-    training::{check, check_network, finite_loss, mean_loss},
+    training::{finite_loss, mean_loss},
 };
 
 /// Minimises the mean of squared errors by the method of Levenberg and Marquardt: MATLAB's `trainlm`, SciPy's
@@ -56,7 +56,7 @@ use crate::{
 /// let mut workspace = [0.0; WORKSPACE]; // on a device, a `static`
 /// let method = LevenbergMarquardt { goal: 1e-5, ..LevenbergMarquardt::new() };
 /// let report = method.fit(&mut net, &Mse, &x, &y).run(&mut workspace)?;
-/// assert!(report.loss <= 1e-5 && report.jacobians < 100);
+/// assert!(report.loss <= 1e-5 && report.iterations < 100);
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 ///
@@ -73,8 +73,8 @@ use crate::{
 pub struct LevenbergMarquardt<T = f32> {
     /// The damping `μ` of the first step.
     pub damping: T,
-    /// The run ends after so many Jacobian matrices.
-    pub max_jacobians: usize,
+    /// The run ends after so many iterations, each with one Jacobian matrix.
+    pub max_iterations: usize,
     /// The run ends when the loss is at most this.
     pub goal: T,
     /// The run ends when every cosine of the angle between the residuals and a column of the Jacobian matrix is at most
@@ -90,7 +90,7 @@ impl<T: Element> Default for LevenbergMarquardt<T> {
         let epsilon = T::epsilon();
         Self {
             damping: T::from_f64(1e-3),
-            max_jacobians: 1000,
+            max_iterations: 1000,
             goal: T::ZERO,
             gradient_tolerance: epsilon,
             step_tolerance: epsilon,
@@ -99,13 +99,13 @@ impl<T: Element> Default for LevenbergMarquardt<T> {
 }
 
 impl LevenbergMarquardt {
-    /// The method for `f32` with the default parameters: a damping of 1e-3, at most 1000 Jacobian matrices, the goal 0, and
+    /// The method for `f32` with the default parameters: a damping of 1e-3, at most 1000 iterations, the goal 0, and
     /// both tolerances 1.2e-7. For `f64` (2.2e-16) use `LevenbergMarquardt::default()`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             damping: 1e-3,
-            max_jacobians: 1000,
+            max_iterations: 1000,
             goal: 0.0,
             gradient_tolerance: f32::EPSILON,
             step_tolerance: f32::EPSILON,
@@ -130,23 +130,23 @@ impl LevenbergMarquardt {
 const LARGEST_DAMPING: f64 = 1e12;
 
 impl<T: Element> LevenbergMarquardt<T> {
-    /// A run on a data set. [`LmRun::run`] starts it.
+    /// A run on a data set. [`Run::run`] starts it.
     pub const fn fit<'a, N, C>(
         self,
         net: &'a mut N,
         loss: &'a C,
         x: &'a [Row<N::In>],
         y: &'a [C::Target],
-    ) -> LmRun<'a, N, C>
+    ) -> Run<'a, Self, N, C>
     where
         N: Layer<In: Shape<Elem = T>>,
         C: LeastSquares<N::Out>,
     {
-        LmRun { method: self, net, loss, training: (x, y), validation: None }
+        Run { method: self, net, loss, training: (x, y), validation: None }
     }
 
     fn check(&self) -> Result<(), Error<T>> {
-        let Self { damping, max_jacobians, goal, gradient_tolerance, step_tolerance } = *self;
+        let Self { damping, max_iterations, goal, gradient_tolerance, step_tolerance } = *self;
         let valid = |name, value: T, valid, expected| {
             if valid && value.is_finite() {
                 Ok(())
@@ -156,7 +156,7 @@ impl<T: Element> LevenbergMarquardt<T> {
         };
         let largest = T::from_f64(LARGEST_DAMPING);
         valid("damping", damping, damping > T::ZERO && damping <= largest, "positive, and at most 1e12")?;
-        valid("number of Jacobians", T::from_count(max_jacobians), max_jacobians > 0, "at least 1")?;
+        valid("number of iterations", T::from_count(max_iterations), max_iterations > 0, "at least 1")?;
         for (name, value) in
             [("goal", goal), ("gradient tolerance", gradient_tolerance), ("step tolerance", step_tolerance)]
         {
@@ -166,63 +166,13 @@ impl<T: Element> LevenbergMarquardt<T> {
     }
 }
 
-/// The state of a run after a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct LmReport<T = f32> {
-    /// The number of Jacobian matrices that were computed.
-    pub jacobians: usize,
-    /// The number of evaluations of the loss, also of steps that were not made.
-    pub evaluations: usize,
-    /// The loss.
-    pub loss: T,
-    /// The loss of the validation data, if there are any.
-    pub validation_loss: Option<T>,
-    /// The damping of the last step.
-    pub damping: T,
-    /// Why the run ended; during a run `None`.
-    pub stop: Option<Stop>,
-}
-
-/// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stop {
-    /// The loss has reached the goal.
-    Goal,
-    /// The gradient is as small as the gradient tolerance.
-    Gradient,
-    /// The step is as small as the step tolerance, or no step decreases the loss.
-    Step,
-    /// The largest number of Jacobian matrices or iterations was reached.
-    Limit,
-    /// The callback returned [`ControlFlow::Break`].
-    Callback,
-}
-
-/// A run of [`LevenbergMarquardt`], made by [`LevenbergMarquardt::fit`] and started by [`run`](Self::run).
-#[derive(Debug)]
-#[must_use = "a run does nothing before `run`"]
-pub struct LmRun<'a, N: LayerTypes, C: Loss<N::Out>> {
-    method: LevenbergMarquardt<Elem<N>>,
-    net: &'a mut N,
-    loss: &'a C,
-    training: (&'a [Row<N::In>], &'a [C::Target]),
-    validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
-}
-
-impl<'a, N: Layer, C: LeastSquares<N::Out>> LmRun<'a, N, C> {
-    /// Computes the loss of these data after each step. They are not used for training.
-    pub const fn validate(self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Self {
-        Self { validation: Some((x, y)), ..self }
-    }
-
+impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, C> {
     /// Runs the method until it stops.
     ///
     /// # Errors
     ///
     /// As [`run_with`](Self::run_with).
-    pub fn run(self, workspace: &mut [Elem<N>]) -> Result<LmReport<Elem<N>>, Error<Elem<N>>> {
+    pub fn run(self, workspace: &mut [Elem<N>]) -> Result<Report<Elem<N>>, Error<Elem<N>>> {
         self.run_with(workspace, |_, _| ControlFlow::Continue(()))
     }
 
@@ -241,38 +191,25 @@ impl<'a, N: Layer, C: LeastSquares<N::Out>> LmRun<'a, N, C> {
     pub fn run_with(
         self,
         workspace: &mut [Elem<N>],
-        mut each_step: impl FnMut(LmReport<Elem<N>>, &N) -> ControlFlow<()>,
-    ) -> Result<LmReport<Elem<N>>, Error<Elem<N>>> {
+        mut each_step: impl FnMut(Report<Elem<N>>, &N) -> ControlFlow<()>,
+    ) -> Result<Report<Elem<N>>, Error<Elem<N>>> {
         let (given, expected) = (workspace.len(), workspace_len(N::PARAMS));
         if given != expected {
             return Err(Error::Length { name: "workspace", given, expected });
         }
+        self.method.check()?;
+        self.check()?;
         let Self { method, net, loss, training: (x, y), validation } = self;
-        method.check()?;
-        check::<N, C>(loss, x, y).map_err(|error| error.about(Error::Training))?;
-        if let Some((x, y)) = validation {
-            check::<N, C>(loss, x, y).map_err(|error| error.about(Error::Validation))?;
-        }
-        check_network(net)?;
 
         let residuals = y.len() * N::Out::LEN;
-        let mut memory =
-            Memory { workspace: Workspace::new(workspace, N::PARAMS, residuals), buffers: Zeroed::ZERO };
-        let validate = |net: &N, buffers: &mut Buffers<N, BATCH>| {
-            validation.map(|(x, y)| mean_loss(net, loss, buffers, x, y))
-        };
+        let workspace = Workspace::new(workspace, N::PARAMS, residuals);
+        let mut memory = Memory { workspace, damping: method.damping, buffers: Zeroed::ZERO };
         let first = finite_loss(mean_loss(net, loss, &mut memory.buffers, x, y), net)?;
-        let mut report = LmReport {
-            jacobians: 0,
-            evaluations: 1,
-            loss: first,
-            validation_loss: validate(net, &mut memory.buffers),
-            damping: method.damping,
-            stop: (first <= method.goal).then_some(Stop::Goal),
-        };
+        let mut report = Report::start(first, method.goal);
+        report.validate(net, loss, &mut memory.buffers, validation);
         while report.stop.is_none() {
             report.stop = memory.step(&method, net, loss, x, y, &mut report)?;
-            report.validation_loss = validate(net, &mut memory.buffers);
+            report.validate(net, loss, &mut memory.buffers, validation);
             if each_step(report, net).is_break() {
                 report.stop = report.stop.or(Some(Stop::Callback));
             }
@@ -284,6 +221,7 @@ impl<'a, N: Layer, C: LeastSquares<N::Out>> LmRun<'a, N, C> {
 /// The memory of a run.
 struct Memory<'a, N: Layer> {
     workspace: Workspace<'a, Elem<N>>,
+    damping: Elem<N>,
     buffers: Buffers<N, BATCH>,
 }
 
@@ -296,20 +234,20 @@ impl<N: Layer> Memory<'_, N> {
         loss: &C,
         x: &[Row<N::In>],
         y: &[C::Target],
-        report: &mut LmReport<Elem<N>>,
+        report: &mut Report<Elem<N>>,
     ) -> Result<Option<Stop>, Error<Elem<N>>> {
         let residuals = Elem::<N>::from_count(y.len() * N::Out::LEN);
         let [one, two] = [1, 2].map(Elem::<N>::from_count);
         let squares = report.loss * residuals;
         self.jacobian(net, loss, x, y);
-        report.jacobians += 1;
+        report.iterations += 1;
         if self.workspace.finish(Float::sqrt(squares)) <= method.gradient_tolerance {
             return Ok(Some(Stop::Gradient));
         }
         let (mut growth, mut solved) = (two, false);
         self.workspace.remember(net);
-        while report.damping <= Elem::<N>::from_f64(LARGEST_DAMPING) {
-            if let Some(predicted) = self.workspace.solve(report.damping) {
+        while self.damping <= Elem::<N>::from_f64(LARGEST_DAMPING) {
+            if let Some(predicted) = self.workspace.solve(self.damping) {
                 solved = true;
                 let is_small = self.workspace.take_step(net, method.step_tolerance);
                 let new = mean_loss(net, loss, &mut self.buffers, x, y);
@@ -318,13 +256,13 @@ impl<N: Layer> Memory<'_, N> {
                     let gain = (report.loss - new) * residuals / (two * predicted);
                     report.loss = new;
                     let centred = two * gain - one;
-                    report.damping = report.damping
+                    self.damping = self.damping
                         * (one - centred * centred * centred).max(Elem::<N>::from_f64(1.0 / 3.0));
                     return Ok(if new <= method.goal {
                         Some(Stop::Goal)
                     } else if is_small {
                         Some(Stop::Step)
-                    } else if report.jacobians >= method.max_jacobians {
+                    } else if report.iterations >= method.max_iterations {
                         Some(Stop::Limit)
                     } else {
                         None
@@ -337,7 +275,7 @@ impl<N: Layer> Memory<'_, N> {
                     return Ok(Some(Stop::Step));
                 }
             }
-            report.damping = report.damping * growth;
+            self.damping = self.damping * growth;
             growth = growth * two;
         }
         if solved { Ok(Some(Stop::Step)) } else { Err(Error::Singular { loss: report.loss }) }
@@ -346,7 +284,7 @@ impl<N: Layer> Memory<'_, N> {
     /// The Jacobian matrix and the residuals of all samples.
     fn jacobian<C: LeastSquares<N::Out>>(&mut self, net: &N, loss: &C, x: &[Row<N::In>], y: &[C::Target]) {
         let _ = loss;
-        let Self { workspace, buffers } = self;
+        let Self { workspace, buffers, .. } = self;
         let stride = crate::linalg::stride(N::PARAMS);
         let room =
             if in_residual_space(N::PARAMS, y.len() * N::Out::LEN) { y.len() * N::Out::LEN } else { ROWS };
