@@ -50,3 +50,33 @@ fn four_forward_passes(bencher: Bencher) {
         }
     });
 }
+
+type Classifier = mlp![64, 128, 10];
+
+/// `predict_all` for 10,000 rows; with the feature `rayon` on all cores. Must take at most 5 % more than `forward_passes`.
+#[divan::bench]
+fn predict_all(bencher: Bencher) {
+    let (net, x) = (classifier(), vec![[0.5; 64]; ROWS]);
+    bencher.bench_local(|| black_box(&net).predict_all(black_box(&x)));
+}
+
+/// The forward passes of as many rows in batches of 64: those of the roofline.
+#[divan::bench]
+fn forward_passes(bencher: Bencher) {
+    let (net, x, mut cache) = (classifier(), vec![[0.5; 64]; ROWS], Cache::<_, 64>::boxed());
+    bencher.bench_local(|| {
+        for x in black_box(&x).as_chunks().0 {
+            black_box(black_box(&*net).forward(x, &mut cache).output());
+        }
+        // The 16 rows that are left take another pass.
+        black_box(black_box(&*net).forward(&[[0.5; 64]; 64], &mut cache).output());
+    });
+}
+
+const ROWS: usize = 10_000;
+
+fn classifier() -> Box<Classifier> {
+    let mut net = Classifier::boxed();
+    net.init(&mut StdRng::seed_from_u64(0));
+    net
+}

@@ -24,10 +24,11 @@ impl<T: Element> Kernel<T> for Solve<'_, T> {
         }
         // The column after the matrix is now `U⁻ᵀ b`: the rest is `U x = U⁻ᵀ b`, from the last row up.
         let Some(x) = x.get_mut(..size) else { return false };
-        for (row, a) in a.chunks_exact(stride).enumerate().take(size).rev() {
-            let (Some([pivot, coefficients @ ..]), Some([value, known @ ..])) =
-                (a.get(row..size), x.get_mut(row..))
-            else {
+        for row in (0..size).rev() {
+            let (Some(a), Some([value, known @ ..])) = (a.get(row * stride..), x.get_mut(row..)) else {
+                return false;
+            };
+            let (Some([pivot, coefficients @ ..]), Some(right)) = (a.get(row..size), a.get(size)) else {
                 return false;
             };
             let products = reduce2(
@@ -37,7 +38,7 @@ impl<T: Element> Kernel<T> for Solve<'_, T> {
                 #[inline(always)]
                 |sum, a, x| a.mul_add(x, sum),
             );
-            *value = (*a.get(size).unwrap_or(pivot) - products) / *pivot;
+            *value = (*right - products) / *pivot;
         }
         x.iter().fold(true, |finite, x| finite & x.is_finite())
     }

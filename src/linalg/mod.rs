@@ -20,9 +20,13 @@ const ROUNDING: usize = if VECTORS { 16 } else { 1 };
 /// its size, so that what stands below that, `GUARD` rows lower than it belongs, is preserved.
 pub(crate) const GUARD: usize = if VECTORS { 32 } else { 4 };
 
-/// The distance between the rows of a matrix of this size with one more column.
+/// The distance between the rows of a matrix of this size with one more column. Never 0, so that no code for a panic is
+/// compiled.
 pub(crate) const fn stride(size: usize) -> usize {
-    (size + 1).next_multiple_of(ROUNDING)
+    match (size + 1).next_multiple_of(ROUNDING) {
+        0 => 1,
+        stride => stride,
+    }
 }
 
 /// `C ← C + AᵀA`: `a` holds any number of rows of as many columns as `c`, a matrix of this size and one more column.
@@ -31,16 +35,16 @@ pub(crate) fn add_gram<T: Element>(c: &mut [T], a: &[T], size: usize) {
     T::dispatch(products::Gram { c, a, stride: stride(size), size });
 }
 
-/// `C ← A Aᵀ`: `a` holds as many rows as `c` has, with a distance of `a_stride`.
+/// `C ← A Aᵀ`: `a` holds as many rows as `c` has, each of the stride of a matrix of size `columns`.
 #[inline(never)]
-pub(crate) fn outer_gram<T: Element>(c: &mut [T], a: &[T], a_stride: usize, size: usize) {
-    T::dispatch(products::OuterGram { c, a, a_stride, stride: stride(size), size });
+pub(crate) fn outer_gram<T: Element>(c: &mut [T], a: &[T], columns: usize, size: usize) {
+    T::dispatch(products::OuterGram { c, a, a_stride: stride(columns), stride: stride(size), size });
 }
 
-/// `y ← Aᵀ x`: the sum of the rows of `a`, each multiplied by a number.
+/// `y ← Aᵀ x`: the sum of the rows of `a`, each of the stride of a matrix of size `columns`, multiplied by a number.
 #[inline(never)]
-pub(crate) fn combine<T: Element>(a: &[T], stride: usize, x: &[T], y: &mut [T]) {
-    T::dispatch(products::Combine { a, stride, x, y });
+pub(crate) fn combine<T: Element>(a: &[T], columns: usize, x: &[T], y: &mut [T]) {
+    T::dispatch(products::Combine { a, stride: stride(columns), x, y });
 }
 
 /// Solves `A x = b` for a symmetric, positive definite `A` of this size, whose upper triangle `a` holds; the column after
@@ -127,7 +131,7 @@ mod tests {
                 }
             }
             let mut c = vec![T::ZERO; (size + GUARD) * stride];
-            outer_gram(&mut c, &a, stride, size);
+            outer_gram(&mut c, &a, size, size);
             for row in 0..size {
                 for column in row..size {
                     let pairs = a[row * stride..][..stride].iter().zip(&a[column * stride..]);

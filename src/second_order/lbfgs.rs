@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    layers::{Elem, Layer, LayerTypes, Parameter, Row, Shape, not_finite, parameters, zero},
+    layers::{Elem, Layer, LayerTypes, Mode, Parameter, Row, Shape, not_finite, parameters, zero},
     loss::Loss,
     network::{Buffers, add_scaled, copy, dot, scale},
     simd::{Element, Zeroed, largest_absolute},
@@ -206,7 +206,7 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize> Run<'_, Lbfgs<M, Elem<N>>, N, C>
         let Self { method, net, loss, training: (x, y), validation } = self;
         let mut evaluate = |net: &N, gradient: &mut N, buffers: &mut _| {
             zero(gradient);
-            let loss = add_gradient(net, loss, buffers, x, y, gradient);
+            let loss = add_gradient(net, loss, buffers, Mode::Eval, x, y, gradient);
             [loss, add_decay(net, method.weight_decay, gradient)]
         };
         memory.stored = 0;

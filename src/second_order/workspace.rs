@@ -144,7 +144,7 @@ impl<'a, T: Element> Workspace<'a, T> {
                 *residual = core::mem::replace(last, T::ZERO);
             }
         }
-        outer_gram(self.matrix, self.rows, jacobian_stride, count);
+        outer_gram(self.matrix, self.rows, self.params, count);
         let (mut largest, mut product, mut squares) = (T::ZERO, T::ZERO, T::ZERO);
         for ((index, row), r) in
             self.matrix.chunks_exact(stride(count)).enumerate().zip(&*self.right).take(count)
@@ -192,7 +192,7 @@ impl<'a, T: Element> Workspace<'a, T> {
                 let predicted = damping * *z;
                 decrease = decrease + (*r - predicted) * (*r + predicted);
             }
-            combine(self.rows, stride(self.params), self.solution.get(..size).unwrap_or_default(), self.step);
+            combine(self.rows, self.params, self.solution.get(..size).unwrap_or_default(), self.step);
             zip(&mut *self.step, &*self.scale).for_each(|(step, scale)| *step = -*step * *scale * *scale);
         } else {
             for ((step, gradient), (z, scale)) in

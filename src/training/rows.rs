@@ -1,15 +1,22 @@
 //! Predictions and gradients for any number of rows.
 
+#[cfg(feature = "alloc")]
+use alloc::{vec, vec::Vec};
+
+#[cfg(feature = "rayon")]
+use rayon::prelude::*;
+
 use super::{
     data::{check, finite_loss},
     sum::CompensatedSum,
-    trainer::Gradient,
+    trainer::{Gradient, Trainer},
 };
 use crate::{
     error::Error,
-    layers::{Elem, Layer, Mode, Row, dispatch},
+    layers::{Elem, Layer, LayerTypes, Mode, Row, dispatch, zero},
     loss::Loss,
     network::{Buffers, Cache, Forward, Sequential},
+    optim::{Optimizer, OptimizerMemory},
     simd::{Element, Zeroed},
 };
 
@@ -22,7 +29,7 @@ impl<L: Layer> Sequential<L> {
     ///
     /// let net = sequential![Linear::new([[2.0]], [1.0])];
     /// let mut y = [[0.0]; 3];
-    /// net.predict_into(&[[1.0], [2.0], [3.0]], &mut y, &mut Cache::<_, 2>::ZERO)?;
+    /// net.predict_into(&[[1.0], [2.0], [3.0]], &mut y, &mut { Cache::<_, 2>::ZERO })?;
     /// assert_eq!(y, [[3.0], [5.0], [7.0]]);
     /// # Ok::<(), constnet::Error<f32>>(())
     /// ```
@@ -55,7 +62,7 @@ impl<L: Layer> Sequential<L> {
     /// let net = sequential![Linear::new([[2.0]], [0.0])];
     /// let mut gradient = Sequential::ZERO;
     /// let (x, y) = ([[1.0], [2.0], [3.0]], [[0.0]; 3]);
-    /// let loss = net.gradient(&Mse, &x, &y, &mut gradient, &mut Cache::<_, 2>::ZERO)?;
+    /// let loss = net.gradient(&Mse, &x, &y, &mut gradient, &mut { Cache::<_, 2>::ZERO })?;
     /// assert_eq!(loss, (4.0 + 16.0 + 36.0) / 3.0);
     /// assert_eq!(gradient.layer::<0>().bias(), &[8.0]);
     /// # Ok::<(), constnet::Error<f32>>(())
@@ -75,7 +82,82 @@ impl<L: Layer> Sequential<L> {
         cache: &mut Cache<Self, B>,
     ) -> Result<Elem<L>, Error<Elem<L>>> {
         check::<Self, C>(loss, x, y)?;
-        finite_loss(add_gradient(self, loss, &mut cache.buffers, x, y, gradient), self)
+        finite_loss(add_gradient(self, loss, &mut cache.buffers, Mode::Eval, x, y, gradient), self)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<L: Layer + Sync> Sequential<L>
+where
+    Cache<Self, ROWS>: bytemuck::Zeroable,
+{
+    /// The prediction for each row, in inference mode; on all cores with the feature `rayon`.
+    ///
+    /// ```
+    /// use constnet::{Linear, sequential};
+    ///
+    /// let net = sequential![Linear::new([[2.0]], [1.0])];
+    /// assert_eq!(net.predict_all(&[[1.0], [2.0], [3.0]]), [[3.0], [5.0], [7.0]]);
+    /// ```
+    #[must_use]
+    pub fn predict_all(&self, x: &[Row<L::In>]) -> Vec<Row<L::Out>> {
+        let mut y = vec![Zeroed::ZERO; x.len()];
+        #[cfg(not(feature = "rayon"))]
+        predict(self, x, &mut y, &mut Cache::<Self, ROWS>::boxed().buffers);
+        #[cfg(feature = "rayon")]
+        y.par_chunks_mut(PER_TASK)
+            .zip(x.par_chunks(PER_TASK))
+            .for_each_init(Cache::<Self, ROWS>::boxed, |cache, (y, x)| {
+                predict(self, x, y, &mut cache.buffers)
+            });
+        y
+    }
+}
+
+/// The batch size of [`predict_all`](Sequential::predict_all).
+#[cfg(feature = "alloc")]
+const ROWS: usize = 64;
+
+/// The number of rows for each of which a thread allocates no more memory.
+#[cfg(feature = "rayon")]
+const PER_TASK: usize = 8 * ROWS;
+
+impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
+    /// One step on any number of rows: the gradient of their mean loss, computed in batches of `B`, then the update. Returns
+    /// the loss before it. `gradient` is overwritten.
+    ///
+    /// ```
+    /// use constnet::{Sgd, Trainer, Zeroed, mlp};
+    ///
+    /// let (x, y) = (vec![[1.0]; 10], vec![[2.0]; 10]);
+    /// let mut trainer: Trainer<mlp![1, 1], Sgd, 4> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// assert_eq!(trainer.step_rows(&x, &y, &mut Zeroed::ZERO)?, 4.0);
+    /// assert_eq!(trainer.net.predict(&[0.0]), [0.4]);
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, the loss refuses a target, or
+    /// the loss is not finite; and those of [`update`](Self::update). Nothing is then updated.
+    pub fn step_rows(
+        &mut self,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        gradient: &mut N,
+    ) -> Result<Elem<N>, Error<Elem<N>>>
+    where
+        N: Layer,
+        Opt: Optimizer<Elem<N>>,
+        C: Loss<N::Out>,
+    {
+        check::<N, C>(&self.loss, x, y)?;
+        zero(gradient);
+        let mode = self.training_mode();
+        let Self { net, loss, buffers, .. } = self;
+        let value = finite_loss(add_gradient(net, loss, buffers, mode, x, y, gradient), net)?;
+        self.update(gradient)?;
+        Ok(value)
     }
 }
 
@@ -98,22 +180,34 @@ fn predict<N: Layer, const B: usize>(
     }
 }
 
+/// The mode of one shard: each has a seed, and so dropout masks, that differ from those of the others.
+pub(super) const fn mode_of_shard(mode: Mode, shard: usize) -> Mode {
+    match mode {
+        Mode::Eval => Mode::Eval,
+        Mode::Train { seed, pass } => {
+            Mode::Train { seed: seed ^ (shard as u32).wrapping_mul(0x85eb_ca6b), pass }
+        }
+    }
+}
+
 /// The mean loss of data that have been checked; adds its gradient.
 pub(crate) fn add_gradient<N: Layer, C: Loss<N::Out>, const B: usize>(
     net: &N,
     loss: &C,
     buffers: &mut Buffers<N, B>,
+    mode: Mode,
     x: &[Row<N::In>],
     y: &[C::Target],
     gradient: &mut N,
 ) -> Elem<N> {
-    let (samples, mode) = (y.len(), Mode::Eval);
+    let samples = y.len();
     let mut sum = CompensatedSum::<Elem<N>>::ZERO;
-    for (x, y) in x.chunks(B).zip(y.chunks(B)) {
+    for (shard, (x, y)) in x.chunks(B).zip(y.chunks(B)).enumerate() {
         for (input, x) in buffers.input_mut().iter_mut().zip(x) {
             *input = *x;
         }
         let (buffers, gradient) = (&mut *buffers, &mut *gradient);
+        let mode = mode_of_shard(mode, shard);
         let mean = dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient });
         sum.add(mean * Elem::<N>::from_count(y.len()));
     }
