@@ -151,6 +151,13 @@ pub enum DataError<T> {
         /// The predictions that are allowed.
         expected: &'static str,
     },
+    /// The weight of a sample is negative, infinite or NaN.
+    Weight {
+        /// The index of the sample.
+        sample: usize,
+        /// The weight.
+        value: T,
+    },
     /// The threshold of a binary metric is NaN.
     Threshold(T),
     /// The probabilities of a target do not sum to one.
@@ -165,6 +172,22 @@ pub enum DataError<T> {
 impl<T> From<DataError<T>> for Error<T> {
     fn from(error: DataError<T>) -> Self {
         Self::Data(error)
+    }
+}
+
+impl<T> DataError<T> {
+    /// The same error about the sample with this index, if it is about one.
+    pub(crate) fn of_sample(mut self, index: usize) -> Self {
+        if let Self::Input { sample, .. }
+        | Self::Target { sample, .. }
+        | Self::Class { sample, .. }
+        | Self::Prediction { sample, .. }
+        | Self::Weight { sample, .. }
+        | Self::ProbabilitySum { sample, .. } = &mut self
+        {
+            *sample = index;
+        }
+        self
     }
 }
 
@@ -281,6 +304,9 @@ impl<T: Element> fmt::Display for DataError<T> {
             }
             Self::Class { sample, class, classes } => {
                 write!(f, "sample {sample} is of class {class}: expected a class below {classes}")
+            }
+            Self::Weight { sample, value } => {
+                write!(f, "the weight of sample {sample} is {value}: expected a finite number of at least 0")
             }
             Self::Threshold(threshold) => {
                 write!(f, "the threshold is {threshold}: expected a number, not NaN")

@@ -7,6 +7,7 @@
 //! | [`Huber`] | a row | `nn.HuberLoss()` |
 //! | [`BceWithLogits`] | a row of probabilities | `nn.BCEWithLogitsLoss()` |
 //! | [`CrossEntropy`] | a class | `nn.CrossEntropyLoss()` |
+//! | [`Weighted`] around another | a pair of its target and a weight | `weight`, `ignore_index`, `pos_weight` |
 //! | [`SoftCrossEntropy`] | a row of probabilities that sum to 1 | `nn.CrossEntropyLoss()` |
 
 mod bce_with_logits;
@@ -16,6 +17,7 @@ mod huber;
 mod l1;
 mod mse;
 mod traits;
+mod weighted;
 
 pub(crate) use self::traits::first_invalid;
 pub use self::{
@@ -25,6 +27,7 @@ pub use self::{
     l1::L1,
     mse::Mse,
     traits::{Loss, OnProbabilities},
+    weighted::Weighted,
 };
 use self::{
     difference::{DifferenceLoss, difference_loss, difference_value, difference_value_and_gradient},
@@ -33,5 +36,5 @@ use self::{
 
 /// The names that the crate root re-exports.
 pub(crate) mod root {
-    pub use super::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
+    pub use super::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy, Weighted};
 }

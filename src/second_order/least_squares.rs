@@ -2,7 +2,7 @@
 
 use crate::{
     layers::{Row, Shape},
-    loss::{Loss, Mse},
+    loss::{Loss, Mse, Weighted},
 };
 use num_traits::ConstOne;
 
@@ -21,5 +21,11 @@ pub trait LeastSquares<S: Shape>: Loss<S> {
 impl<S: Shape> LeastSquares<S> for Mse {
     fn target(target: &Row<S>) -> (&Row<S>, S::Elem) {
         (target, S::Elem::ONE)
+    }
+}
+
+impl<S: Shape> LeastSquares<S> for Weighted<Mse> {
+    fn target((target, weight): &(Row<S>, S::Elem)) -> (&Row<S>, S::Elem) {
+        (target, *weight)
     }
 }

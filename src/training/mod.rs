@@ -10,7 +10,7 @@
 //! | `targets.rs` | the targets of a batch: copied, or read in place if they are large |
 //! | `sum.rs` | sums of many losses |
 //! | `gradient_check.rs` | backward passes compared with differences of the loss |
-//! | `metrics.rs` | accuracy, the confusion matrix, R² |
+//! | `metrics.rs`, `scores.rs` | accuracy, the confusion matrix, R²; metrics of scores and probabilities |
 
 mod data;
 mod fit;
@@ -19,6 +19,7 @@ pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod rows;
+mod scores;
 mod shuffle;
 mod sum;
 mod targets;
