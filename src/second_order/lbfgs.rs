@@ -6,7 +6,6 @@ use num_traits::Float;
 
 use super::{
     line_search::{Point, strong_wolfe},
-    passes::BATCH,
     run::{Report, Run, Stop},
 };
 use crate::{
@@ -14,9 +13,12 @@ use crate::{
     layers::{Elem, Layer, LayerTypes, Mode, Parameter, Row, Shape, not_finite, parameters, zero},
     loss::Loss,
     network::{Buffers, add_scaled, copy, dot, scale},
-    simd::{Element, Zeroed, largest_absolute},
+    simd::{Element, VECTORS, Zeroed, largest_absolute},
     training::{add_gradient, finite_loss},
 };
+
+/// The number of samples of a pass.
+const BATCH: usize = if VECTORS { 32 } else { 1 };
 
 /// Minimises any loss by L-BFGS with a history of `M` steps: SciPy's `minimize(method="L-BFGS-B")`, PyTorch's
 /// `LBFGS(history_size=M, line_search_fn="strong_wolfe")`.
