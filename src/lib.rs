@@ -19,6 +19,7 @@
 //! | [`formats`] | safetensors, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
+//! | [`recipes`] | code for training loops of your own |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -39,6 +40,7 @@ pub mod loss;
 mod matmul;
 mod network;
 pub mod optim;
+pub mod recipes;
 pub mod second_order;
 pub mod simd;
 pub mod sizes;

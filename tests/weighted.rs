@@ -2,8 +2,8 @@
 
 use approx::assert_relative_eq;
 use constnet::{
-    Cache, CrossEntropy, DataError, Error, Lbfgs, LevenbergMarquardt, Loss, Mse, SoftCrossEntropy, Weighted,
-    Zeroed,
+    Cache, CrossEntropy, DataError, Error, GaussianNll, Lbfgs, LevenbergMarquardt, Loss, Mse,
+    SoftCrossEntropy, Weighted, Zeroed, gradient_check,
     layers::Features,
     metrics::{ConfusionMatrix, log_loss, mean_absolute_error, roc_auc},
     mlp,
@@ -43,6 +43,21 @@ fn levenberg_marquardt_and_lbfgs_agree_on_weighted_squares() {
         assert_relative_eq!(net.layer::<0>().weight()[0][0], 0.125, max_relative = 1e-7);
         assert_relative_eq!(net.layer::<0>().bias()[0], 1.9375, max_relative = 1e-7);
     }
+}
+
+/// The network learns the mean and the variance of two groups of samples: 1 ± 2 and 5 ± 0.5.
+#[test]
+fn a_predicted_variance_is_that_of_the_samples() {
+    let x = [[0.0], [0.0], [1.0], [1.0]];
+    let y = [[3.0], [-1.0], [5.5], [4.5]];
+    let mut net = <mlp![f64; 1, 2]>::ZERO;
+    Lbfgs::<5, f64>::default().fit(&mut net, &GaussianNll, &x, &y).run(&mut { LbfgsMemory::ZERO }).unwrap();
+    for (x, mean, variance) in [(0.0, 1.0, 4.0_f64), (1.0, 5.0, 0.25)] {
+        let [found, log_variance]: [f64; 2] = net.predict(&[x]);
+        assert_relative_eq!(found, mean, max_relative = 1e-6);
+        assert_relative_eq!(log_variance, variance.ln(), max_relative = 1e-6);
+    }
+    gradient_check(&mut net, &GaussianNll, &x, &y).unwrap();
 }
 
 #[test]

@@ -119,9 +119,9 @@ impl<T: Element> Kernel<T> for OuterGram<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
         if const { S::LANES > 1 && S::REGISTERS >= 32 } {
-            self.tiles::<S, 4>(simd)
+            self.tiles::<S, 4>(simd);
         } else {
-            self.tiles::<S, 2>(simd)
+            self.tiles::<S, 2>(simd);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`Mse`] | a row | `nn.MSELoss()` |
 //! | [`L1`] | a row | `nn.L1Loss()` |
 //! | [`Huber`] | a row | `nn.HuberLoss()` |
+//! | [`GaussianNll`] | a row of one number | `nn.GaussianNLLLoss()` |
 //! | [`BceWithLogits`] | a row of probabilities | `nn.BCEWithLogitsLoss()` |
 //! | [`CrossEntropy`] | a class | `nn.CrossEntropyLoss()` |
 //! | [`Weighted`] around another | a pair of its target and a weight | `weight`, `ignore_index`, `pos_weight` |
@@ -13,6 +14,7 @@
 mod bce_with_logits;
 mod cross_entropy;
 mod difference;
+mod gaussian_nll;
 mod huber;
 mod l1;
 mod mse;
@@ -23,6 +25,7 @@ pub(crate) use self::traits::first_invalid;
 pub use self::{
     bce_with_logits::BceWithLogits,
     cross_entropy::{CrossEntropy, SoftCrossEntropy},
+    gaussian_nll::GaussianNll,
     huber::Huber,
     l1::L1,
     mse::Mse,
@@ -36,5 +39,7 @@ use self::{
 
 /// The names that the crate root re-exports.
 pub(crate) mod root {
-    pub use super::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy, Weighted};
+    pub use super::{
+        BceWithLogits, CrossEntropy, GaussianNll, Huber, L1, Loss, Mse, SoftCrossEntropy, Weighted,
+    };
 }

@@ -2,9 +2,10 @@
 
 use crate::{
     error::Error,
-    layers::{Elem, Layer, LayerTypes, Row},
+    layers::{Elem, Layer, LayerTypes, Row, Shape},
     loss::Loss,
     network::Buffers,
+    simd::Element,
     training::{check, check_network, mean_loss},
 };
 
@@ -52,7 +53,7 @@ pub struct Report<T = f32> {
     pub stop: Option<Stop>,
 }
 
-impl<T: PartialOrd> Report<T> {
+impl<T: Element> Report<T> {
     /// The report before the first iteration.
     pub(super) fn start(loss: T, goal: T) -> Self {
         let stop = (loss <= goal).then_some(Stop::Goal);
@@ -67,7 +68,7 @@ impl<T: PartialOrd> Report<T> {
         buffers: &mut Buffers<N, B>,
         data: Option<(&[Row<N::In>], &[C::Target])>,
     ) where
-        N::In: crate::layers::Shape<Elem = T>,
+        N::In: Shape<Elem = T>,
     {
         self.validation_loss = data.map(|(x, y)| mean_loss(net, loss, buffers, x, y));
     }
