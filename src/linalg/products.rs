@@ -81,7 +81,7 @@ fn tile<S: Simd<T>, T: Element, const MR: usize, const NR: usize>(
     let mut sums = [[simd.splat(T::ZERO); NR]; MR];
     for a in a.chunks_exact(stride) {
         let (Some((left, _)), Some(right)) =
-            (a.get(row..).and_then(<[T]>::split_first_chunk::<MR>), a.get(column..))
+            (a.get(row..).and_then(<[T]>::split_first_chunk::<MR>), a.get(column..column + NR * S::LANES))
         else {
             return;
         };

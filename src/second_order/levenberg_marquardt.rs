@@ -10,11 +10,12 @@ use super::{
     least_squares::LeastSquares,
     passes::{BATCH, jacobian_rows},
     run::{Report, Run, Stop},
-    workspace::{ROWS, Workspace, in_residual_space, workspace_len},
+    workspace::{Workspace, workspace_len},
 };
 use crate::{
     error::Error,
     layers::{Elem, Layer, Row, Shape},
+    linalg::stride,
     network::Buffers,
     simd::{Element, Zeroed},
     training::{finite_loss, mean_loss},
@@ -239,7 +240,7 @@ impl<N: Layer> Memory<'_, N> {
         let residuals = Elem::<N>::from_count(y.len() * N::Out::LEN);
         let [one, two] = [1, 2].map(Elem::<N>::from_count);
         let squares = report.loss * residuals;
-        self.jacobian(net, loss, x, y);
+        self.jacobian::<C>(net, x, y);
         report.iterations += 1;
         if self.workspace.finish(Float::sqrt(squares)) <= method.gradient_tolerance {
             return Ok(Some(Stop::Gradient));
@@ -282,17 +283,14 @@ impl<N: Layer> Memory<'_, N> {
     }
 
     /// The Jacobian matrix and the residuals of all samples.
-    fn jacobian<C: LeastSquares<N::Out>>(&mut self, net: &N, loss: &C, x: &[Row<N::In>], y: &[C::Target]) {
-        let _ = loss;
+    fn jacobian<C: LeastSquares<N::Out>>(&mut self, net: &N, x: &[Row<N::In>], y: &[C::Target]) {
         let Self { workspace, buffers, .. } = self;
-        let stride = crate::linalg::stride(N::PARAMS);
-        let room =
-            if in_residual_space(N::PARAMS, y.len() * N::Out::LEN) { y.len() * N::Out::LEN } else { ROWS };
+        let stride = stride(N::PARAMS);
         workspace.clear();
         let mut filled = 0;
         for output in 0..N::Out::LEN {
             for (x, y) in x.chunks(BATCH).zip(y.chunks(BATCH)) {
-                if filled + y.len() > room {
+                if (filled + y.len()) * stride > workspace.rows.len() {
                     workspace.add_rows(filled);
                     filled = 0;
                 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The rows of a Jacobian matrix that are computed before their product is added to the matrix: a multiple of [`BATCH`].
-pub(super) const ROWS: usize = if VECTORS { 4 * BATCH } else { BATCH };
+const ROWS: usize = if VECTORS { 4 * BATCH } else { BATCH };
 
 /// The number of vectors of as many numbers as there are parameters.
 const VECTORS_OF_PARAMS: usize = 5;
@@ -24,7 +24,7 @@ pub(super) const fn workspace_len(params: usize) -> usize {
 
 /// Whether the system has the size of the residuals, not of the parameters: if the whole Jacobian matrix `J` and `J Jᵀ` fit
 /// in the workspace.
-pub(super) const fn in_residual_space(params: usize, residuals: usize) -> bool {
+const fn in_residual_space(params: usize, residuals: usize) -> bool {
     let matrices = residuals * stride(params) + (residuals + GUARD) * stride(residuals);
     residuals < params && matrices <= (params + GUARD + ROWS) * stride(params)
 }

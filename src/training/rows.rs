@@ -105,11 +105,12 @@ where
         #[cfg(not(feature = "rayon"))]
         predict(self, x, &mut y, &mut Cache::<Self, ROWS>::boxed().buffers);
         #[cfg(feature = "rayon")]
-        y.par_chunks_mut(PER_TASK)
-            .zip(x.par_chunks(PER_TASK))
-            .for_each_init(Cache::<Self, ROWS>::boxed, |cache, (y, x)| {
-                predict(self, x, y, &mut cache.buffers)
-            });
+        y.par_chunks_mut(PER_TASK).zip(x.par_chunks(PER_TASK)).for_each_init(
+            Cache::<Self, ROWS>::boxed,
+            |cache, (y, x)| {
+                predict(self, x, y, &mut cache.buffers);
+            },
+        );
         y
     }
 }
