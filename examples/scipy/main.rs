@@ -13,7 +13,7 @@ use constnet::{
     Lbfgs, LevenbergMarquardt, Linear, Mse, Sequential, Tanh, Zeroed, mlp, second_order::LbfgsMemory,
 };
 
-type Curve = Sequential![Linear<1, 4, f64>, Tanh<4, f64>, Linear<4, 1, f64>];
+type Curve = Sequential![Linear<1, 8, f64>, Tanh<8, f64>, Linear<8, 1, f64>];
 type Notebook = mlp![f64; 5, 64, 3];
 
 fn numbers(line: io::Result<String>) -> Result<Vec<f64>, Box<dyn Error>> {

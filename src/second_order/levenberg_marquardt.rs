@@ -33,7 +33,8 @@ use crate::{
 ///
 /// `D` is the diagonal of `JᵀJ`, each element the largest that it has been, as in MINPACK. A step that would not decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a
 /// step `μ` changes by the gain ratio, the decrease of the loss divided by the decrease that the linear model predicts, as
-/// proposed by H. B. Nielsen ("Damping parameter in Marquardt's method", 1999). There is no learning rate.
+/// proposed by H. B. Nielsen ("Damping parameter in Marquardt's method", 1999), but to at least a tenth, not a third. There is
+/// no learning rate.
 ///
 /// With fewer residuals than parameters the step is computed from a smaller system, `θ ← θ − Jᵀ (J Jᵀ + μ d)⁻¹ r`, with the
 /// largest element `d` of the diagonal of `J Jᵀ`: of all steps to the same residuals of the linear model, the shortest.
@@ -257,8 +258,8 @@ impl<N: Layer> Memory<'_, N> {
                     let gain = (report.loss - new) * residuals / (two * predicted);
                     report.loss = new;
                     let centred = two * gain - one;
-                    self.damping = self.damping
-                        * (one - centred * centred * centred).max(Elem::<N>::from_f64(1.0 / 3.0));
+                    self.damping =
+                        self.damping * (one - centred * centred * centred).max(Elem::<N>::from_f64(0.1));
                     return Ok(if new <= method.goal {
                         Some(Stop::Goal)
                     } else if is_small {

