@@ -1,10 +1,10 @@
 //! Predictions and gradients for any number of rows.
 
 #[cfg(feature = "alloc")]
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 #[cfg(feature = "rayon")]
-use rayon::prelude::*;
+use {alloc::vec, rayon::prelude::*};
 
 use super::{
     data::{check, finite_loss},
@@ -47,7 +47,7 @@ impl<L: Layer> Sequential<L> {
         if given != expected {
             return Err(Error::Length { name: "outputs", given, expected });
         }
-        predict(self, x, y, &mut cache.buffers);
+        predict_slice(self, x, y, &mut cache.buffers);
         Ok(())
     }
 
@@ -101,16 +101,23 @@ where
     /// ```
     #[must_use]
     pub fn predict_all(&self, x: &[Row<L::In>]) -> Vec<Row<L::Out>> {
-        let mut y = vec![Zeroed::ZERO; x.len()];
         #[cfg(not(feature = "rayon"))]
-        predict(self, x, &mut y, &mut Cache::<Self, ROWS>::boxed().buffers);
+        let y = {
+            let mut y = Vec::with_capacity(x.len());
+            predict(self, x, &mut Cache::<Self, ROWS>::boxed().buffers, |outputs| {
+                y.extend_from_slice(outputs)
+            });
+            y
+        };
         #[cfg(feature = "rayon")]
-        y.par_chunks_mut(PER_TASK).zip(x.par_chunks(PER_TASK)).for_each_init(
-            Cache::<Self, ROWS>::boxed,
-            |cache, (y, x)| {
-                predict(self, x, y, &mut cache.buffers);
-            },
-        );
+        let y = {
+            let mut y = vec![Zeroed::ZERO; x.len()];
+            let parts = y.par_chunks_mut(PER_TASK).zip(x.par_chunks(PER_TASK));
+            parts.for_each_init(Cache::<Self, ROWS>::boxed, |cache, (y, x)| {
+                predict_slice(self, x, y, &mut cache.buffers);
+            });
+            y
+        };
         y
     }
 }
@@ -162,23 +169,33 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     }
 }
 
-/// The predictions for as many rows.
+/// Calls `take` with the predictions of each batch, one after the other.
 fn predict<N: Layer, const B: usize>(
+    net: &N,
+    x: &[Row<N::In>],
+    buffers: &mut Buffers<N, B>,
+    mut take: impl FnMut(&[Row<N::Out>]),
+) {
+    for x in x.chunks(B) {
+        match x.as_array::<B>() {
+            Some(x) => *buffers.input_mut() = *x,
+            None => buffers.input_mut().iter_mut().zip(x).for_each(|(input, x)| *input = *x),
+        }
+        let Buffers { layers, output, .. } = buffers;
+        dispatch::<N, _>(Forward { net, layers, output, mode: &Mode::Eval });
+        take(output.get(..x.len()).unwrap_or_default());
+    }
+}
+
+/// The predictions for as many rows.
+fn predict_slice<N: Layer, const B: usize>(
     net: &N,
     x: &[Row<N::In>],
     y: &mut [Row<N::Out>],
     buffers: &mut Buffers<N, B>,
 ) {
-    for (x, y) in x.chunks(B).zip(y.chunks_mut(B)) {
-        for (input, x) in buffers.input_mut().iter_mut().zip(x) {
-            *input = *x;
-        }
-        let Buffers { layers, output, .. } = buffers;
-        dispatch::<N, _>(Forward { net, layers, output, mode: &Mode::Eval });
-        for (y, output) in y.iter_mut().zip(output) {
-            *y = *output;
-        }
-    }
+    let mut y = y.iter_mut();
+    predict(net, x, buffers, |outputs| outputs.iter().zip(&mut y).for_each(|(output, y)| *y = *output));
 }
 
 /// The mode of one shard: each has a seed, and so dropout masks, that differ from those of the others.
