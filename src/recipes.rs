@@ -7,6 +7,8 @@
 //! | `cross_validation` | stratified folds from a CSV file, standardisation, L-BFGS |
 //! | `inverse_kinematics` | a model of an arm, and its Jacobian matrix to reach a target |
 //! | `lqr` | a learned model of a pendulum, linearised for a regulator |
+//! | `real_time` | weights handed from a thread that trains to one that predicts, without a lock |
+//! | `sweep` | seeds, learning rates and widths on all cores, as CSV |
 //! | `second_order` | the method of Levenberg and Marquardt on four tasks |
 //!
 //! # A target network
