@@ -5,7 +5,9 @@
 //! | program | what it shows |
 //! |---|---|
 //! | `cross_validation` | stratified folds from a CSV file, standardisation, L-BFGS |
+//! | `cart_pole` | reinforcement learning: policy gradients; deep Q-learning with a target network |
 //! | `inverse_kinematics` | a model of an arm, and its Jacobian matrix to reach a target |
+//! | `differential_equation` | a solution whose residual contains the derivative of the network |
 //! | `lqr` | a learned model of a pendulum, linearised for a regulator |
 //! | `real_time` | weights handed from a thread that trains to one that predicts, without a lock |
 //! | `sweep` | seeds, learning rates and widths on all cores, as CSV |
