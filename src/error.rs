@@ -21,6 +21,15 @@ pub enum Error<T> {
         /// The values that are allowed.
         expected: &'static str,
     },
+    /// A slice has another length than expected.
+    Length {
+        /// What the slice holds: the `"vector"` of all parameters, the `"workspace"` of an optimiser, the `"outputs"`.
+        name: &'static str,
+        /// The number of its elements.
+        given: usize,
+        /// The number that is expected.
+        expected: usize,
+    },
     /// The number of epochs is 0.
     NoEpochs,
     /// The data of a step, a gradient or an evaluation are invalid.
@@ -74,6 +83,11 @@ pub enum Error<T> {
     /// The norm of the gradient, or the new value of a parameter or of its optimiser state, would be infinite or NaN.
     /// [`Optimizer::step`](crate::Optimizer::step) says what was updated.
     Overflow,
+    /// The matrix of a second-order step stays singular, whatever the damping. The network is as it was at this loss.
+    Singular {
+        /// The last good loss.
+        loss: T,
+    },
     /// A training loss, a gradient or a parameter became infinite, NaN or too large;
     /// [`Fit::run`](crate::training::Fit::run) documents the state of the network.
     Diverged {
@@ -137,6 +151,13 @@ pub enum DataError<T> {
         /// The predictions that are allowed.
         expected: &'static str,
     },
+    /// The weight of a sample is negative, infinite or NaN.
+    Weight {
+        /// The index of the sample.
+        sample: usize,
+        /// The weight.
+        value: T,
+    },
     /// The threshold of a binary metric is NaN.
     Threshold(T),
     /// The probabilities of a target do not sum to one.
@@ -151,6 +172,22 @@ pub enum DataError<T> {
 impl<T> From<DataError<T>> for Error<T> {
     fn from(error: DataError<T>) -> Self {
         Self::Data(error)
+    }
+}
+
+impl<T> DataError<T> {
+    /// The same error about the sample with this index, if it is about one.
+    pub(crate) fn of_sample(mut self, index: usize) -> Self {
+        if let Self::Input { sample, .. }
+        | Self::Target { sample, .. }
+        | Self::Class { sample, .. }
+        | Self::Prediction { sample, .. }
+        | Self::Weight { sample, .. }
+        | Self::ProbabilitySum { sample, .. } = &mut self
+        {
+            *sample = index;
+        }
+        self
     }
 }
 
@@ -177,6 +214,9 @@ impl<T: Element> fmt::Display for Error<T> {
             }
             Self::Hyperparameter { name, value, expected } => {
                 write!(f, "the {name} is {value}: expected {expected}")
+            }
+            Self::Length { name, given, expected } => {
+                write!(f, "the length of the {name} is {given}: expected {expected}")
             }
             Self::NoEpochs => write!(f, "the number of epochs is 0: expected at least 1"),
             Self::Data(error) => write!(f, "{error}"),
@@ -221,6 +261,12 @@ impl<T: Element> fmt::Display for Error<T> {
                     "the validation loss after epoch {epoch} is {loss}, although the training loss and the parameters are finite: scale large validation data, or try a smaller learning rate"
                 )
             }
+            Self::Singular { loss } => {
+                write!(
+                    f,
+                    "the matrix of the step is singular or not finite for every damping; the network was left at the loss {loss:.4e}: scale large data"
+                )
+            }
             Self::Diverged { epoch, last_loss: Some(loss) } => {
                 write!(
                     f,
@@ -258,6 +304,9 @@ impl<T: Element> fmt::Display for DataError<T> {
             }
             Self::Class { sample, class, classes } => {
                 write!(f, "sample {sample} is of class {class}: expected a class below {classes}")
+            }
+            Self::Weight { sample, value } => {
+                write!(f, "the weight of sample {sample} is {value}: expected a finite number of at least 0")
             }
             Self::Threshold(threshold) => {
                 write!(f, "the threshold is {threshold}: expected a number, not NaN")

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`simd`] | formulas on vectors of every instruction set, and the choice of one |
 //! | [`error`] | the errors of a training run |
+//! | `linalg` | symmetric systems of equations |
 //! | `matmul` | the three matrix products of a linear layer |
 //! | [`layers`] | the trait [`Layer`](layers::Layer), and the layers |
 //! | [`activation`] | elementwise activations |
@@ -14,9 +15,11 @@
 //! | [`optim`] | optimisers |
 //! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
 //! | [`training`] | [`Trainer`], training runs, [`metrics`] |
+//! | [`second_order`] | [`LevenbergMarquardt`], [`Lbfgs`] |
 //! | [`formats`] | safetensors, ONNX, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
+//! | [`recipes`] | code for training loops of your own |
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -32,10 +35,13 @@ pub mod activation;
 pub mod error;
 pub mod formats;
 pub mod layers;
+mod linalg;
 pub mod loss;
 mod matmul;
 mod network;
 pub mod optim;
+pub mod recipes;
+pub mod second_order;
 pub mod simd;
 pub mod sizes;
 pub mod synthetic;
@@ -54,6 +60,7 @@ pub use network::{
     init::{self, He, Xavier},
 };
 pub use optim::root::*;
+pub use second_order::{Lbfgs, LevenbergMarquardt};
 pub use simd::Zeroed;
 #[cfg(feature = "rayon")]
 pub use training::parallel;

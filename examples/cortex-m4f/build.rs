@@ -38,10 +38,16 @@ fn trained() -> Result<String, Box<dyn Error>> {
         &synthetic::Config::default(),
         &mut Xoshiro128PlusPlus::seed_from_u64(SEED),
     )?;
+    let curve_x: [[f32; 1]; 101] = std::array::from_fn(|i| [i as f32 / 50.0]);
+    let curve_y = curve_x.map(|[x]| [(4.0 * x).sin() * (-x).exp()]);
     Ok(format!(
         "/// The whole network.\n{}\n\
          /// The mean squared error of the program `synthetic`, computed on the host.\n\
-         pub const HOST_MSE: f32 = {:?};\n",
+         pub const HOST_MSE: f32 = {:?};\n\n\
+         /// The inputs of the program `lm`.\n\
+         pub static CURVE_X: [[f32; 1]; 101] = {curve_x:?};\n\n\
+         /// Its targets.\n\
+         pub static CURVE_Y: [[f32; 1]; 101] = {curve_y:?};\n",
         net.to_rust_source("NET"),
         host.final_mse
     ))

@@ -210,6 +210,7 @@ macro_rules! activation_layer {
             $name<N $(, $P)?, T>, T, const N: usize, $(const $P: usize,)? T: $crate::simd::Element
         );
         $crate::private::serde_unit!($name, N $(, $P)?);
+        $crate::cast_to!($name<N $(, $P)?;>);
     };
 
     (@saved output, $z:expr) => { <Self as $crate::activation::Activation>::forward($z) };

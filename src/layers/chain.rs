@@ -25,7 +25,7 @@ use rand::Rng;
 use super::{
     Accepts, CanFollow, Context, Elem, Epilogue, FirstLayer, If, Initializer, InputActivation, InputGrad,
     Joined, LastLayer, Layer, LayerTypes, NoActivation, OutputActivation, Parameter, ParameterMut, Printer,
-    Row, SameElem, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
+    Row, SameElem, SampleGradients, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
 };
 use crate::simd::{Simd, Zeroed};
 
@@ -224,6 +224,33 @@ where
             let dx = R::In::same_rows(R::input_buffer(rest, dy));
             let first_state = U::Slots::map(state, |s| &mut s.0);
             self.0.backward_update(ctx, first, &mut scratch.0, dx, input_grad, rule, first_state)
+        }
+    }
+
+    #[inline(always)]
+    fn backward_samples<S: Simd<Elem<A>>, G: SampleGradients<Elem<A>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        ((first, rest), between): &mut Self::Cache<B>,
+        scratch: &mut Self::Scratch,
+        dy: &mut [Row<R::Out>; B],
+        input_grad: impl InputGrad<Elem<A>>,
+        gradients: &mut G,
+        column: usize,
+    ) {
+        let (next, activation) = (ctx.after(A::LAYERS), OutputActivation::<A>::default());
+        let after = column + A::PARAMS;
+        if const { stores_rows::<A, R>() } {
+            if let Some(rows) = InputActivation::<R>::between(between) {
+                self.1.backward_samples(next, rest, &mut scratch.1, dy, NoActivation, gradients, after);
+                let dx = R::In::same_rows(R::input_buffer(rest, dy));
+                apply_grad(ctx.token, activation, A::Out::flatten_mut(rows), A::Out::flatten(dx));
+                self.0.backward_samples(ctx, first, &mut scratch.0, rows, input_grad, gradients, column);
+            }
+        } else {
+            self.1.backward_samples(next, rest, &mut scratch.1, dy, activation, gradients, after);
+            let dx = R::In::same_rows(R::input_buffer(rest, dy));
+            self.0.backward_samples(ctx, first, &mut scratch.0, dx, input_grad, gradients, column);
         }
     }
 

@@ -6,11 +6,11 @@ use rand::Rng;
 
 use super::{
     CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerTypes, ParamCount,
-    Parameter, ParameterMut, Row, Shape, Unfused, apply, apply_grad,
+    Parameter, ParameterMut, Row, SampleGradients, Shape, Unfused, apply, apply_grad,
     impls::last_layer,
     print::{LayerText, Printer, Style, TypeName},
 };
-use crate::simd::{Simd, Zeroed};
+use crate::simd::{Element, Simd, Zeroed};
 
 /// A layer of your own: a forward and a backward pass on plain arrays, as in PyTorch's `autograd.Function`, and
 /// its parameters.
@@ -201,6 +201,37 @@ impl<C: CustomLayer> Layer for Custom<C> {
     ) {
         let CustomCache { x, dx, own } = cache;
         self.0.backward(x, own, dy, dx, &mut gradient.0);
+        apply_grad(ctx.token, input_grad, C::In::flatten_mut(x), C::In::flatten(dx));
+    }
+
+    /// Calls the backward pass of the layer once for each sample, because it returns the mean of the samples' gradients.
+    #[inline(always)]
+    fn backward_samples<S: Simd<Elem<Self>>, G: SampleGradients<Elem<Self>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        (): &mut (),
+        dy: &mut [Row<C::Out>; B],
+        input_grad: impl InputGrad<Elem<Self>>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        let CustomCache { x, dx, own } = cache;
+        if G::NEEDED {
+            for (sample, row) in dy.iter().enumerate() {
+                let (mut dy, mut gradient) = ([Row::<C::Out>::ZERO; B], C::ZERO);
+                dy[sample] = *row;
+                self.0.backward(x, own, &dy, dx, &mut gradient);
+                let mut column = first;
+                for values in (0..).map_while(|index| gradient.parameter(index)).map(|(_, values)| values) {
+                    for (to, mean) in gradients.of(sample, column, values.len()).iter_mut().zip(values) {
+                        *to = *mean * Elem::<Self>::from_count(B);
+                    }
+                    column += values.len();
+                }
+            }
+        }
+        self.0.backward(x, own, dy, dx, &mut { C::ZERO });
         apply_grad(ctx.token, input_grad, C::In::flatten_mut(x), C::In::flatten(dx));
     }
 

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::{
     Context, Ends, Epilogue, FiniteCheck, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row,
-    Shape, Slots, SlotsOf, UpdateRule,
+    SampleGradients, Shape, Slots, SlotsOf, UpdateRule,
     depth::Depth,
     update::{UpdateCheck, update_slice},
 };
@@ -115,6 +115,33 @@ pub trait Layer: LayerTypes {
         let mut gradient = Self::ZERO;
         self.backward(ctx, cache, scratch, dy, input_grad, &mut gradient);
         update(ctx.token, rule, self, &gradient, state, rule.finite_check())
+    }
+
+    /// Backward pass for derivatives of each sample: given `dy`, overwrites the columns of `gradients` from `first` on, one
+    /// for each parameter, with the gradient of each sample, not divided by `B`. Overwrites the cached input with `dx`, to
+    /// which `input_grad` is applied.
+    ///
+    /// The default is for layers without parameters. If another layer does not override it, a Jacobian with respect to its
+    /// parameters does not compile.
+    #[inline(always)]
+    fn backward_samples<S: Simd<Elem<Self>>, G: SampleGradients<Elem<Self>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        scratch: &mut Self::Scratch,
+        dy: &mut [Row<Self::Out>; B],
+        input_grad: impl InputGrad<Elem<Self>>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        const {
+            assert!(
+                !G::NEEDED || Self::PARAMS == 0,
+                "a layer with parameters has to implement `backward_samples`"
+            );
+        }
+        let _ = (gradients, first);
+        self.backward(ctx, cache, scratch, dy, input_grad, &mut { Self::ZERO });
     }
 
     /// Writes the layer as text: what PyTorch prints, or Rust source.

@@ -18,7 +18,7 @@ use typenum::{Const, Prod, ToUInt, U, U2, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
-    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    NoInputGrad, ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
     update::{UpdateCheck, update_vector},
@@ -316,6 +316,34 @@ impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS
             update_vector(rule, &mut self.bias[at..], db, T::ONE, biases, &mut check);
         }
         check.passed()
+    }
+
+    #[inline(always)]
+    fn backward_samples<S: Simd<T>, G: SampleGradients<T>, const B: usize>(
+        &self,
+        Context { token, .. }: Context<S>,
+        x: &mut [[T; N]; B],
+        (): &mut (),
+        dy: &mut [[T; N]; B],
+        input_grad: impl InputGrad<T>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        if G::NEEDED {
+            let rows = self.row_means(token, x, dy, NoInputGrad);
+            for (sample, ((x, dy), [mu, r, ..])) in x.iter().zip(&*dy).zip(rows).enumerate() {
+                transform2(
+                    token,
+                    gradients.of(sample, first, N),
+                    x,
+                    dy,
+                    #[inline(always)]
+                    |_, x, dy| dy * ((x - mu) * r),
+                );
+                gradients.write(sample, first + N, dy);
+            }
+        }
+        self.accumulate(token, x, dy, input_grad, &mut { Self::ZERO });
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

@@ -18,7 +18,7 @@ use typenum::{Add1, B1, Const, Prod, ToUInt, U, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
-    ParamCount, Parameter, ParameterMut, Slots, SlotsOf, Unfused, UpdateRule,
+    ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element, element_suffix},
     update::{UpdateCheck, update_vector},
@@ -245,6 +245,32 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
         )
     }
 
+    #[inline(always)]
+    fn backward_samples<S: Simd<T>, G: SampleGradients<T>, const B: usize>(
+        &self,
+        Context { token, .. }: Context<S>,
+        x: &mut Self::Cache<B>,
+        scratch: &mut Self::Scratch,
+        dz: &mut [[T; OUT]; B],
+        input_grad: impl InputGrad<T>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        token.layer_pass(
+            #[inline(always)]
+            || {
+                if G::NEEDED {
+                    for (sample, (x, dz)) in x.0.iter().zip(&*dz).enumerate() {
+                        Weights::outer_product(token, x, dz, gradients.of(sample, first, IN * OUT));
+                        gradients.write(sample, first + IN * OUT, dz);
+                    }
+                }
+                let sink = &mut InputGradOnly(self.weight.stored());
+                matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, None, sink);
+            },
+        );
+    }
+
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
         printer.layer(LayerText {
             pytorch: format_args!("Linear(in_features={IN}, out_features={OUT}, bias=True)"),
@@ -330,6 +356,26 @@ impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element> GradientSink<S, 
     fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, inv_batch: T) {
         sum.add_scaled_to(inv_batch, &mut self.gradient.bias[from..]);
     }
+}
+
+/// Receives no gradient: only `dx` is computed.
+struct InputGradOnly<'a, const IN: usize, const OUT: usize, T>(&'a [[T; OUT]; IN]);
+
+impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element> GradientSink<S, T, IN, OUT>
+    for InputGradOnly<'_, IN, OUT, T>
+{
+    const NEEDED: bool = false;
+
+    #[inline(always)]
+    fn weights(&self) -> &[[T; OUT]; IN] {
+        self.0
+    }
+
+    #[inline(always)]
+    fn weight_grad(&mut self, _: usize, _: usize, _: Vector<S, T>, _: T) {}
+
+    #[inline(always)]
+    fn bias_grad(&mut self, _: usize, _: Vector<S, T>, _: T) {}
 }
 
 /// Receives `dW` and `db` from the kernel, vector by vector, and applies the optimiser's update rule at once: no gradient

@@ -9,9 +9,11 @@
 //! | `shape.rs` | the rows between layers, and the check that two layers fit |
 //! | `fusion.rs` | activations that the neighbouring layers apply |
 //! | `parameter.rs`, `update.rs`, `init.rs` | parameters as tensors; how an optimiser updates them; how they start |
+//! | `samples.rs` | the gradient of each sample, for Jacobian matrices |
 //! | `saved.rs` | the layers of a network as one tuple, for serde |
-//! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `impls.rs` | a layer as text; access by index; sizes and depth as types; what all layers implement in the same way |
+//! | `print.rs`, `index.rs`, `size.rs`, `depth.rs`, `cast.rs`, `impls.rs` | a layer as text; access by index; sizes, depth and other element types as types; what all layers implement in the same way |
 
+pub(crate) mod cast;
 pub(crate) mod chain;
 mod context;
 mod custom;
@@ -28,6 +30,7 @@ mod linear;
 pub(crate) mod parameter;
 pub(crate) mod print;
 mod residual;
+mod samples;
 #[cfg(feature = "serde")]
 pub(crate) mod saved;
 mod shape;
@@ -39,6 +42,7 @@ pub(crate) mod update;
 #[cfg(feature = "serde")]
 pub use self::saved::{LoadLayers, SaveLayers, SavedLayers};
 pub use self::{
+    cast::CastTo,
     context::{Context, Mode},
     custom::{Custom, CustomCache, CustomLayer},
     dropout::Dropout,
@@ -52,6 +56,7 @@ pub use self::{
     parameter::{Parameter, ParameterMut},
     print::{LayerText, Layers, Printer},
     residual::{AddsTo, Residual, ResidualCache},
+    samples::{NoSampleGradients, SampleGradients},
     shape::{Accepts, Always, Features, HasGradient, If, Probabilities, Row, SameElem, Shape},
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
@@ -64,5 +69,6 @@ pub(crate) use self::{
         FirstLayer, InputActivation, LastLayer, OutputActivation, all_finite, dispatch, not_finite,
         parameters, update, zero,
     },
+    samples::JacobianRows,
 };
 pub use crate::matmul::epilogue::{Epilogue, InputGrad, NoActivation, NoInputGrad};

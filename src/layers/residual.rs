@@ -18,7 +18,7 @@ use typenum::{Prod, Sum, U2, Unsigned};
 use super::{
     CacheSize, Context, Cost, Elem, Epilogue, Features, Initializer, InputActivation, InputGrad, Layer,
     LayerTypes, NoActivation, OutputActivation, ParamCount, Parameter, ParameterMut, Printer, Probabilities,
-    Row, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
+    Row, SampleGradients, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
     impls::{compare_impls, last_layer},
 };
 use crate::simd::{Element, Simd, Zeroed, transform, transform2};
@@ -212,6 +212,23 @@ where
             Self::out_of_body(ctx, cache, dy, input_grad);
         }
         updated
+    }
+
+    #[inline(always)]
+    fn backward_samples<S: Simd<Elem<L>>, G: SampleGradients<Elem<L>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        scratch: &mut L::Scratch,
+        dy: &mut [Row<L::In>; B],
+        input_grad: impl InputGrad<Elem<L>>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        Self::into_body(ctx, cache, dy);
+        let ResidualCache { body, body_output, .. } = cache;
+        self.0.backward_samples(ctx, body, scratch, body_output, NoActivation, gradients, first);
+        Self::out_of_body(ctx, cache, dy, input_grad);
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

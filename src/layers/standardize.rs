@@ -11,7 +11,7 @@ use typenum::{Const, Prod, ToUInt, U, U0, U2, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Ends, Epilogue, Features, InputGrad, InputOnly, Layer, LayerTypes, Linear,
-    NoActivation, NoInputGrad, ParamCount, Parameter, ParameterMut, SlotsOf, UpdateRule,
+    NoActivation, NoInputGrad, ParamCount, Parameter, ParameterMut, SampleGradients, SlotsOf, UpdateRule,
     depth::One,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix},
@@ -231,6 +231,23 @@ impl<const N: usize, T: Element> Layer for Standardize<N, T> {
         _: SlotsOf<R, T, &mut Self>,
     ) -> bool {
         true
+    }
+
+    /// The parameters are not trained: their derivatives are not computed, but set to 0.
+    #[inline(always)]
+    fn backward_samples<S: Simd<T>, G: SampleGradients<T>, const B: usize>(
+        &self,
+        _: Context<S>,
+        (): &mut (),
+        (): &mut (),
+        _: &mut [[T; N]; B],
+        _: impl InputGrad<T>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        for sample in 0..B {
+            gradients.of(sample, first, Self::PARAMS).fill(T::ZERO);
+        }
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

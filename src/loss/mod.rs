@@ -5,26 +5,32 @@
 //! | [`Mse`] | a row | `nn.MSELoss()` |
 //! | [`L1`] | a row | `nn.L1Loss()` |
 //! | [`Huber`] | a row | `nn.HuberLoss()` |
+//! | [`GaussianNll`] | a row of one number | `nn.GaussianNLLLoss()` |
 //! | [`BceWithLogits`] | a row of probabilities | `nn.BCEWithLogitsLoss()` |
 //! | [`CrossEntropy`] | a class | `nn.CrossEntropyLoss()` |
+//! | [`Weighted`] around another | a pair of its target and a weight | `weight`, `ignore_index`, `pos_weight` |
 //! | [`SoftCrossEntropy`] | a row of probabilities that sum to 1 | `nn.CrossEntropyLoss()` |
 
 mod bce_with_logits;
 mod cross_entropy;
 mod difference;
+mod gaussian_nll;
 mod huber;
 mod l1;
 mod mse;
 mod traits;
+mod weighted;
 
 pub(crate) use self::traits::first_invalid;
 pub use self::{
     bce_with_logits::BceWithLogits,
     cross_entropy::{CrossEntropy, SoftCrossEntropy},
+    gaussian_nll::GaussianNll,
     huber::Huber,
     l1::L1,
     mse::Mse,
     traits::{Loss, OnProbabilities},
+    weighted::Weighted,
 };
 use self::{
     difference::{DifferenceLoss, difference_loss, difference_value, difference_value_and_gradient},
@@ -33,5 +39,7 @@ use self::{
 
 /// The names that the crate root re-exports.
 pub(crate) mod root {
-    pub use super::{BceWithLogits, CrossEntropy, Huber, L1, Loss, Mse, SoftCrossEntropy};
+    pub use super::{
+        BceWithLogits, CrossEntropy, GaussianNll, Huber, L1, Loss, Mse, SoftCrossEntropy, Weighted,
+    };
 }

@@ -21,7 +21,7 @@ use self::{
     storage::{is_output_major, output_rows},
     transpose::transpose,
 };
-use crate::simd::{Element, Simd, Vector, largest_absolute};
+use crate::simd::{Element, Simd, VECTORS, Vector, largest_absolute};
 
 /// `z = epilogue(x Wᵀ + b)`
 #[inline(always)]
@@ -154,6 +154,9 @@ const MOST_LANES: usize = 16;
 /// Receives the gradient of a layer, one vector at a time, as a sum over the batch and `1 / B`: adds it to a
 /// gradient, or updates the weights with it at once.
 pub(crate) trait GradientSink<S: Simd<T>, T, const IN: usize, const OUT: usize> {
+    /// Whether the gradient is needed at all.
+    const NEEDED: bool = true;
+
     /// The current weights, as they are stored.
     fn weights(&self) -> &[[T; OUT]; IN];
     /// Takes the gradient of the stored weights of a row from a column on, as many as there are lanes.
@@ -173,6 +176,7 @@ pub(crate) fn backward<
     S: Simd<T>,
     T: Element,
     G: InputGrad<T>,
+    K: GradientSink<S, T, IN, OUT>,
     const IN: usize,
     const OUT: usize,
     const B: usize,
@@ -183,8 +187,11 @@ pub(crate) fn backward<
     input_grad: G,
     transposed: &mut Transposed<T, OUT>,
     overflow_factor: Option<T>,
-    sink: &mut impl GradientSink<S, T, IN, OUT>,
+    sink: &mut K,
 ) -> bool {
+    if !K::NEEDED && !G::NEEDED {
+        return true;
+    }
     let inv_batch = T::ONE / T::from_count(B);
     let mut factor_of_sums = None;
     if let Some(factor) = overflow_factor {
@@ -206,7 +213,8 @@ pub(crate) fn backward<
         scalar_kernels::backward(simd, x, dz, input_grad, sink);
         return true;
     }
-    let mut passed = match const { OUT.div_ceil(S::LANES) } {
+    let mut passed = match const { if K::NEEDED { OUT.div_ceil(S::LANES) } else { 0 } } {
+        0 => true,
         1 => bias_grads::<_, _, _, IN, OUT, B, 1>(simd, dz, inv_batch, factor_of_sums, sink),
         2 => bias_grads::<_, _, _, IN, OUT, B, 2>(simd, dz, inv_batch, factor_of_sums, sink),
         _ => bias_grads::<_, _, _, IN, OUT, B, 4>(simd, dz, inv_batch, factor_of_sums, sink),
@@ -218,7 +226,7 @@ pub(crate) fn backward<
     } else {
         if const { IN >= PANEL } {
             for panel in 0..IN / PANEL {
-                passed &= backward_panel::<_, _, _, Rows<PANEL>, IN, OUT, B>(
+                passed &= backward_panel::<_, _, _, Rows<PANEL>, K, IN, OUT, B>(
                     simd,
                     panel * PANEL,
                     x,
@@ -233,7 +241,7 @@ pub(crate) fn backward<
         }
         if const { !IN.is_multiple_of(PANEL) } {
             let from = IN / PANEL * PANEL;
-            passed &= backward_panel::<_, _, _, RemainingRows<IN>, IN, OUT, B>(
+            passed &= backward_panel::<_, _, _, RemainingRows<IN>, K, IN, OUT, B>(
                 simd,
                 from,
                 x,
@@ -317,12 +325,6 @@ fn largest_stay_finite<T: Element>(overflow_factor: T, x: &[T], dz: &[T], batch:
     (x * dz * overflow_factor).is_finite() && (dz * overflow_factor).is_finite() && x.is_finite()
 }
 
-/// Whether the target can have SIMD.
-const VECTORS: bool = cfg!(all(
-    feature = "simd",
-    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
-));
-
 /// The number of inputs whose weights are transposed at a time: a multiple of every number of lanes, and few
 /// enough to stay in the cache until `dx` is computed from them.
 const PANEL: usize = 64;
@@ -348,6 +350,7 @@ fn backward_panel<
     T: Element,
     G: InputGrad<T>,
     Inputs: RowCount,
+    K: GradientSink<S, T, IN, OUT>,
     const IN: usize,
     const OUT: usize,
     const B: usize,
@@ -360,24 +363,25 @@ fn backward_panel<
     inv_batch: T,
     transposed: &mut Transposed<T, OUT>,
     overflow_factor: Option<S::Register>,
-    sink: &mut impl GradientSink<S, T, IN, OUT>,
+    sink: &mut K,
 ) -> bool {
     let zero = simd.splat(T::ZERO);
     if G::NEEDED {
         transpose(simd, &sink.weights()[from..from + Inputs::N], transposed);
     }
-    let passed = gemm::<S, T, Inputs, OUT>(
-        simd,
-        OUT,
-        #[inline(always)]
-        |b, i| x[b][from + i],
-        dz,
-        #[inline(always)]
-        |_| zero,
-        overflow_factor,
-        #[inline(always)]
-        |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, sum), inv_batch),
-    );
+    let passed = !K::NEEDED
+        || gemm::<S, T, Inputs, OUT>(
+            simd,
+            OUT,
+            #[inline(always)]
+            |b, i| x[b][from + i],
+            dz,
+            #[inline(always)]
+            |_| zero,
+            overflow_factor,
+            #[inline(always)]
+            |i, o, sum| sink.weight_grad(from + i, o, Vector::new(simd, sum), inv_batch),
+        );
     if G::NEEDED {
         gemm::<S, T, Rows<B>, TRANSPOSED_PANEL>(
             simd,

@@ -1,6 +1,6 @@
 //! The order in which the weights of a linear layer are stored.
 
-use crate::simd::Element;
+use crate::simd::{Element, Simd, transform};
 
 /// The weights `W` of a linear layer, of shape `(OUT, IN)` as in PyTorch, stored in the order that the
 /// kernels read fastest.
@@ -84,6 +84,21 @@ impl<const IN: usize, const OUT: usize, T: Element> Weights<IN, OUT, T> {
             &mut rows[row][column..]
         } else {
             &mut self.stored[row][column..]
+        }
+    }
+
+    /// `dW` of one sample, `dzᵀ x`, in the order of storage.
+    #[inline(always)]
+    pub(crate) fn outer_product<S: Simd<T>>(simd: S, x: &[T; IN], dz: &[T; OUT], dw: &mut [T]) {
+        let (column, row): (&[T], &[T]) = if is_output_major::<IN, OUT>() { (dz, x) } else { (x, dz) };
+        for (dw, factor) in dw.chunks_exact_mut(row.len()).zip(column) {
+            transform(
+                simd,
+                dw,
+                row,
+                #[inline(always)]
+                |_, row| row * *factor,
+            );
         }
     }
 

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     layers::{
         CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerAt, LayerTypes, Layers,
-        Mode, ParamCount, Parameter, ParameterMut, Printer, Row, Shape, Slots, SlotsOf, UpdateRule, dispatch,
+        Mode, ParamCount, Parameter, ParameterMut, Printer, Row, SampleGradients, Shape, Slots, SlotsOf,
+        UpdateRule, dispatch,
         impls::{compare_impls, last_layer},
         parameters,
         print::Style,
@@ -370,6 +371,20 @@ impl<L: Layer> Layer for Sequential<L> {
     ) -> bool {
         let state = R::Slots::map(state, |s| &mut s.0);
         self.0.backward_update(ctx, cache, scratch, dy, input_grad, rule, state)
+    }
+
+    #[inline(always)]
+    fn backward_samples<S: Simd<Elem<L>>, G: SampleGradients<Elem<L>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut L::Cache<B>,
+        scratch: &mut L::Scratch,
+        dy: &mut [Row<L::Out>; B],
+        input_grad: impl InputGrad<Elem<L>>,
+        gradients: &mut G,
+        first: usize,
+    ) {
+        self.0.backward_samples(ctx, cache, scratch, dy, input_grad, gradients, first);
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

@@ -44,3 +44,9 @@ pub use self::{
     token::Simd,
     vector::{Vector, map, reduce, reduce2, transform, transform2},
 };
+
+/// Whether the target can have SIMD.
+pub(crate) const VECTORS: bool = cfg!(all(
+    feature = "simd",
+    any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")
+));

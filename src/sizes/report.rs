@@ -5,6 +5,7 @@ use core::fmt;
 use crate::{
     layers::{Cost, Elem, Row},
     optim::Optimizer,
+    second_order::{LbfgsMemory, LevenbergMarquardt},
     training::Trainer,
 };
 
@@ -68,6 +69,31 @@ impl Report {
             forward: B * N::FORWARD,
             step: B * (N::FORWARD + N::WEIGHT_GRADIENT + N::HIDDEN_INPUT_GRADIENT),
         }
+    }
+}
+
+impl Memory {
+    /// The memory in which [`LevenbergMarquardt`] trains a network: the network and the workspace.
+    ///
+    /// ```
+    /// use constnet::{Linear, Sequential, Tanh, sizes::Memory};
+    ///
+    /// type Net = Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
+    ///
+    /// // A limit in bytes, checked when the program is compiled.
+    /// const _: () = assert!(Memory::of_levenberg_marquardt::<Net>().ram < 64 * 1024);
+    /// ```
+    #[must_use]
+    pub const fn of_levenberg_marquardt<N: Cost>() -> Self {
+        let workspace = LevenbergMarquardt::workspace_len::<N>() * size_of::<Elem<N>>();
+        Self { flash: N::FROZEN_BYTES, ram: size_of::<N>() + workspace }
+    }
+
+    /// The memory in which [`Lbfgs`](crate::Lbfgs) with a history of `M` steps trains a network: the network and the memory of
+    /// the method.
+    #[must_use]
+    pub const fn of_lbfgs<N: Cost, const M: usize>() -> Self {
+        Self { flash: N::FROZEN_BYTES, ram: size_of::<N>() + size_of::<LbfgsMemory<N, M>>() }
     }
 }
 

@@ -74,6 +74,7 @@ pub struct Fit<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<
     pub(crate) training: (&'a [Row<N::In>], &'a [C::Target]),
     pub(crate) validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
     pub(crate) epochs: usize,
+    in_order: bool,
     pub(crate) best: Option<KeepBest<'a, N>>,
     #[cfg(feature = "rayon")]
     parallel: Option<super::parallel::Passes<N, Opt, B, C>>,
@@ -187,6 +188,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             training: (x, y),
             validation: None,
             epochs: 1,
+            in_order: false,
             best: None,
             #[cfg(feature = "rayon")]
             parallel: None,
@@ -196,6 +198,26 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// The number of epochs: 1, unless it is set here.
     pub const fn epochs(self, epochs: usize) -> Self {
         Self { epochs, ..self }
+    }
+
+    /// Uses the samples of each epoch in the order in which they are given, not in a random one: PyTorch's
+    /// `DataLoader(shuffle=False)`.
+    ///
+    /// ```
+    /// use constnet::{Sgd, Trainer, Zeroed, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// let (x, y) = ([[1.0], [2.0], [3.0], [4.0]], [[2.0], [4.0], [6.0], [8.0]]);
+    /// let mut trainer: Trainer<mlp![1, 1], Sgd, 2> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// let mut same = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// trainer.fit(&x, &y).in_order().run(&mut StdRng::seed_from_u64(0))?;
+    /// same.step(&[x[0], x[1]], &[y[0], y[1]]);
+    /// same.step(&[x[2], x[3]], &[y[2], y[3]]);
+    /// assert_eq!(trainer.net, same.net);
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    pub const fn in_order(self) -> Self {
+        Self { in_order: true, ..self }
     }
 
     /// Computes the loss over these data after each epoch. They are not used for training.
@@ -298,11 +320,12 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         N: Layer,
         Opt: Optimizer<Elem<N>>,
     {
-        let Self { trainer, training: (x, y), validation, epochs, mut best, .. } = self;
+        let Self { trainer, training: (x, y), validation, epochs, in_order, mut best, .. } = self;
         #[cfg(feature = "rayon")]
         let mut parallel = self.parallel.map(super::parallel::Passes::start);
         loop {
-            let (seed, order) = draw(progress.epoch, x.len());
+            let (seed, drawn) = draw(progress.epoch, x.len());
+            let order = if in_order { Permutation::in_order(x.len()) } else { drawn };
             trainer.seed = seed.unwrap_or(trainer.seed);
             let last_loss = &mut progress.last_loss;
             #[cfg(feature = "rayon")]

@@ -1,7 +1,9 @@
-//! Metrics, the measures by which predictions are compared: accuracy, the confusion matrix, R². Same as scikit-learn's.
+//! Metrics, the measures by which predictions are compared, the same as scikit-learn's: accuracy, the confusion matrix with
+//! precision, recall and F1, the area under the ROC curve, the log loss, R², the mean absolute error.
 
 use core::fmt;
 
+pub use super::scores::{log_loss, mean_absolute_error, roc_auc};
 use super::sum::CompensatedSum;
 use crate::{
     error::DataError,
@@ -187,6 +189,30 @@ impl<const K: usize> ConfusionMatrix<K> {
         fraction(self.right(class), self.counts.iter().filter_map(|row| row.get(class)).sum())
     }
 
+    /// The harmonic mean of [`precision`](Self::precision) and [`recall`](Self::recall), `2 TP / (2 TP + FP + FN)`: scikit-learn's
+    /// `f1_score`. `None` if no samples are of this class or were predicted as it.
+    ///
+    /// ```
+    /// use constnet::metrics::ConfusionMatrix;
+    ///
+    /// let matrix = ConfusionMatrix { counts: [[5, 1], [2, 2]] };
+    /// assert_eq!(matrix.f1(1), Some(4.0 / 7.0));
+    /// assert_eq!(matrix.macro_f1(), (10.0 / 13.0 + 4.0 / 7.0) / 2.0);
+    /// ```
+    #[must_use]
+    pub fn f1(&self, class: usize) -> Option<f64> {
+        let of_class: usize = self.counts.get(class)?.iter().sum();
+        let predicted: usize = self.counts.iter().filter_map(|row| row.get(class)).sum();
+        fraction(2 * self.right(class), of_class + predicted)
+    }
+
+    /// The mean of [`f1`](Self::f1) over all classes: scikit-learn's `f1_score(average="macro")`. A class without it counts as
+    /// 0.
+    #[must_use]
+    pub fn macro_f1(&self) -> f64 {
+        (0..K).filter_map(|class| self.f1(class)).sum::<f64>() / K as f64
+    }
+
     fn right(&self, class: usize) -> usize {
         self.counts.get(class).and_then(|row| row.get(class)).copied().unwrap_or(0)
     }
@@ -345,18 +371,23 @@ fn each_binary_pair<T: Element>(
         return Err(DataError::Threshold(threshold));
     }
     each(y_hat, y, |sample, [output], [target]| {
-        if *target != T::ZERO && *target != T::ONE {
-            let (feature, value, expected) = (0, *target, "0 or 1");
-            return Err(DataError::Target { sample, feature, value, expected });
-        }
+        check_binary(sample, *target)?;
         check_numbers(sample, &[output])?;
         f(usize::from(*target == T::ONE), usize::from(output > threshold));
         Ok(())
     })
 }
 
+/// Refuses targets other than 0 and 1.
+pub(super) fn check_binary<T: Element>(sample: usize, value: T) -> Result<(), DataError<T>> {
+    if value == T::ZERO || value == T::ONE {
+        return Ok(());
+    }
+    Err(DataError::Target { sample, feature: 0, value, expected: "0 or 1" })
+}
+
 /// Refuses outputs that are NaN: no class is right for them.
-fn check_numbers<T: Element>(sample: usize, outputs: &[T]) -> Result<(), DataError<T>> {
+pub(super) fn check_numbers<T: Element>(sample: usize, outputs: &[T]) -> Result<(), DataError<T>> {
     match outputs.iter().copied().enumerate().find(|(_, output)| output.is_nan()) {
         None => Ok(()),
         Some((feature, value)) => {
@@ -366,7 +397,7 @@ fn check_numbers<T: Element>(sample: usize, outputs: &[T]) -> Result<(), DataErr
 }
 
 /// Calls `f` with each index, prediction and target. Fails if their numbers differ or are 0.
-fn each<T, Y, const D: usize>(
+pub(super) fn each<T, Y, const D: usize>(
     y_hat: impl IntoIterator<Item = [T; D]>,
     y: &[Y],
     mut f: impl FnMut(usize, [T; D], &Y) -> Result<(), DataError<T>>,

@@ -5,11 +5,12 @@
 //! | `trainer.rs` | one training step: input, forward, loss, rule, backward with update |
 //! | `fit.rs` | training runs over a data set |
 //! | `parallel.rs` | the gradient of a large batch, computed on all cores |
+//! | `rows.rs` | predictions and gradients for any number of rows |
 //! | `data.rs`, `shuffle.rs` | checks of data sets; the random order of the samples |
 //! | `targets.rs` | the targets of a batch: copied, or read in place if they are large |
 //! | `sum.rs` | sums of many losses |
 //! | `gradient_check.rs` | backward passes compared with differences of the loss |
-//! | `metrics.rs` | accuracy, the confusion matrix, R² |
+//! | `metrics.rs`, `scores.rs` | accuracy, the confusion matrix, R²; metrics of scores and probabilities |
 
 mod data;
 mod fit;
@@ -17,6 +18,8 @@ mod gradient_check;
 pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod parallel;
+mod rows;
+mod scores;
 mod shuffle;
 mod sum;
 mod targets;
@@ -24,6 +27,11 @@ mod trainer;
 
 #[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
+pub(crate) use self::{
+    data::{check, check_network, finite_loss},
+    rows::add_gradient,
+    trainer::mean_loss,
+};
 pub use self::{
     fit::{Best, EpochReport, Fit},
     gradient_check::{Coordinate, GradientError, GradientPair, gradient_check},

@@ -38,6 +38,7 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelI
 use super::{
     data::{check, finite_loss, gather},
     fit::mean_over_batches,
+    rows::mode_of_shard,
     shuffle::Permutation,
     sum::CompensatedSum,
     targets::{Targets, are_copied, gather_inputs},
@@ -445,16 +446,6 @@ impl<N: Layer + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync> Batch<'_, N, 
             dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient })
         } else {
             dispatch::<N, _>(Evaluate { net, loss, buffers, y })
-        }
-    }
-}
-
-/// The mode of one shard: each has a seed, and so dropout masks, that differ from those of the others.
-const fn mode_of_shard(mode: Mode, shard: usize) -> Mode {
-    match mode {
-        Mode::Eval => Mode::Eval,
-        Mode::Train { seed, pass } => {
-            Mode::Train { seed: seed ^ (shard as u32).wrapping_mul(0x85eb_ca6b), pass }
         }
     }
 }

@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use rand::{Rng, RngExt};
 
-/// The numbers `0..len` in a random order, each exactly once, without an array of `len`.
+/// The numbers `0..len` in a random order or as they are, each exactly once, without an array of `len`.
 #[derive(Clone, Debug)]
 pub(crate) struct Permutation {
     order: Order,
@@ -13,6 +13,8 @@ pub(crate) struct Permutation {
 
 #[derive(Clone, Debug)]
 enum Order {
+    /// The numbers as they are.
+    Given { next: usize },
     /// A table, shuffled: every order is equally likely.
     Short { table: [u8; SHORT], next: usize },
     /// Numbers that are not below `len` are left out.
@@ -34,6 +36,11 @@ impl Permutation {
         };
         Self { order, len }
     }
+
+    /// `0..len` in this order.
+    pub(crate) const fn in_order(len: usize) -> Self {
+        Self { order: Order::Given { next: 0 }, len }
+    }
 }
 
 impl Iterator for Permutation {
@@ -43,6 +50,11 @@ impl Iterator for Permutation {
     fn next(&mut self) -> Option<usize> {
         let Self { order, len } = self;
         match order {
+            Order::Given { next } => {
+                let number = Some(*next).filter(|number| number < len)?;
+                *next += 1;
+                Some(number)
+            }
             Order::Short { table, next } => {
                 let number = table.get(..*len)?.get(*next)?;
                 *next += 1;

@@ -308,16 +308,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         N: Layer,
         C: Loss<N::Out>,
     {
-        let mut sum = CompensatedSum::<Elem<N>>::ZERO;
-        for (x, y) in x.chunks(B).zip(y.chunks(B)) {
-            for (input, x) in self.buffers.input_mut().iter_mut().zip(x) {
-                *input = *x;
-            }
-            let Self { net, loss, buffers, .. } = self;
-            let loss = dispatch::<N, _>(Evaluate { net, loss, buffers, y });
-            sum.add(loss * Elem::<N>::from_count(y.len()));
-        }
-        sum.total() / Elem::<N>::from_count(x.len())
+        let Self { net, loss, buffers, .. } = self;
+        mean_loss(net, loss, buffers, x, y)
     }
 }
 
@@ -331,6 +323,25 @@ impl<N: LayerTypes + fmt::Debug, Opt: OptimizerMemory + fmt::Debug, const B: usi
             .field("loss", &self.loss)
             .finish_non_exhaustive()
     }
+}
+
+/// The mean loss over a data set that has been checked, in inference mode.
+pub(crate) fn mean_loss<N: Layer, C: Loss<N::Out>, const B: usize>(
+    net: &N,
+    loss: &C,
+    buffers: &mut Buffers<N, B>,
+    x: &[Row<N::In>],
+    y: &[C::Target],
+) -> Elem<N> {
+    let mut sum = CompensatedSum::<Elem<N>>::ZERO;
+    for (x, y) in x.chunks(B).zip(y.chunks(B)) {
+        for (input, x) in buffers.input_mut().iter_mut().zip(x) {
+            *input = *x;
+        }
+        let loss = dispatch::<N, _>(Evaluate { net, loss, buffers: &mut *buffers, y });
+        sum.add(loss * Elem::<N>::from_count(y.len()));
+    }
+    sum.total() / Elem::<N>::from_count(x.len())
 }
 
 /// A whole step on the first `y.len()` inputs in the buffers.

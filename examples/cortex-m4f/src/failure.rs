@@ -9,8 +9,13 @@ use constnet::{Error, synthetic::GOAL};
 pub enum Failure {
     /// Training returned an error, of the same type as on a host.
     Training(Error<f32>),
-    /// The mean squared error is not below the goal.
-    Goal(f32),
+    /// The mean squared error is above the goal.
+    Goal {
+        /// The error.
+        mse: f32,
+        /// The goal.
+        goal: f32,
+    },
     /// The mean squared error differs from that of the host, which trained from the same seed.
     Host {
         /// The error on the device.
@@ -24,9 +29,18 @@ pub enum Failure {
 ///
 /// # Errors
 ///
-/// If it is not below the goal of the task.
+/// If it is above the goal of the task.
 pub fn below_goal(mse: f32) -> Result<f32, Failure> {
-    if mse < GOAL { Ok(mse) } else { Err(Failure::Goal(mse)) }
+    below(GOAL, mse)
+}
+
+/// Returns the mean squared error.
+///
+/// # Errors
+///
+/// If it is above the goal.
+pub fn below(goal: f32, mse: f32) -> Result<f32, Failure> {
+    if mse <= goal { Ok(mse) } else { Err(Failure::Goal { mse, goal }) }
 }
 
 /// The largest relative difference between device and host. Both run the same scalar code, so most hosts agree bit for
@@ -53,8 +67,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Training(error) => error.fmt(f),
-            Self::Goal(mse) => {
-                write!(f, "the mean squared error is {mse:.4e}: expected less than {GOAL:.0e}")
+            Self::Goal { mse, goal } => {
+                write!(f, "the mean squared error is {mse:.4e}: expected at most {goal:.0e}")
             }
             Self::Host { here, there } => {
                 write!(f, "the mean squared error is {here:e} on the device and {there:e} on the host")

@@ -10,7 +10,7 @@ pub mod trained;
 use constnet::sizes::budget::{self, RamBudget, TrainingRam};
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt;
-pub use failure::{Failure, as_on_host, below_goal};
+pub use failure::{Failure, as_on_host, below, below_goal};
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt;
 pub use start::{Memory, exit};

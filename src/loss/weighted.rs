@@ -1,0 +1,90 @@
+//! Weights of samples.
+
+use core::slice::from_ref;
+
+use num_traits::Float;
+
+use super::Loss;
+use crate::{
+    error::{DataError, Error},
+    layers::{Row, Shape},
+    simd::{Element, Simd, Zeroed},
+};
+
+/// A loss whose samples have weights: the target of a sample is a pair of the loss's own target and a weight.
+///
+/// | quantity | rule |
+/// |---|---|
+/// | loss | the mean of `w ℓ` over the samples, with the loss `ℓ` of each; it is not divided by the sum of the weights |
+/// | gradient | `w` times that of the sample |
+///
+/// With the weight of its class for each sample it balances classes: PyTorch's `CrossEntropyLoss(weight=…)` and scikit-learn's
+/// `class_weight`, which divide by the sum of the weights. With the weight 0 a sample is ignored, as with `ignore_index`. With
+/// one output, a weight of the samples of class 1 is `pos_weight`.
+///
+/// [`LevenbergMarquardt`](crate::LevenbergMarquardt) minimises `Weighted(Mse)`.
+///
+/// # Examples
+///
+/// ```
+/// use constnet::{CrossEntropy, Sgd, Trainer, Weighted, Zeroed, mlp};
+///
+/// // Class 1 is rare: its samples count nine times as much.
+/// let classes = [0, 0, 1, 0];
+/// let y = classes.map(|class| (class, [1.0, 9.0][class]));
+/// let mut trainer: Trainer<mlp![1, 2], Sgd, 4, _> =
+///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, Weighted(CrossEntropy));
+/// let loss = trainer.step(&[[0.0]; 4], &y);
+/// assert!((loss - 12.0 / 4.0 * 2.0_f32.ln()).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
+pub struct Weighted<C>(pub C);
+
+impl<S: Shape, C: Loss<S>> Loss<S> for Weighted<C> {
+    type Target = (C::Target, S::Elem);
+
+    fn check(&self, y: &[Self::Target]) -> Result<(), Error<S::Elem>> {
+        if y.is_empty() {
+            return self.0.check(&[]);
+        }
+        for (sample, (target, weight)) in y.iter().enumerate() {
+            if !(weight.is_finite() && *weight >= S::Elem::ZERO) {
+                return Err(DataError::Weight { sample, value: *weight }.into());
+            }
+            self.0.check(from_ref(target)).map_err(|error| match error {
+                Error::Data(error) => Error::Data(error.of_sample(sample)),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn value<I: Simd<S::Elem>>(&self, token: I, y_hat: &[Row<S>], y: &[Self::Target]) -> S::Elem {
+        let mut sum = S::Elem::ZERO;
+        for (y_hat, (target, weight)) in y_hat.iter().zip(y) {
+            sum = sum + *weight * self.0.value(token, from_ref(y_hat), from_ref(target));
+        }
+        sum / S::Elem::from_count(y.len())
+    }
+
+    #[inline(always)]
+    fn value_and_gradient<I: Simd<S::Elem>>(
+        &self,
+        token: I,
+        y_hat: &mut [Row<S>],
+        y: &[Self::Target],
+    ) -> S::Elem {
+        let mut sum = S::Elem::ZERO;
+        for (y_hat, (target, weight)) in y_hat.iter_mut().zip(y) {
+            let y_hat = core::slice::from_mut(y_hat);
+            sum = sum + *weight * self.0.value_and_gradient(token, y_hat, from_ref(target));
+            for dy in S::flatten_mut(y_hat) {
+                *dy = *dy * *weight;
+            }
+        }
+        sum / S::Elem::from_count(y.len())
+    }
+}

@@ -1,0 +1,212 @@
+//! Derivatives of a network with respect to its input.
+
+use num_traits::ConstOne;
+
+use super::{Buffers, Forward, Sequential};
+use crate::{
+    error::Error,
+    layers::{
+        Context, Elem, HasGradient, Layer, LayerTypes, Mode, NoActivation, NoSampleGradients,
+        OutputActivation, Row, Shape, apply_grad, dispatch,
+    },
+    simd::{Kernel, Simd, Zeroed},
+};
+
+/// Derivatives with respect to the input, in inference mode. No gradient of a parameter is computed. The functions whose
+/// names end in `_into` write those of each of any number of rows.
+///
+/// A network that starts with a [`Frozen`](crate::Frozen) network or a [`Standardize`](crate::Standardize) layer has no
+/// such derivatives: the compiler refuses it. Fold a `Standardize` layer into the next one first.
+impl<L: Layer<In: HasGradient>> Sequential<L> {
+    /// The Jacobian matrix of the outputs with respect to the inputs: `∂ŷₒ / ∂xᵢ` in row `o` and column `i`.
+    ///
+    /// It takes one backward pass with as many rows as there are outputs.
+    ///
+    /// ```
+    /// use constnet::{Linear, Relu, sequential};
+    ///
+    /// let net = sequential![
+    ///     Linear::new([[1.0, 2.0], [-1.0, 0.0]], [0.0, 0.0]),
+    ///     Relu::new(),
+    ///     Linear::new([[1.0, 1.0], [3.0, 5.0]], [0.0, 0.0]),
+    /// ];
+    /// assert_eq!(net.jacobian(&[1.0, 1.0]), [[1.0, 2.0], [3.0, 6.0]]);
+    /// ```
+    #[must_use]
+    pub fn jacobian<X: Copy + Zeroed, const OUT: usize>(&self, x: &X) -> [X; OUT]
+    where
+        L: Layer<In: Shape<Row = X>, Out: Shape<Row = [Elem<L>; OUT]>>,
+    {
+        let mut jacobian = [X::ZERO; OUT];
+        let mut passes = InputGradients::<L, OUT>::ZERO;
+        passes.of(&self.0, [*x; OUT], &identity(), &mut jacobian);
+        jacobian
+    }
+
+    /// The [`jacobian`](Self::jacobian) of each row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`], if there are not as many results as rows.
+    pub fn jacobian_into<const OUT: usize>(
+        &self,
+        x: &[Row<L::In>],
+        jacobians: &mut [[Row<L::In>; OUT]],
+    ) -> Result<(), Error<Elem<L>>>
+    where
+        L: Layer<Out: Shape<Row = [Elem<L>; OUT]>>,
+    {
+        check_length("Jacobians", jacobians.len(), x.len())?;
+        let (mut passes, identity) = (InputGradients::<L, OUT>::ZERO, identity());
+        for (x, jacobian) in x.iter().zip(jacobians) {
+            passes.of(&self.0, [*x; OUT], &identity, jacobian);
+        }
+        Ok(())
+    }
+
+    /// The gradient of `dy · ŷ` with respect to the input, `Jᵀ dy` (a vector-Jacobian product): for one output and
+    /// `dy = [1.0]`, the gradient of that output.
+    ///
+    /// ```
+    /// use constnet::{Linear, sequential};
+    ///
+    /// let net = sequential![Linear::new([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0])];
+    /// assert_eq!(net.input_gradient(&[5.0, 5.0], &[1.0, 10.0]), [31.0, 42.0]);
+    /// ```
+    #[must_use]
+    pub fn input_gradient<X: Copy + Zeroed>(&self, x: &X, dy: &Row<L::Out>) -> X
+    where
+        L: Layer<In: Shape<Row = X>>,
+    {
+        let mut gradient = [X::ZERO];
+        let mut passes = InputGradients::<L, 1>::ZERO;
+        passes.of(&self.0, [*x], &[*dy], &mut gradient);
+        gradient[0]
+    }
+
+    /// The [`input_gradient`](Self::input_gradient) of each row, for its own row of `dy`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`], if there are not as many rows of `dy`, or results, as of `x`.
+    pub fn input_gradient_into(
+        &self,
+        x: &[Row<L::In>],
+        dy: &[Row<L::Out>],
+        gradients: &mut [Row<L::In>],
+    ) -> Result<(), Error<Elem<L>>> {
+        check_length("output gradients", dy.len(), x.len())?;
+        check_length("input gradients", gradients.len(), x.len())?;
+        const B: usize = 8;
+        let mut passes = InputGradients::<L, B>::ZERO;
+        for ((x, dy), gradients) in x.chunks(B).zip(dy.chunks(B)).zip(gradients.chunks_mut(B)) {
+            let (mut full_x, mut full_dy) = ([Zeroed::ZERO; B], [Zeroed::ZERO; B]);
+            full_x[..x.len()].copy_from_slice(x);
+            full_dy[..dy.len()].copy_from_slice(dy);
+            passes.of(&self.0, full_x, &full_dy, gradients);
+        }
+        Ok(())
+    }
+
+    /// The change of the output for a small change `dx` of the input, `J dx` (a Jacobian-vector product).
+    ///
+    /// It is computed from the [`jacobian`](Self::jacobian).
+    ///
+    /// ```
+    /// use constnet::{Linear, sequential};
+    ///
+    /// let net = sequential![Linear::new([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0])];
+    /// assert_eq!(net.jvp(&[5.0, 5.0], &[1.0, 10.0]), [21.0, 43.0]);
+    /// ```
+    #[must_use]
+    pub fn jvp<X: Copy + Zeroed + AsRef<[Elem<L>]>, const OUT: usize>(&self, x: &X, dx: &X) -> [Elem<L>; OUT]
+    where
+        L: Layer<In: Shape<Row = X>, Out: Shape<Row = [Elem<L>; OUT]>>,
+    {
+        product(&self.jacobian(x), dx)
+    }
+
+    /// The [`jvp`](Self::jvp) of each row, for its own row of `dx`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`], if there are not as many rows of `dx`, or results, as of `x`.
+    pub fn jvp_into<const OUT: usize>(
+        &self,
+        x: &[Row<L::In>],
+        dx: &[Row<L::In>],
+        changes: &mut [[Elem<L>; OUT]],
+    ) -> Result<(), Error<Elem<L>>>
+    where
+        L: Layer<Out: Shape<Row = [Elem<L>; OUT]>>,
+    {
+        check_length("input changes", dx.len(), x.len())?;
+        check_length("output changes", changes.len(), x.len())?;
+        let (mut passes, identity) = (InputGradients::<L, OUT>::ZERO, identity());
+        for ((x, dx), change) in x.iter().zip(dx).zip(changes) {
+            let mut jacobian = [Zeroed::ZERO; OUT];
+            passes.of(&self.0, [*x; OUT], &identity, &mut jacobian);
+            *change = product(&jacobian, dx);
+        }
+        Ok(())
+    }
+}
+
+fn check_length<T>(name: &'static str, given: usize, expected: usize) -> Result<(), Error<T>> {
+    if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
+}
+
+fn identity<T: ConstOne + Zeroed + Copy, const N: usize>() -> [[T; N]; N] {
+    let mut rows = [[T::ZERO; N]; N];
+    for (n, row) in rows.iter_mut().enumerate() {
+        row[n] = T::ONE;
+    }
+    rows
+}
+
+/// `J dx`
+fn product<T: crate::simd::Element, X: AsRef<[T]>, const OUT: usize>(
+    jacobian: &[X; OUT],
+    dx: &X,
+) -> [T; OUT] {
+    core::array::from_fn(|o| {
+        let products = jacobian[o].as_ref().iter().zip(dx.as_ref()).map(|(j, dx)| *j * *dx);
+        products.fold(T::ZERO, |sum, product| sum + product)
+    })
+}
+
+/// The memory of passes that compute gradients with respect to the input for `B` rows.
+struct InputGradients<L: LayerTypes, const B: usize>(Buffers<L, B>);
+
+impl<L: Layer, const B: usize> InputGradients<L, B> {
+    const ZERO: Self = Self(Zeroed::ZERO);
+
+    /// Writes the gradients of the first rows of `x`, as many as there is room for.
+    fn of(&mut self, net: &L, x: [Row<L::In>; B], dy: &[Row<L::Out>; B], gradients: &mut [Row<L::In>]) {
+        *self.0.input_mut() = x;
+        dispatch::<L, _>(Pass { net, buffers: &mut self.0, dy });
+        for (to, gradient) in gradients.iter_mut().zip(self.0.input_mut()) {
+            *to = *gradient;
+        }
+    }
+}
+
+/// A forward and a backward pass, which overwrites the input with the gradient with respect to it.
+struct Pass<'a, L: Layer, const B: usize> {
+    net: &'a L,
+    buffers: &'a mut Buffers<L, B>,
+    dy: &'a [Row<L::Out>; B],
+}
+
+impl<L: Layer, const B: usize> Kernel<Elem<L>> for Pass<'_, L, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<L>>>(self, token: S) {
+        let Self { net, buffers: Buffers { layers, output, scratch }, dy } = self;
+        Forward { net, layers, output, mode: &Mode::Eval }.run(token);
+        apply_grad(token, OutputActivation::<L>::default(), L::Out::flatten_mut(output), L::Out::flatten(dy));
+        let ctx = Context::new(token, Mode::Eval);
+        net.backward_samples(ctx, layers, scratch, output, NoActivation, &mut NoSampleGradients, 0);
+    }
+}

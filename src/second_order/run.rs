@@ -1,0 +1,91 @@
+//! What the runs of all second-order methods have in common.
+
+use crate::{
+    error::Error,
+    layers::{Elem, Layer, LayerTypes, Row, Shape},
+    loss::Loss,
+    network::Buffers,
+    simd::Element,
+    training::{check, check_network, mean_loss},
+};
+
+/// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`.
+#[derive(Debug)]
+#[must_use = "a run does nothing before `run`"]
+pub struct Run<'a, Method, N: LayerTypes, C: Loss<N::Out>> {
+    pub(super) method: Method,
+    pub(super) net: &'a mut N,
+    pub(super) loss: &'a C,
+    pub(super) training: (&'a [Row<N::In>], &'a [C::Target]),
+    pub(super) validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
+}
+
+impl<'a, Method, N: Layer, C: Loss<N::Out>> Run<'a, Method, N, C> {
+    /// Computes the loss of these data after each iteration. They are not used for training.
+    pub fn validate(self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Self {
+        Self { validation: Some((x, y)), ..self }
+    }
+
+    /// Checks data and network.
+    pub(super) fn check(&self) -> Result<(), Error<Elem<N>>> {
+        let (x, y) = self.training;
+        check::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Training))?;
+        if let Some((x, y)) = self.validation {
+            check::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Validation))?;
+        }
+        check_network(self.net)
+    }
+}
+
+/// The state of a run after an iteration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report<T = f32> {
+    /// The number of iterations: for [`LevenbergMarquardt`](super::LevenbergMarquardt), that of Jacobian matrices.
+    pub iterations: usize,
+    /// The number of evaluations of the loss, for [`Lbfgs`](super::Lbfgs) also of its gradient.
+    pub evaluations: usize,
+    /// The loss, without weight decay.
+    pub loss: T,
+    /// The loss of the validation data, if there are any.
+    pub validation_loss: Option<T>,
+    /// Why the run ended; during a run `None`.
+    pub stop: Option<Stop>,
+}
+
+impl<T: Element> Report<T> {
+    /// The report before the first iteration.
+    pub(super) fn start(loss: T, goal: T) -> Self {
+        let stop = (loss <= goal).then_some(Stop::Goal);
+        Self { iterations: 0, evaluations: 1, loss, validation_loss: None, stop }
+    }
+
+    /// Computes the loss of the validation data.
+    pub(super) fn validate<N: Layer, C: Loss<N::Out>, const B: usize>(
+        &mut self,
+        net: &N,
+        loss: &C,
+        buffers: &mut Buffers<N, B>,
+        data: Option<(&[Row<N::In>], &[C::Target])>,
+    ) where
+        N::In: Shape<Elem = T>,
+    {
+        self.validation_loss = data.map(|(x, y)| mean_loss(net, loss, buffers, x, y));
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The loss has reached the goal.
+    Goal,
+    /// The gradient is as small as the gradient tolerance.
+    Gradient,
+    /// The step is as small as the step tolerance, or no step decreases the loss by more than rounding errors.
+    Step,
+    /// The largest number of iterations was reached.
+    Limit,
+    /// The callback returned [`ControlFlow::Break`](core::ops::ControlFlow::Break).
+    Callback,
+}

@@ -1,0 +1,96 @@
+//! Weights of samples, and metrics of scores, against scikit-learn 1.9.1 and against sums by hand.
+
+use approx::assert_relative_eq;
+use constnet::{
+    Cache, CrossEntropy, DataError, Error, GaussianNll, Lbfgs, LevenbergMarquardt, Loss, Mse,
+    SoftCrossEntropy, Weighted, Zeroed, gradient_check,
+    layers::Features,
+    metrics::{ConfusionMatrix, log_loss, mean_absolute_error, roc_auc},
+    mlp,
+    second_order::LbfgsMemory,
+};
+
+/// A weight of 2 is the same as the sample twice; a weight of 0 is the same as no sample, but for the divisor.
+#[test]
+fn a_weight_is_a_number_of_samples() {
+    let mut net = <mlp![f64; 2, 3]>::ZERO;
+    net.read_flat(&[0.3, -0.2, 0.5, 0.1, -0.7, 0.4, 0.1, 0.2, -0.3]).unwrap();
+    let x = [[1.0, 2.0], [-1.0, 0.5], [3.0, -1.0]];
+    let weighted = [(2, 2.0), (0, 1.0), (1, 0.0)];
+    let mut cache = Cache::<_, 4>::ZERO;
+    let (mut found, mut expected) = (Zeroed::ZERO, <mlp![f64; 2, 3]>::ZERO);
+    let loss = net.gradient(&Weighted(CrossEntropy), &x, &weighted, &mut found, &mut cache).unwrap();
+    let repeated = [x[0], x[0], x[1]];
+    let same = net.gradient(&CrossEntropy, &repeated, &[2, 2, 0], &mut expected, &mut cache).unwrap();
+    assert_relative_eq!(loss, same, max_relative = 1e-14);
+    assert_relative_eq!(found, expected, epsilon = 1e-15);
+}
+
+/// The line of weighted least squares through three points: numpy.polyfit([0, 1, 2], [1, 3, 2], 1, w=sqrt([1, 2, 5])).
+#[test]
+fn levenberg_marquardt_and_lbfgs_agree_on_weighted_squares() {
+    let x = [[0.0], [1.0], [2.0]];
+    let y = [([1.0], 1.0), ([3.0], 2.0), ([2.0], 5.0)];
+    let mut net = <mlp![f64; 1, 1]>::ZERO;
+    let mut workspace = LevenbergMarquardt::workspace::<mlp![f64; 1, 1]>();
+    LevenbergMarquardt::default().fit(&mut net, &Weighted(Mse), &x, &y).run(&mut workspace).unwrap();
+    let mut other = <mlp![f64; 1, 1]>::ZERO;
+    Lbfgs::<5, f64>::default()
+        .fit(&mut other, &Weighted(Mse), &x, &y)
+        .run(&mut { LbfgsMemory::ZERO })
+        .unwrap();
+    for net in [net, other] {
+        assert_relative_eq!(net.layer::<0>().weight()[0][0], 0.125, max_relative = 1e-7);
+        assert_relative_eq!(net.layer::<0>().bias()[0], 1.9375, max_relative = 1e-7);
+    }
+}
+
+/// The network learns the mean and the variance of two groups of samples: 1 ± 2 and 5 ± 0.5.
+#[test]
+fn a_predicted_variance_is_that_of_the_samples() {
+    let x = [[0.0], [0.0], [1.0], [1.0]];
+    let y = [[3.0], [-1.0], [5.5], [4.5]];
+    let mut net = <mlp![f64; 1, 2]>::ZERO;
+    Lbfgs::<5, f64>::default().fit(&mut net, &GaussianNll, &x, &y).run(&mut { LbfgsMemory::ZERO }).unwrap();
+    for (x, mean, variance) in [(0.0, 1.0, 4.0_f64), (1.0, 5.0, 0.25)] {
+        let [found, log_variance]: [f64; 2] = net.predict(&[x]);
+        assert_relative_eq!(found, mean, max_relative = 1e-6);
+        assert_relative_eq!(log_variance, variance.ln(), max_relative = 1e-6);
+    }
+    gradient_check(&mut net, &GaussianNll, &x, &y).unwrap();
+}
+
+#[test]
+fn invalid_weights_and_targets_name_their_sample() {
+    let check = |y: &[(usize, f32)]| Loss::<Features<3>>::check(&Weighted(CrossEntropy), y);
+    assert_eq!(check(&[(0, 1.0), (2, 0.0)]), Ok(()));
+    assert_eq!(check(&[(0, 1.0), (2, -1.0)]), Err(DataError::Weight { sample: 1, value: -1.0 }.into()));
+    assert!(matches!(check(&[(0, f32::NAN)]), Err(Error::Data(DataError::Weight { sample: 0, .. }))));
+    let error = DataError::Class { sample: 1, class: 3, classes: 3 };
+    assert_eq!(check(&[(0, 1.0), (3, 1.0)]), Err(error.into()));
+    let soft = [([0.5, 0.5], 1.0), ([0.5, 0.4], 1.0)];
+    let error = Loss::<Features<2>>::check(&Weighted(SoftCrossEntropy), &soft);
+    assert!(matches!(error, Err(Error::Data(DataError::ProbabilitySum { sample: 1, .. }))));
+}
+
+/// `roc_auc_score([0, 1, 1, 0, 1, 0], [.2, .2, .9, .4, .7, .8])`, `log_loss([0, 2, 1], …)`, `f1_score(…, average=None)`.
+#[test]
+fn metrics_are_those_of_scikit_learn() {
+    let (y_hat, y) =
+        ([0.2, 0.2, 0.9, 0.4, 0.7, 0.8].map(|p| [p]), [0.0, 1.0, 1.0, 0.0, 1.0, 0.0].map(|y| [y]));
+    assert_relative_eq!(roc_auc(&y_hat, &y).unwrap(), 11.0 / 18.0, max_relative = 1e-15);
+    assert!(roc_auc(&[[0.5]], &[[1.0]]).unwrap().is_nan());
+    assert!(matches!(roc_auc(&[[0.5]], &[[2.0]]), Err(DataError::Target { sample: 0, .. })));
+
+    let y_hat = [[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.25, 0.5, 0.25]];
+    assert_relative_eq!(log_loss(y_hat, &[0, 2, 1]).unwrap(), 12.364_491_837_871_945, max_relative = 1e-12);
+    assert!(matches!(log_loss([[1.5, -0.5]], &[0]), Err(DataError::Prediction { feature: 0, .. })));
+    assert!(matches!(log_loss([[0.5, 0.5]], &[2]), Err(DataError::Class { .. })));
+
+    let classes = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3], [0.4, 0.6]];
+    let matrix = ConfusionMatrix::new(classes, &[0, 1, 1, 0, 0]).unwrap();
+    assert_relative_eq!(matrix.f1(0).unwrap(), 0.666_666_666_666_666_6, max_relative = 1e-15);
+    assert_relative_eq!(matrix.f1(1).unwrap(), 0.5, max_relative = 1e-15);
+    assert_eq!(matrix.f1(2), None);
+    assert!(matches!(mean_absolute_error([[f32::NAN]], &[[1.0]]), Err(DataError::Prediction { .. })));
+}
