@@ -14,6 +14,7 @@
 //! | [`optim`] | optimisers |
 //! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
 //! | [`training`] | [`Trainer`], training runs, [`metrics`] |
+//! | [`quantized`] | inference in 8-bit integers |
 //! | [`formats`] | safetensors, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
@@ -36,6 +37,7 @@ pub mod loss;
 mod matmul;
 mod network;
 pub mod optim;
+pub mod quantized;
 pub mod simd;
 pub mod sizes;
 pub mod synthetic;
@@ -54,6 +56,7 @@ pub use network::{
     init::{self, He, Xavier},
 };
 pub use optim::root::*;
+pub use quantized::Quantized;
 pub use simd::Zeroed;
 #[cfg(feature = "rayon")]
 pub use training::parallel;
