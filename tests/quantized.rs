@@ -261,3 +261,98 @@ fn it_is_calibrated_in_place() {
     let report = quantized.calibrate(&net, &rows);
     assert_eq!(Quantized::of(&net, &rows), report.map(|report| (*quantized, report)));
 }
+
+/// A network of all kinds of layers.
+type Mixed = Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Relu<2>];
+
+fn mixed() -> Quantized<Mixed> {
+    let net = sequential![
+        Standardize::new([0.5, -1.0, 0.0], [2.0, 0.5, 1.0]),
+        Linear::new(
+            [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [0.0; 3], [-1.0; 3], [0.1, 3.0, 0.2]],
+            [0.5, 0.0, 1.0, 0.0, 2.0]
+        ),
+        Tanh::new(),
+        Linear::new([[1.0, 0.5, -0.25, -1.0, 2.0], [0.5, 0.0, 1.0, 0.75, -1.5]], [0.25, -0.5]),
+        Relu::new()
+    ];
+    let (quantized, report) = Quantized::of(&net, &rows(50)).expect("a quantised network");
+    assert!(report.largest_difference < 0.15, "{report}");
+    quantized
+}
+
+#[allow(unreachable_pub, reason = "the source is for a module of any visibility")]
+mod generated {
+    include!("data/quantized_net.rs");
+}
+
+/// The source is that of the network, and compiles to the same network.
+#[test]
+fn source_compiles_to_the_same_bits() {
+    let quantized = mixed();
+    let source = quantized.to_rust_source("NET").to_string();
+    if std::env::var_os("CONSTNET_WRITE").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quantized_net.rs");
+        std::fs::write(path, &source).expect("a file");
+    }
+    assert_eq!(source, include_str!("data/quantized_net.rs"), "CONSTNET_WRITE=1 overwrites it");
+    assert_eq!(generated::NET, quantized);
+}
+
+#[test]
+#[cfg(feature = "safetensors")]
+fn safetensors_files_hold_quantised_networks() {
+    use constnet::{formats::WeightsError, quantized::TensorError};
+
+    let quantized = mixed();
+    let bytes = quantized.to_safetensors().expect("a file");
+    let mut loaded = Quantized::<Mixed>::ZERO;
+    loaded.load_safetensors(&bytes).expect("the same network");
+    assert_eq!(loaded, quantized);
+
+    let mut other = Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 1>]>::ZERO;
+    let error = other.load_safetensors(&bytes).expect_err("another network");
+    assert_eq!(
+        error.to_string(),
+        "the tensor `2.weight` is I8 [2, 5] of 10 numbers, expected I8 [1, 5] of 5 numbers"
+    );
+    assert_eq!(other, Zeroed::ZERO);
+    let mut shorter = Quantized::<Sequential![Standardize<3>, Linear<3, 5>]>::ZERO;
+    let error = shorter.load_safetensors(&bytes).expect_err("another network");
+    assert!(matches!(error, WeightsError::Quantized(TensorError::Extra { .. })), "{error}");
+    let mut longer =
+        Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Tanh<2>]>::ZERO;
+    let error = longer.load_safetensors(&bytes).expect_err("another network");
+    assert_eq!(error.to_string(), "the tensor `3.table` is missing");
+
+    // A scale of 0, and a multiplier of 2.
+    let scale = quantized.input_params().scale.to_le_bytes();
+    let multiplier = quantized.chain().0.multipliers()[0].to_le_bytes();
+    for (number, replacement, message) in [
+        (scale, 0.0_f32, "a number of `input.scale` is 0: expected a finite number, for a scale above 0"),
+        (
+            multiplier,
+            2.0,
+            "layer 0: the multiplier of output 0 is 2e0: expected at least 0 and less than 0.25",
+        ),
+    ] {
+        let mut damaged = bytes.clone();
+        let at = bytes.windows(4).position(|window| window == number).expect("the number");
+        damaged[at..at + 4].copy_from_slice(&replacement.to_le_bytes());
+        assert_eq!(loaded.load_safetensors(&damaged).expect_err("a damaged file").to_string(), message);
+        assert_eq!(loaded, quantized, "it is as it was");
+    }
+}
+
+#[test]
+#[cfg(all(feature = "serde", feature = "alloc"))]
+fn serde_keeps_every_bit() {
+    let quantized = mixed();
+    let json = serde_json::to_string(&quantized).expect("JSON");
+    assert_eq!(serde_json::from_str::<Quantized<Mixed>>(&json).expect("the same network"), quantized);
+    let bytes = postcard::to_allocvec(&quantized).expect("bytes");
+    assert_eq!(postcard::from_bytes::<Quantized<Mixed>>(&bytes).expect("the same network"), quantized);
+    let error =
+        serde_json::from_str::<Quantized<mlp![3, 2]>>(&json).expect_err("another network").to_string();
+    assert!(error.starts_with("the tensor `0.weight` is I8 [5, 3] of 15 numbers"), "{error}");
+}

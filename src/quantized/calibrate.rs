@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Debug, Formatter};
 
-use super::{Bytes, Int8Chain, LinearError, QuantParams, QuantizeError, Range, WriteSource};
+use super::{Bytes, Int8Chain, LinearError, QuantParams, QuantizeError, Range, Stored, WriteSource};
 use crate::{Sequential, Standardize, simd::Zeroed};
 
 /// A row of real numbers.
@@ -124,7 +124,7 @@ pub struct Infinite {
 }
 
 /// What is done with real inputs before they become bytes.
-pub trait Before<X>: Copy + Debug + PartialEq + Zeroed + WriteSource {
+pub trait Before<X>: Copy + Debug + PartialEq + Zeroed + Stored + WriteSource {
     /// `y = f(x)`
     fn apply(&self, x: &X) -> X;
 }

@@ -2,7 +2,7 @@
 
 use core::{fmt::Debug, marker::PhantomData};
 
-use super::{Int8Linear, QuantParams, Table, WriteSource};
+use super::{Int8Linear, QuantParams, Stored, Table, WriteSource};
 use crate::simd::Zeroed;
 
 /// One sample as bytes: an array `[u8; N]`.
@@ -18,13 +18,15 @@ impl<const N: usize> Bytes for [u8; N] {
 }
 
 /// A chain of layers on bytes: `(Int8Linear<5, 64>, (Int8Linear<64, 3>, Output<[u8; 3]>))`.
-pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + WriteSource {
+pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + Stored + WriteSource {
     /// The input.
     type In: Bytes;
     /// The output.
     type Out: Bytes;
     /// Whether there is no layer before the output.
     const IS_OUTPUT: bool = false;
+    /// The bytes of all rows between the layers.
+    const ROWS: usize;
 
     /// The outputs as bytes. Calls `saturated` for each value that became the smallest or the largest byte, with
     /// the index of its layer, counted from `layer` on.
@@ -43,6 +45,7 @@ pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + WriteSource {
 impl<const IN: usize, const OUT: usize, R: Int8Chain<In = [u8; OUT]>> Int8Chain for (Int8Linear<IN, OUT>, R) {
     type In = [u8; IN];
     type Out = R::Out;
+    const ROWS: usize = OUT + R::ROWS;
 
     #[inline(always)]
     fn bytes(&self, x: &[u8; IN], y: &mut R::Out, layer: usize, saturated: &mut impl FnMut(usize)) {
@@ -89,6 +92,7 @@ impl<const IN: usize, const OUT: usize, R: Int8Chain<In = [u8; OUT]>> Int8Chain 
 impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
     type In = [u8; N];
     type Out = R::Out;
+    const ROWS: usize = N + R::ROWS;
 
     #[inline(always)]
     fn bytes(&self, x: &[u8; N], y: &mut R::Out, layer: usize, saturated: &mut impl FnMut(usize)) {
@@ -137,6 +141,7 @@ impl<Y: Bytes> Int8Chain for Output<Y> {
     type In = Y;
     type Out = Y;
     const IS_OUTPUT: bool = true;
+    const ROWS: usize = 0;
 
     #[inline(always)]
     fn bytes(&self, x: &Y, y: &mut Y, _: usize, _: &mut impl FnMut(usize)) {

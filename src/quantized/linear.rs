@@ -257,13 +257,25 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
             for (weight, x) in weight.iter().zip(x) {
                 sum = add(sum, weight, *x);
             }
-            for (((y, bias), multiplier), sum) in y.iter_mut().zip(bias).zip(multiplier).zip(sum) {
-                *y = finish(*multiplier, sum + bias - offset);
-            }
+            y[0] = finish(multiplier[0], sum[0] + bias[0] - offset);
+            y[1] = finish(multiplier[1], sum[1] + bias[1] - offset);
+            y[2] = finish(multiplier[2], sum[2] + bias[2] - offset);
+            y[3] = finish(multiplier[3], sum[3] + bias[3] - offset);
         }
+        let (x_4, x) = x.as_chunks::<4>();
         for (((y, bias), multiplier), weight) in y.iter_mut().zip(bias).zip(multiplier).zip(weight) {
-            let products = x.iter().zip(weight).map(|(x, w)| i32::from(*w) * i32::from(*x));
-            *y = finish(*multiplier, bias + products.sum::<i32>());
+            let (weight_4, weight) = weight.as_chunks::<4>();
+            let mut sum = *bias;
+            for (weight, x) in weight_4.iter().zip(x_4) {
+                sum += product(weight[0], x[0]);
+                sum += product(weight[1], x[1]);
+                sum += product(weight[2], x[2]);
+                sum += product(weight[3], x[3]);
+            }
+            for (weight, x) in weight.iter().zip(x) {
+                sum += product(*weight, *x);
+            }
+            *y = finish(*multiplier, sum);
         }
     }
 }
@@ -275,6 +287,11 @@ fn add([s0, s1, s2, s3]: [i32; 4], [w0, w1, w2, w3]: &[i8; 4], x: u8) -> [i32; 4
     let x = i32::from(x);
     let times_x = |w: i8| if OFFSET_WEIGHTS { i32::from(w as u8) * x } else { i32::from(w) * x };
     [s0 + times_x(*w0), s1 + times_x(*w1), s2 + times_x(*w2), s3 + times_x(*w3)]
+}
+
+#[inline(always)]
+fn product(weight: i8, x: u8) -> i32 {
+    i32::from(weight) * i32::from(x)
 }
 
 /// The value of a constant whose parts are known to be valid: otherwise a compile error.

@@ -11,7 +11,7 @@
 //! | `chain.rs` | chains of them |
 //! | `layers.rs` | the eight-bit form of each `f32` layer |
 //! | `calibrate.rs` | from a chain of `f32` layers to a chain of layers on bytes |
-//! | `source.rs` | a quantised network as Rust source |
+//! | `source.rs`, `tensors.rs` | a quantised network as Rust source, and as tensors in files |
 //! | `report.rs`, `error.rs` | how accurate a quantised network is; why there is none |
 
 mod calibrate;
@@ -23,8 +23,19 @@ mod params;
 mod report;
 mod source;
 mod table;
+#[cfg(feature = "alloc")]
+mod tensors;
 
 use self::calibrate::Real;
+/// Without the feature `alloc` there are no files: nothing is needed.
+#[cfg(not(feature = "alloc"))]
+pub trait Stored {}
+#[cfg(not(feature = "alloc"))]
+impl<T> Stored for T {}
+#[cfg(feature = "safetensors")]
+pub(crate) use self::tensors::{Int8Tensor, Values};
+#[cfg(feature = "alloc")]
+pub use self::tensors::{Stored, TensorError, Tensors};
 pub use self::{
     calibrate::{Before, EightBit, EightBitLayer, Infinite, Ranges},
     chain::{Bytes, Int8Chain, Output},
@@ -35,7 +46,7 @@ pub use self::{
     source::{Int8Source, WriteSource},
     table::Table,
 };
-use crate::{error::DataError, simd::Zeroed};
+use crate::{error::DataError, simd::Zeroed, sizes::Memory};
 
 /// The eight-bit form of the network `Net`, for inference: `Quantized<mlp![5, 64, 3]>`.
 ///
@@ -168,6 +179,21 @@ impl<Net: EightBit> Quantized<Net> {
     pub fn output_params(&self) -> QuantParams {
         self.chain.output().params
     }
+
+    /// The bytes of the network in flash, and of its rows in RAM: those of the input, the output, and between the layers.
+    ///
+    /// ```
+    /// use constnet::{Quantized, mlp, sizes::Memory};
+    ///
+    /// const MEMORY: Memory = <Quantized<mlp![5, 64, 64, 3]>>::MEMORY;
+    /// // A limit in bytes, checked when the program is compiled.
+    /// const _: () = assert!(MEMORY.flash < 6 * 1024 && MEMORY.ram < 256);
+    /// assert_eq!(MEMORY.ram, 5 + 64 + 64 + 3 + 3);
+    /// ```
+    pub const MEMORY: Memory = Memory {
+        flash: size_of::<Self>(),
+        ram: size_of::<Net::In>() + Net::Chain::ROWS + size_of::<Net::Out>(),
+    };
 
     /// The layers on bytes.
     #[must_use]

@@ -17,10 +17,10 @@ use super::{Range, Ranges};
 /// let (quantized, report) = Quantized::of(&net, &rows)?;
 /// println!("{report}");
 /// // values      smallest     largest  saturated
-/// // input      0.000e+00   6.000e+00     0.00 %
-/// // layer 1    0.000e+00   4.321e+00     0.00 %
-/// // layer 2   -1.234e+00   3.210e+00     0.00 %
-/// // output: largest difference 1.234e-02, mean 4.321e-03, in 100 rows
+/// // input        0.000e0     9.900e-1     0.00 %
+/// // layer 1      0.000e0      1.234e0     0.00 %
+/// // layer 2    -4.321e-1      1.234e0     0.00 %
+/// // output: largest difference 1.234e-2, mean 4.321e-3, in 100 rows
 /// # assert_eq!(report.to_string().lines().count(), 5);
 /// # Ok::<(), constnet::quantized::QuantizeError>(())
 /// ```

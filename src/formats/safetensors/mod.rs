@@ -8,6 +8,7 @@ mod dense;
 mod error;
 #[cfg(feature = "std")]
 mod file;
+mod quantized;
 
 use alloc::{borrow::Cow, format, string::String, vec, vec::Vec};
 use core::fmt;
