@@ -18,6 +18,8 @@ pub enum Failure {
         /// The error on the host.
         there: f32,
     },
+    /// The bytes of a quantised network differ from those on the host.
+    Bytes,
 }
 
 /// Returns the mean squared error.
@@ -56,6 +58,7 @@ impl fmt::Display for Failure {
             Self::Goal(mse) => {
                 write!(f, "the mean squared error is {mse:.4e}: expected less than {GOAL:.0e}")
             }
+            Self::Bytes => f.write_str("the quantised network gives other bytes than on the host"),
             Self::Host { here, there } => {
                 write!(f, "the mean squared error is {here:e} on the device and {there:e} on the host")
             }
