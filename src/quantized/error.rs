@@ -4,6 +4,10 @@ use core::fmt;
 
 use crate::error::DataError;
 
+/// The layers that have an eight-bit form.
+#[cfg(feature = "onnx")]
+pub(crate) const NO_EIGHT_BIT_FORM: &str = "a quantised network is made of `Linear`, the activations `Relu`, `LeakyRelu`, `Tanh`, `Sigmoid`, `Elu`, `Gelu` and `Silu`, and `Standardize` as its first layer";
+
 /// Why a network could not be quantised. Layers are counted from 0, activations too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]

@@ -12,14 +12,56 @@ use crate::{
     simd::Vector,
 };
 
-/// The largest absolute value of a bias, so that with the sum of the products it is less than 2³⁰.
-const BIAS_LIMIT: f32 = 67_108_864.0; // 2²⁶
+/// The scales of an output of a linear layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputScale {
+    /// That of the input.
+    x: f32,
+    /// That of the weights, which are from −127 to 127.
+    weight: f32,
+}
+
+impl OutputScale {
+    /// Given the largest absolute value of a weight. The scale is larger if the bias would be too large.
+    pub(crate) fn new(largest_weight: f32, bias: f32, x: QuantParams) -> Self {
+        /// The largest absolute value of a bias, so that with the sum of the products it is less than 2³⁰.
+        const BIAS_LIMIT: f32 = 67_108_864.0; // 2²⁶
+        Self { x: x.scale, weight: (largest_weight / 127.0).max(bias.abs() / BIAS_LIMIT / x.scale) }
+    }
+
+    /// The scale and zero point of the output. A range that is so small that a multiplier would not be less than 1/4 is
+    /// extended.
+    pub(crate) fn output_params(all: impl Iterator<Item = Self>, y: &Range) -> QuantParams {
+        y.params(4.001 * all.fold(0.0, |largest, scale| (scale.x * scale.weight).max(largest)))
+    }
+
+    /// The nearest integer, ties to even.
+    pub(crate) fn weight(self, weight: f32) -> i8 {
+        self.round(f64::from(weight / self.weight)).clamp(-127, 127) as i8
+    }
+
+    /// The nearest integer, ties to even.
+    pub(crate) fn bias(self, bias: f32) -> i32 {
+        self.round(f64::from(bias) / (f64::from(self.x) * f64::from(self.weight)))
+    }
+
+    pub(crate) fn multiplier(self, y: QuantParams) -> f32 {
+        self.x * self.weight / y.scale
+    }
+
+    /// The absolute value is less than 2³¹.
+    fn round(self, value: f64) -> i32 {
+        // So large that a sum with it has no bits for fractions.
+        const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 · 2⁵²
+        // With a scale of 0, all weights and the bias are 0.
+        if self.weight == 0.0 { 0 } else { (value + ROUND - ROUND) as i32 }
+    }
+}
 
 impl<const IN: usize, const OUT: usize> Linear<IN, OUT> {
-    /// The scale of the weights of an output, which are from −127 to 127. It is larger if the bias would be too large.
-    fn weight_scale(&self, output: usize, x: QuantParams) -> f32 {
+    fn output_scale(&self, output: usize, x: QuantParams) -> OutputScale {
         let largest = (0..IN).fold(0.0_f32, |largest, i| largest.max(self.weight_at(output, i).abs()));
-        (largest / 127.0).max(self.bias()[output].abs() / BIAS_LIMIT / x.scale)
+        OutputScale::new(largest, self.bias()[output], x)
     }
 }
 
@@ -42,36 +84,21 @@ impl<const IN: usize, const OUT: usize> EightBitLayer for Linear<IN, OUT> {
         rest
     }
 
-    /// Weights and biases are rounded to the nearest, ties to even. A range of the output that is so small that a multiplier
-    /// would not be less than 1/4 is extended.
     fn quantize<R: Int8Chain<In = [u8; OUT]>>(
         &self,
         (linear, _): &mut (Int8Linear<IN, OUT>, R),
         x: QuantParams,
         y: &Range,
     ) -> Result<QuantParams, LinearError> {
-        let largest = (0..OUT).fold(0.0_f32, |largest, o| largest.max(self.weight_scale(o, x)));
-        let y = y.params(4.001 * (x.scale * largest));
+        let y = OutputScale::output_params((0..OUT).map(|o| self.output_scale(o, x)), y);
         linear.set_zero_points([x.zero_point, y.zero_point]);
         for (o, bias) in self.bias().iter().enumerate() {
-            let scale = self.weight_scale(o, x);
-            // All weights and the bias are 0.
-            let nearest = |value: f64| if scale == 0.0 { 0 } else { round(value) };
-            let weight = core::array::from_fn(|i| {
-                nearest(f64::from(self.weight_at(o, i) / scale)).clamp(-127, 127) as i8
-            });
-            let bias = nearest(f64::from(*bias) / (f64::from(x.scale) * f64::from(scale)));
-            linear.set_output(o, &weight, bias, x.scale * scale / y.scale)?;
+            let scale = self.output_scale(o, x);
+            let weight = core::array::from_fn(|i| scale.weight(self.weight_at(o, i)));
+            linear.set_output(o, &weight, scale.bias(*bias), scale.multiplier(y))?;
         }
         Ok(y)
     }
-}
-
-/// The nearest integer, the even one if two are equally near. The absolute value is less than 2³¹.
-fn round(value: f64) -> i32 {
-    // So large that a sum with it has no bits for fractions.
-    const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 · 2⁵²
-    (value + ROUND - ROUND) as i32
 }
 
 chain_end!(Linear<IN, OUT>);

@@ -15,9 +15,9 @@ const SUM_LIMIT: i64 = 1 << 30;
 /// A positive factor below 1/4, by which a sum is multiplied and rounded once: `sum · factor`, ties up.
 ///
 /// The 24 bits of the factor, `m`, from bit 7 on, and below them a shift `s`: `factor = m · 2⁷ · 2^(−33 − s)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
-struct Multiplier(u32);
+pub(crate) struct Multiplier(u32);
 
 impl Multiplier {
     const SHIFT: u32 = 31;
@@ -25,7 +25,7 @@ impl Multiplier {
     const LARGEST: u32 = 124;
 
     /// The product with a factor below 2⁻³² is rounded to 0, so 0 stands for it.
-    const fn new(factor: f32) -> Option<Self> {
+    pub(crate) const fn new(factor: f32) -> Option<Self> {
         let exponent = factor.to_bits() >> 23;
         match Self::LARGEST.checked_sub(exponent) {
             Some(shift @ 0..30) => Some(Self((factor.to_bits() & 0x7f_ffff | 0x80_0000) << 7 | shift)),
@@ -41,10 +41,31 @@ impl Multiplier {
 
     /// `sum · factor + (twice_plus_one − 1) / 2`, rounded.
     #[inline(always)]
-    const fn apply(self, sum: i32, twice_plus_one: i32) -> i32 {
+    pub(crate) const fn apply(self, sum: i32, twice_plus_one: i32) -> i32 {
         let product = high_word(sum, (self.0 & !Self::SHIFT) as i32);
         (product >> (self.0 & Self::SHIFT)).wrapping_add(twice_plus_one) >> 1
     }
+}
+
+/// The multiplier of an output, if it can be represented.
+pub(crate) const fn check(
+    output: usize,
+    weight: &[i8],
+    bias: i32,
+    multiplier: f32,
+) -> Result<Multiplier, LinearError> {
+    let Some(factor) = Multiplier::new(multiplier) else {
+        return Err(LinearError { output, problem: LinearProblem::Multiplier(multiplier) });
+    };
+    let (mut i, mut largest) = (0, bias.unsigned_abs() as i64);
+    while i < weight.len() {
+        largest += 255 * weight[i].unsigned_abs() as i64;
+        i += 1;
+    }
+    if largest >= SUM_LIMIT {
+        return Err(LinearError { output, problem: LinearProblem::Sum(largest) });
+    }
+    Ok(factor)
 }
 
 /// The high 32 bits of the product.
@@ -131,22 +152,18 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
         bias: i32,
         multiplier: f32,
     ) -> Result<(), LinearError> {
-        let Some(factor) = Multiplier::new(multiplier) else {
-            return Err(LinearError { output, problem: LinearProblem::Multiplier(multiplier) });
+        self.multiplier[output] = match check(output, weight, bias, multiplier) {
+            Ok(multiplier) => multiplier,
+            Err(error) => return Err(error),
         };
-        self.multiplier[output] = factor;
-        let (mut i, mut sum, mut largest) = (0, 0, bias.unsigned_abs() as i64);
+        let (mut i, mut sum) = (0, 0);
         while i < IN {
             let (row, column) = Self::place(output, i);
             self.weight[row][column] = Self::stored(output, weight[i]);
-            sum += weight[i] as i64;
-            largest += 255 * weight[i].unsigned_abs() as i64;
+            sum += weight[i] as i32;
             i += 1;
         }
-        if largest >= SUM_LIMIT {
-            return Err(LinearError { output, problem: LinearProblem::Sum(largest) });
-        }
-        self.bias[output] = (bias as i64 - self.zero_points[0] as i64 * sum) as i32;
+        self.bias[output] = bias - self.zero_points[0] as i32 * sum;
         Ok(())
     }
 

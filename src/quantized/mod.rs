@@ -46,6 +46,13 @@ pub use self::{
     source::{Int8Source, WriteSource},
     table::Table,
 };
+#[cfg(feature = "onnx")]
+pub(crate) use self::{
+    error::NO_EIGHT_BIT_FORM,
+    layers::OutputScale,
+    linear::{Multiplier, check},
+    source::{Source, write_linear, write_standardize, write_static},
+};
 use crate::{error::DataError, simd::Zeroed, sizes::Memory};
 
 /// The eight-bit form of the network `Net`, for inference: `Quantized<mlp![5, 64, 3]>`.

@@ -54,10 +54,10 @@ pub struct Range {
 
 impl Range {
     /// Of no values.
-    pub(super) const EMPTY: Self =
+    pub(crate) const EMPTY: Self =
         Self { min: f32::INFINITY, max: f32::NEG_INFINITY, values: 0, saturated: 0 };
 
-    pub(super) fn observe(&mut self, values: &[f32]) {
+    pub(crate) fn observe(&mut self, values: &[f32]) {
         for value in values {
             self.min = self.min.min(*value);
             self.max = self.max.max(*value);
@@ -67,7 +67,7 @@ impl Range {
 
     /// The scale and the zero point with which the bytes cover the range and the number 0, if the scale is at least
     /// `min_scale`; else more than the range.
-    pub(super) fn params(&self, min_scale: f32) -> QuantParams {
+    pub(crate) fn params(&self, min_scale: f32) -> QuantParams {
         let (min, max) = (self.min.min(0.0), self.max.max(0.0));
         // Not `(max − min) / 255`, whose difference can overflow.
         let scale = (max / 255.0 - min / 255.0).max(min_scale).max(f32::MIN_POSITIVE);

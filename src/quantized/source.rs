@@ -64,18 +64,24 @@ impl<Net: EightBit> Quantized<Net> {
 impl<Net: EightBit> Display for Int8Source<'_, Net> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { net: Quantized { before, input, chain }, name } = self;
-        writeln!(f, "#[rustfmt::skip]")?;
-        // The last lint is an error by default, for what takes the compiler some time.
-        writeln!(
-            f,
-            "#[allow(clippy::approx_constant, clippy::excessive_precision, long_running_const_eval)]"
-        )?;
-        writeln!(f, "pub static {name}: constnet::Quantized<constnet::Sequential![")?;
-        Net::write_type(f)?;
-        writeln!(f, "]> = constnet::Quantized::new(")?;
-        writeln!(f, "    {},\n    {},\n    {},", Source(before), Source(input), Source(chain))?;
-        writeln!(f, ");")
+        write_static(f, name, Net::write_type, [&Source(before), &Source(input), &Source(chain)])
     }
+}
+
+/// Writes a `static` with the arguments of [`Quantized::new`].
+pub(crate) fn write_static(
+    f: &mut Formatter<'_>,
+    name: &str,
+    write_type: impl Fn(&mut Formatter<'_>) -> fmt::Result,
+    [before, input, chain]: [&dyn Display; 3],
+) -> fmt::Result {
+    writeln!(f, "#[rustfmt::skip]")?;
+    // The last lint is an error by default, for what takes the compiler some time.
+    writeln!(f, "#[allow(clippy::approx_constant, clippy::excessive_precision, long_running_const_eval)]")?;
+    writeln!(f, "pub static {name}: constnet::Quantized<constnet::Sequential![")?;
+    write_type(f)?;
+    writeln!(f, "]> = constnet::Quantized::new(")?;
+    writeln!(f, "    {before},\n    {input},\n    {chain},\n);")
 }
 
 /// A value that can be written as a Rust expression without imports.
@@ -89,7 +95,7 @@ pub trait WriteSource {
 }
 
 /// Prints an expression.
-struct Source<'a, T>(&'a T);
+pub(crate) struct Source<'a, T>(pub(crate) &'a T);
 
 impl<T: WriteSource> Display for Source<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -105,13 +111,17 @@ impl WriteSource for () {
 
 impl<const N: usize> WriteSource for Standardize<N> {
     fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { mean, deviation } = self;
-        f.write_str("constnet::Standardize { mean: [")?;
-        list(f, mean)?;
-        f.write_str("    ], deviation: [")?;
-        list(f, deviation)?;
-        f.write_str("    ] }")
+        write_standardize(f, &self.mean, &self.deviation)
     }
+}
+
+/// Writes a [`Standardize`] layer.
+pub(crate) fn write_standardize(f: &mut Formatter<'_>, mean: &[f32], deviation: &[f32]) -> fmt::Result {
+    f.write_str("constnet::Standardize { mean: [")?;
+    list(f, mean)?;
+    f.write_str("    ], deviation: [")?;
+    list(f, deviation)?;
+    f.write_str("    ] }")
 }
 
 impl WriteSource for QuantParams {
@@ -129,20 +139,34 @@ impl<A: WriteSource, R: WriteSource> WriteSource for (A, R) {
 
 impl<const IN: usize, const OUT: usize> WriteSource for Int8Linear<IN, OUT> {
     fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "constnet::quantized::valid(constnet::quantized::Int8Linear::<{IN}, {OUT}>::new([")?;
-        for o in 0..OUT {
-            f.write_str("        [")?;
-            for i in 0..IN {
-                write!(f, "{}{}", if i == 0 { "" } else { ", " }, self.weight_at(o, i))?;
-            }
-            f.write_str("],\n")?;
-        }
-        f.write_str("    ], [")?;
-        list(f, &self.bias())?;
-        f.write_str("    ], [")?;
-        list(f, &self.multipliers())?;
-        write!(f, "    ], {:?}))", self.zero_points())
+        let weight = |o, i| self.weight_at(o, i);
+        write_linear(f, [IN, OUT], weight, &self.bias(), &self.multipliers(), self.zero_points())
     }
+}
+
+/// Writes an [`Int8Linear`] of these inputs and outputs.
+pub(crate) fn write_linear(
+    f: &mut Formatter<'_>,
+    [inputs, outputs]: [usize; 2],
+    weight: impl Fn(usize, usize) -> i8,
+    bias: &[i32],
+    multiplier: &[f32],
+    zero_points: [u8; 2],
+) -> fmt::Result {
+    let name = format_args!("constnet::quantized::Int8Linear::<{inputs}, {outputs}>");
+    writeln!(f, "constnet::quantized::valid({name}::new([")?;
+    for o in 0..outputs {
+        f.write_str("        [")?;
+        for i in 0..inputs {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, weight(o, i))?;
+        }
+        f.write_str("],\n")?;
+    }
+    f.write_str("    ], [")?;
+    list(f, bias)?;
+    f.write_str("    ], [")?;
+    list(f, multiplier)?;
+    write!(f, "    ], {zero_points:?}))")
 }
 
 impl<const N: usize> WriteSource for Table<N> {

@@ -22,7 +22,7 @@ impl<const N: usize> Table<N> {
     }
 
     /// Sets the values to those of a function of real numbers.
-    pub(super) fn set(&mut self, x: QuantParams, y: QuantParams, f: impl Fn(f32) -> f32) {
+    pub(crate) fn set(&mut self, x: QuantParams, y: QuantParams, f: impl Fn(f32) -> f32) {
         for (byte, value) in (0..=255).zip(&mut self.0) {
             *value = y.quantize(f(x.dequantize(byte)));
         }

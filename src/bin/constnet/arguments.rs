@@ -19,6 +19,8 @@ options:
   -o, --out FILE         The file to write: FILE.rs or FILE.safetensors.
       --force            Replace the file if it exists.
       --name NAME        The name of the `static`. [default: NET]
+      --int8             Write the network in 8-bit integers, as Rust source: needs `--calibrate`.
+      --calibrate FILE   Typical inputs as CSV: a row for each, and perhaps a first line of names.
       --dtype f32|f64    The element type. [default: that of the file]
       --prefix PREFIX    Read the tensors whose names start with PREFIX (safetensors).
       --names A,B,…      The names of the linear layers in their order (safetensors).
@@ -45,6 +47,8 @@ pub(crate) struct Arguments {
     /// One for all, or one for each linear layer; `None` is no activation.
     pub(crate) activations: Option<Vec<Option<DenseActivation>>>,
     pub(crate) output: Option<String>,
+    /// The rows of a quantised network.
+    pub(crate) calibrate: Option<PathBuf>,
     pub(crate) optimizer: Optimizer,
     pub(crate) batch: usize,
 }
@@ -75,7 +79,7 @@ impl Arguments {
 
 fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
     let mut command = None;
-    let (mut file, mut out) = (None, None);
+    let (mut file, mut out, mut int8) = (None, None, false);
     let mut arguments = Arguments {
         command: Command::Inspect,
         file: PathBuf::new(),
@@ -86,6 +90,7 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
         names: None,
         activations: None,
         output: None,
+        calibrate: None,
         optimizer: OPTIMIZERS[3],
         batch: 1,
     };
@@ -113,6 +118,11 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
                     "f64" => true,
                     other => return Err(format!("--dtype is `{other}`, expected f32 or f64")),
                 });
+            }
+            Arg::Long("int8") => int8 = true,
+            Arg::Long("calibrate") => {
+                let rows = parser.value().map_err(|error| error.to_string())?;
+                arguments.calibrate = Some(PathBuf::from(rows));
             }
             Arg::Long("prefix") => arguments.prefix = text(&mut parser)?,
             Arg::Long("names") => {
@@ -157,7 +167,15 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
                 output.display()
             ));
         }
+        if int8 != arguments.calibrate.is_some() {
+            return Err("`--int8` and `--calibrate rows.csv` are given together".into());
+        }
+        if int8 && output.extension().is_some_and(|extension| extension != "rs") {
+            return Err("`--int8` writes Rust source: `-o net.rs`".into());
+        }
         arguments.command = Command::Convert { output };
+    } else if int8 || arguments.calibrate.is_some() {
+        return Err("inspect has no `--int8` and no `--calibrate`".into());
     } else if out.is_some() {
         return Err("inspect writes no file, so that it has no `-o`".into());
     }

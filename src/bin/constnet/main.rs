@@ -3,6 +3,7 @@
 mod arguments;
 mod inspect;
 mod read;
+mod rows;
 
 use std::{fs, path::Path, process::ExitCode};
 
@@ -51,7 +52,14 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), String> {
         let name = &arguments.name;
         let version = env!("CARGO_PKG_VERSION");
         let header = format!("// Written by constnet {version} from {file}.\n\n");
-        (header + &net.to_rust_source(name) + &net.to_self_test_source(name)).into_bytes()
+        let source = if let Some(rows) = &arguments.calibrate {
+            let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", rows.display());
+            let net = net.quantize(&rows::read(rows)?).map_err(|error| failed(&error))?;
+            net.to_rust_source(name) + &net.to_self_test_source(name)
+        } else {
+            net.to_rust_source(name) + &net.to_self_test_source(name)
+        };
+        (header + &source).into_bytes()
     } else {
         net.to_safetensors().map_err(|error| error.to_string())?
     };
