@@ -290,6 +290,19 @@ fn a_network_is_quantised_as_the_library_does_it() {
     assert!(source.contains(&quantized.to_rust_source("NET").to_string()));
 }
 
+/// An ONNX file that is quantised already keeps its scales.
+#[test]
+fn a_quantised_network_is_converted() {
+    let folder = Folder::new("quantised");
+    let out = folder.file("net.rs");
+    let file = "tests/data/onnx/int8/qdq.onnx";
+    succeeds(&["convert", file, "-o", &out, "--int8"]);
+    let source = fs::read_to_string(out).expect("a file");
+    let net =
+        constnet::formats::Onnx::new().read_quantized(&fs::read(file).expect("a file")).expect("a network");
+    assert!(source.contains(&net.to_rust_source("NET")) && source.contains(&net.to_self_test_source("NET")));
+}
+
 #[test]
 fn what_cannot_be_quantised_is_refused() {
     let folder = Folder::new("int8_errors");
@@ -316,8 +329,10 @@ fn what_cannot_be_quantised_is_refused() {
             .contains("Hardsigmoid<8>` has no eight-bit form; a quantised network is made of `Linear`")
     );
 
-    let error = fails(2, &["convert", elu, "-o", &out, "--int8"]);
-    assert!(error.contains("`--int8` and `--calibrate rows.csv` are given together"), "{error}");
+    let error = fails(2, &["convert", elu, "-o", &out, "--calibrate", &rows]);
+    assert!(error.contains("`--calibrate` is for `--int8`"), "{error}");
+    let error = fails(1, &["convert", elu, "-o", &out, "--int8"]);
+    assert!(error.contains("elu.onnx: node"), "{error}");
     let other = folder.file("net.safetensors");
     let error = fails(2, &["convert", elu, "-o", &other, "--int8", "--calibrate", &rows]);
     assert!(error.contains("`--int8` writes Rust source: `-o net.rs`"), "{error}");

@@ -192,11 +192,14 @@ fn forward(layer: &DenseLayer, x: &[f32]) -> Vec<f32> {
     }
 }
 
+/// A function of real numbers.
+pub(crate) type Function = Box<dyn Fn(f32) -> f32>;
+
 /// The function of an activation that has an eight-bit form.
-fn function(activation: DenseActivation) -> Option<Box<dyn Fn(f32) -> f32>> {
+pub(crate) fn function(activation: DenseActivation) -> Option<Function> {
     use crate::{Elu, Gelu, Relu, Sigmoid, Silu, Tanh};
 
-    fn of<A: Activation<Elem = f32>>() -> Option<Box<dyn Fn(f32) -> f32>> {
+    fn of<A: Activation<Elem = f32>>() -> Option<Function> {
         Some(Box::new(|x| A::forward(Vector::number(x)).get()))
     }
 
@@ -237,14 +240,46 @@ fn linear(
         of_each().flat_map(|(row, scale)| row.iter().map(|w| scale.weight(*w as f32))).collect();
     let bias: Vec<i32> = bias.iter().zip(&scales).map(|(bias, scale)| scale.bias(*bias as f32)).collect();
     let multiplier: Vec<f32> = scales.iter().map(|scale| scale.multiplier(y)).collect();
-    for (output, row) in weight.chunks(inputs.max(1)).enumerate() {
-        check(output, row, bias[output], multiplier[output])?;
-    }
     let zero_points = [x.zero_point, y.zero_point];
-    Ok((Int8Layer::Linear { weight, bias, multiplier, zero_points }, y))
+    let layer = Int8Layer::Linear { weight, bias, multiplier, zero_points };
+    check_linear(&layer, inputs)?;
+    Ok((layer, y))
+}
+
+/// Whether each output of a linear layer can be represented.
+pub(crate) fn check_linear(layer: &Int8Layer, inputs: usize) -> Result<(), LinearError> {
+    let Int8Layer::Linear { weight, bias, multiplier, .. } = layer else { return Ok(()) };
+    let rows = weight.chunks(inputs.max(1)).zip(bias).zip(multiplier);
+    rows.enumerate()
+        .try_for_each(|(o, ((row, bias), multiplier))| check(o, row, *bias, *multiplier).map(drop))
 }
 
 impl DenseInt8 {
+    /// The number of outputs.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.layers.iter().fold(self.inputs, |inputs, layer| layer.outputs(inputs))
+    }
+
+    /// The bytes of an input.
+    #[must_use]
+    pub fn quantize_input(&self, x: &[f32]) -> Vec<u8> {
+        let standardized = |x: &[f32]| match &self.before {
+            Some([mean, deviation]) => {
+                let features = x.iter().zip(mean).zip(deviation);
+                features.map(|((x, mean), deviation)| (x - mean) / deviation).collect()
+            }
+            None => x.to_vec(),
+        };
+        standardized(x).iter().map(|x| self.input.quantize(*x)).collect()
+    }
+
+    /// The scale and the zero point of the output's bytes.
+    #[must_use]
+    pub const fn output_params(&self) -> QuantParams {
+        self.output
+    }
+
     /// The bytes of the outputs, for bytes of the inputs. This is slow.
     #[must_use]
     pub fn predict_bytes(&self, x: &[u8]) -> Vec<u8> {
@@ -331,5 +366,12 @@ impl Int8Layer {
             }
             Self::Table(table) => table.write(f),
         }
+    }
+}
+
+/// The type of the `f32` network, as the macro `Sequential!` takes it.
+impl fmt::Display for DenseInt8 {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Sequential![{}]", self.types.join(", "))
     }
 }

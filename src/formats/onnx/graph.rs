@@ -220,6 +220,11 @@ pub(super) fn read(
     }
     let output = the_output(graph, output)?;
     let nodes = needed(graph, output)?;
+    let quantized = ["QuantizeLinear", "DequantizeLinear", "QGemm", "QLinearMatMul"];
+    if let Some(node) = nodes.iter().find(|node| quantized.contains(&&*node.op)) {
+        let reason = "the network is quantised: read it by `Onnx::read_quantized`, or by `--int8`";
+        return Err(fail(node, reason));
+    }
     let used: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
 
     let mut values = BTreeMap::<&str, Value>::new();
@@ -253,7 +258,7 @@ pub(super) fn read(
 }
 
 /// The name of the output.
-fn the_output<'g>(graph: &'g Graph, wanted: Option<&str>) -> Result<&'g str, OnnxError> {
+pub(super) fn the_output<'g>(graph: &'g Graph, wanted: Option<&str>) -> Result<&'g str, OnnxError> {
     let names: Vec<&str> = graph.outputs.iter().map(|output| &*output.name).collect();
     match (wanted, &names[..]) {
         (None, [name]) => Ok(name),
@@ -311,7 +316,7 @@ fn the_input<'g>(
 }
 
 /// The nodes on which the output depends, in the order of the file.
-fn needed<'g>(graph: &'g Graph, output: &str) -> Result<Vec<&'g Node>, OnnxError> {
+pub(super) fn needed<'g>(graph: &'g Graph, output: &str) -> Result<Vec<&'g Node>, OnnxError> {
     let mut producers = BTreeMap::<&str, usize>::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         for name in node.outputs.iter().filter(|name| !name.is_empty()) {
@@ -342,7 +347,7 @@ fn needed<'g>(graph: &'g Graph, output: &str) -> Result<Vec<&'g Node>, OnnxError
     Ok(nodes)
 }
 
-fn fail(node: &Node, reason: impl Into<String>) -> OnnxError {
+pub(super) fn fail(node: &Node, reason: impl Into<String>) -> OnnxError {
     OnnxError::Node { node: node.name.clone(), op: node.op.clone(), reason: reason.into() }
 }
 
@@ -863,6 +868,6 @@ fn snap(factor: f64) -> f64 {
 }
 
 /// The decimal number that was rounded to this one, for example 0.01, if it has few digits.
-fn exact(number: f32) -> f64 {
+pub(super) fn exact(number: f32) -> f64 {
     format!("{number}").parse().unwrap_or(f64::from(number))
 }
