@@ -56,6 +56,23 @@ fn layers_give_the_bytes_of_onnx_runtime_and_lite_rt() {
     check!(10 17 17, 11 23 6, 12 31 33, 13 32 10, 14 33 8, 15 47 5, 16 64 64, 17 65 3, 18 100 7, 19 257 12);
 }
 
+/// All images of the digits, through two layers.
+#[test]
+#[cfg(feature = "safetensors")]
+fn a_network_gives_the_bytes_of_onnx_runtime_and_lite_rt() {
+    let mut net = <mlp![64, 128, 10]>::ZERO;
+    net.load_safetensors(include_bytes!("../examples/data/digits.safetensors")).expect("the network");
+    let pixel = |pixel: char| pixel.to_digit(17).map(|pixel| pixel as f32 / 16.0);
+    let images = include_str!("../examples/data/digits.txt").lines().map(|line| {
+        let mut pixels = line.chars().filter_map(pixel);
+        [(); 64].map(|()| pixels.next().expect("64 pixels"))
+    });
+    let images: Vec<[f32; 64]> = images.collect();
+    let (quantized, _) = Quantized::of(&net, &images).expect("a quantised network");
+    let y = images.iter().flat_map(|x| quantized.predict_bytes(&quantized.quantize_input(x)));
+    assert_eq!(hash(y), include!("data/quantized_digits.rs"));
+}
+
 /// The product of a sum and a multiplier is exact before it is rounded half up.
 #[test]
 fn products_are_rounded_once() {

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("quantized.rs"), quantized()?)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=trained.safetensors");
-    println!("cargo::rerun-if-changed=digits.safetensors");
+    println!("cargo::rerun-if-changed=../data/digits.safetensors");
 
     let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
     let map = match arch.as_str() {
@@ -76,7 +76,7 @@ fn digits() -> Result<String, Box<dyn Error>> {
     /// As in the example `digits`.
     const TEST: usize = 360;
     let mut net = <mlp![64, 128, 10]>::ZERO;
-    Safetensors::new().load_file(&mut net, "digits.safetensors")?;
+    Safetensors::new().load_file(&mut net, "../data/digits.safetensors")?;
     let text = fs::read_to_string("../data/digits.txt")?;
     let mut samples: Vec<([f32; 64], u8)> = text.lines().map(image).collect();
     samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
@@ -88,7 +88,7 @@ fn digits() -> Result<String, Box<dyn Error>> {
     let outputs = images.iter().map(|x| quantized.predict_bytes(x));
     let hash = outputs.fold(hash::Hash::EMPTY, |hash, y| hash.with(&y));
     Ok(format!(
-        "/// The network of `digits.safetensors`.\n{}\n\
+        "/// The network of `examples/data/digits.safetensors`.\n{}\n\
          /// A test image.\npub const IMAGE: [u8; 64] = {:?};\n\n\
          /// The outputs for it, computed on the host.\npub const LOGITS: [u8; 10] = {:?};\n\n\
          /// The test images.\npub static IMAGES: [[u8; 64]; {TEST}] = {images:?};\n\n\

@@ -115,7 +115,7 @@ impl DenseNetwork {
                     x = y;
                 }
                 DenseLayer::Standardize { mean, deviation } => {
-                    before = Some([mean, deviation].map(|v| to_f32(v)))
+                    before = Some([mean, deviation].map(|values| to_f32(values)));
                 }
                 DenseLayer::Activation(activation) if !vanishes(layer) => {
                     let y = range(index + 1).params(0.0);

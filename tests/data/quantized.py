@@ -1,12 +1,14 @@
-"""Writes `quantized.rs`: hashes of the outputs of ONNX Runtime's QGemm and of LiteRT's fully connected operator, which must
+"""Writes `quantized.rs` and `quantized_digits.rs`: hashes of the outputs of ONNX Runtime's QGemm and of LiteRT's fully connected operator, which must
 give the same bytes.
 
     pip install numpy onnx==1.23.2 onnxruntime==1.32.0 ai-edge-litert==2.3.0
     python quantized.py
 
-The layers and rows are drawn by a linear congruential generator, so that the test draws the same ones.
+The layers and rows are drawn by a linear congruential generator, so that the test draws the same ones. The network for
+digits is quantised here by the same rules as in the library, in the same order of the additions.
 """
 
+import json
 import pathlib
 import sys
 
@@ -52,6 +54,53 @@ class Layer:
         root = 1 + int(inputs**0.5)
         self.y_scale = self.x_scale * f32(0.016) * f32(60 * root)
         self.x = np.array([[g.below(256) for _ in range(inputs)] for _ in range(ROWS)], np.uint8)
+
+
+class Quantized:
+    """A layer that was quantised from f32, with its rows."""
+
+    def __init__(self, weight, bias, x, x_params, y_params):
+        (self.x_scale, self.x_zero), (y_range, self.x) = x_params, (y_params, x)
+        self.w_scale = np.abs(weight).max(axis=1) / f32(127)
+        self.weight = np.clip(np.rint(weight / self.w_scale[:, None]), -127, 127).astype(np.int8)
+        scale = np.float64(self.x_scale) * self.w_scale.astype(np.float64)
+        self.bias = np.rint(bias.astype(np.float64) / scale).astype(np.int32)
+        self.y_scale, self.y_zero = y_range
+
+
+def params(values):
+    low, high = min(values.min(), f32(0)), max(values.max(), f32(0))
+    scale = high / f32(255) - low / f32(255)
+    return scale, int(np.rint(-low / scale))
+
+
+def linear(weight, bias, x):
+    """In f32, added in the order of the inputs."""
+    z = np.broadcast_to(bias, (len(x), len(bias))).copy()
+    for i in range(x.shape[1]):
+        z += x[:, i : i + 1] * weight[:, i]
+    return z
+
+
+def digits(run):
+    """The bytes of the outputs for all images."""
+    data = FOLDER.parent.parent / "examples" / "data"
+    file = (data / "digits.safetensors").read_bytes()
+    length = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8 : 8 + length])
+
+    def tensor(name):
+        start, end = header[name]["data_offsets"]
+        return np.frombuffer(file[8 + length + start : 8 + length + end], f32).reshape(header[name]["shape"])
+
+    lines = (data / "digits.txt").read_text().split("\n")
+    x = np.array([[int(pixel, 17) for pixel in line[:64]] for line in lines if line], f32) / f32(16)
+    hidden = np.maximum(linear(tensor("0.weight"), tensor("0.bias"), x), 0)
+    z = linear(tensor("2.weight"), tensor("2.bias"), hidden)
+    x_params, hidden_params = params(x), params(hidden)
+    x_bytes = np.clip(np.rint(x / x_params[0]) + x_params[1], 0, 255).astype(np.uint8)
+    first = Quantized(tensor("0.weight"), tensor("0.bias"), x_bytes, x_params, hidden_params)
+    return run(Quantized(tensor("2.weight"), tensor("2.bias"), run(first), hidden_params, params(z)))
 
 
 def onnx_runtime(layer):
@@ -106,10 +155,10 @@ def lite_rt(layer, resolver=OpResolverType.AUTO):
     i8, i32 = tfl.TensorType.INT8, tfl.TensorType.INT32
     subgraph = tfl.SubGraphT()
     subgraph.tensors = [
-        tensor("x", [ROWS, inputs], i8, [layer.x_scale], [layer.x_zero - 128]),
+        tensor("x", [len(layer.x), inputs], i8, [layer.x_scale], [layer.x_zero - 128]),
         tensor("w", [outputs, inputs], i8, layer.w_scale, [0] * outputs, layer.weight),
         tensor("b", [outputs], i32, layer.x_scale * layer.w_scale, [0] * outputs, layer.bias),
-        tensor("y", [ROWS, outputs], i8, [layer.y_scale], [layer.y_zero - 128]),
+        tensor("y", [len(layer.x), outputs], i8, [layer.y_scale], [layer.y_zero - 128]),
     ]
     operator = tfl.OperatorT()
     operator.inputs, operator.outputs = [0, 1, 2], [3]
@@ -144,10 +193,16 @@ def main():
             if resolver == OpResolverType.AUTO:
                 differing += (y != other).sum()
         lines.append(f"    ({inputs}, {outputs}, {fnv(y.tobytes()):#018x}),\n")
+    y, other = digits(onnx_runtime), digits(lite_rt)
+    print(f"digits: {(y != other).sum()} of {y.size} differ from ONNX Runtime")
+    differing += (y != other).sum()
     assert differing == 0
     versions = f"ONNX Runtime {onnxruntime.__version__} and LiteRT {ai_edge_litert.__version__}"
     (FOLDER / "quantized.rs").write_text(
         f"// Written by quantized.py: inputs, outputs, and the hash of the outputs of {versions}.\n[\n{''.join(lines)}]\n"
+    )
+    (FOLDER / "quantized_digits.rs").write_text(
+        f"// Written by quantized.py: the hash of all {y.size} outputs of {versions}.\n{fnv(y.tobytes()):#018x}\n"
     )
 
 
