@@ -46,7 +46,7 @@ pub(crate) enum Int8Layer {
 #[non_exhaustive]
 pub enum DenseInt8Error {
     /// A layer has no eight-bit form.
-    Layer {
+    Unsupported {
         /// Its type.
         name: String,
     },
@@ -66,7 +66,7 @@ pub enum DenseInt8Error {
 impl fmt::Display for DenseInt8Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Layer { name } => write!(f, "`{name}` has no eight-bit form; {NO_EIGHT_BIT_FORM}"),
+            Self::Unsupported { name } => write!(f, "`{name}` has no eight-bit form; {NO_EIGHT_BIT_FORM}"),
             Self::Row { row, expected, found } => {
                 write!(f, "calibration row {row} has {found} numbers, expected {expected}")
             }
@@ -95,7 +95,7 @@ impl DenseNetwork {
             (!supported).then(|| layer.type_name(inputs, false))
         };
         if let Some(name) = self.with_inputs().enumerate().find_map(unsupported) {
-            return Err(DenseInt8Error::Layer { name });
+            return Err(DenseInt8Error::Unsupported { name });
         }
         let ranges = self.ranges(rows)?;
         // The range of the bytes of a layer's input: that of the next layer that does not vanish.
@@ -109,7 +109,7 @@ impl DenseNetwork {
             match layer {
                 DenseLayer::Linear { weight, bias } => {
                     let (linear, y) = linear(inputs, weight, bias, x, range(index + 1)).map_err(|error| {
-                        DenseInt8Error::Quantize(QuantizeError::Linear { layer: index, error })
+                        DenseInt8Error::Quantize(QuantizeError::Unrepresentable { layer: index, error })
                     })?;
                     layers.push(linear);
                     x = y;

@@ -242,7 +242,7 @@ impl<A: EightBitLayer, R: EightBit<In = A::Out>> EightBit for (A, R) {
         layer: usize,
     ) -> Result<(), QuantizeError> {
         let y = self.0.quantize(chain, x, R::input(ranges));
-        let y = y.map_err(|error| QuantizeError::Linear { layer, error })?;
+        let y = y.map_err(|error| QuantizeError::Unrepresentable { layer, error })?;
         let rest = A::rest(chain);
         self.1.quantize(rest, y, ranges, layer + 1)?;
         if R::Chain::IS_OUTPUT {
@@ -294,7 +294,7 @@ macro_rules! chain_end {
                 layer: usize,
             ) -> Result<(), QuantizeError> {
                 let y = EightBitLayer::quantize(self, chain, x, output);
-                let y = y.map_err(|error| QuantizeError::Linear { layer, error })?;
+                let y = y.map_err(|error| QuantizeError::Unrepresentable { layer, error })?;
                 *<Self as EightBitLayer>::rest(chain) = Output::new(y, Self::MIN);
                 Ok(())
             }

@@ -26,7 +26,7 @@ pub enum QuantizeError {
         value: f32,
     },
     /// A linear layer cannot be represented.
-    Linear {
+    Unrepresentable {
         /// The index of the layer.
         layer: usize,
         /// The output, and why.
@@ -69,7 +69,7 @@ impl fmt::Display for QuantizeError {
                     "output {output} of layer {layer} is {value} for calibration row {row}: expected a finite number"
                 )
             }
-            Self::Linear { layer, error } => write!(f, "layer {layer}: {error}"),
+            Self::Unrepresentable { layer, error } => write!(f, "layer {layer}: {error}"),
         }
     }
 }

@@ -54,8 +54,8 @@ pub enum TensorError {
         /// The number.
         value: f32,
     },
-    /// A layer cannot be represented.
-    Linear {
+    /// A linear layer cannot be represented.
+    Unrepresentable {
         /// The index of the layer.
         layer: usize,
         /// Why.
@@ -74,7 +74,7 @@ impl fmt::Display for TensorError {
             Self::Number { name, value } => {
                 write!(f, "a number of `{name}` is {value}: expected a finite number, for a scale above 0")
             }
-            Self::Linear { layer, error } => write!(f, "layer {layer}: {error}"),
+            Self::Unrepresentable { layer, error } => write!(f, "layer {layer}: {error}"),
         }
     }
 }
@@ -309,7 +309,7 @@ impl<const IN: usize, const OUT: usize> Stored for Int8Linear<IN, OUT> {
         let outputs = weight.as_chunks::<IN>().0.iter().zip(bias).zip(multiplier);
         for (o, ((weight, bias), multiplier)) in outputs.enumerate() {
             self.set_output(o, weight, bias, multiplier)
-                .map_err(|error| TensorError::Linear { layer, error })?;
+                .map_err(|error| TensorError::Unrepresentable { layer, error })?;
         }
         Ok(())
     }
