@@ -9,6 +9,9 @@ use crate::simd::Zeroed;
 /// with an offset in a register only.
 const OFFSET_WEIGHTS: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "32")));
 
+/// Whether four outputs are computed together. On a host the compiler makes vector instructions of the sum of one output.
+const INTERLEAVED: bool = cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64")));
+
 /// The absolute value of a sum is less than this, so that its multiple is rounded without overflow.
 const SUM_LIMIT: i64 = 1 << 30;
 
@@ -97,7 +100,8 @@ const fn high_word(a: i32, m: i32) -> i32 {
 #[repr(align(4))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Int8Linear<const IN: usize, const OUT: usize> {
-    /// Four outputs at a time, and of these first the four weights of input 0; the outputs that remain one after the other.
+    /// If [`INTERLEAVED`], four outputs at a time, and of these first the four weights of input 0; the outputs that remain one
+    /// after the other.
     weight: [[i8; IN]; OUT],
     /// `b − W z_x`
     bias: [i32; OUT],
@@ -167,6 +171,9 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
         Ok(())
     }
 
+    /// The number of outputs that are computed four at a time.
+    const OF_FOUR: usize = if INTERLEAVED { OUT / 4 * 4 } else { 0 };
+
     /// The row and the column at which the weight from input `i` to output `o` is stored.
     const fn place(o: usize, i: usize) -> (usize, usize) {
         let at = if Self::is_of_four(o) { (o / 4 * IN + i) * 4 + o % 4 } else { o * IN + i };
@@ -175,7 +182,7 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
 
     /// Whether the output is one of four that are computed together.
     const fn is_of_four(o: usize) -> bool {
-        o < OUT / 4 * 4
+        o < Self::OF_FOUR
     }
 
     /// The weight as it is stored, or a stored one as it is.
@@ -255,10 +262,12 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
     /// `finish(multiplier, b + W (x − z_x))`, for each output.
     #[inline(always)]
     fn sums<Y>(&self, x: &[u8; IN], y: &mut [Y; OUT], mut finish: impl FnMut(Multiplier, i32) -> Y) {
-        let (bias_4, bias) = self.bias.as_chunks::<4>();
-        let (multiplier_4, multiplier) = self.multiplier.as_chunks::<4>();
-        let (y_4, y) = y.as_chunks_mut::<4>();
-        let (weight_4, weight) = self.weight.split_at(OUT / 4 * 4);
+        let (bias_4, bias) = self.bias.split_at(Self::OF_FOUR);
+        let (multiplier_4, multiplier) = self.multiplier.split_at(Self::OF_FOUR);
+        let (y_4, y) = y.split_at_mut(Self::OF_FOUR);
+        let (weight_4, weight) = self.weight.split_at(Self::OF_FOUR);
+        let (bias_4, multiplier_4) = (bias_4.as_chunks::<4>().0, multiplier_4.as_chunks::<4>().0);
+        let y_4 = y_4.as_chunks_mut::<4>().0;
         let weight_4 = weight_4.as_flattened().as_chunks::<4>().0.as_chunks::<IN>().0;
         let offset = if OFFSET_WEIGHTS { 128 * x.iter().map(|x| i32::from(*x)).sum::<i32>() } else { 0 };
         for (((y, bias), multiplier), weight) in y_4.iter_mut().zip(bias_4).zip(multiplier_4).zip(weight_4) {
@@ -279,22 +288,29 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
             y[2] = finish(multiplier[2], sum[2] + bias[2] - offset);
             y[3] = finish(multiplier[3], sum[3] + bias[3] - offset);
         }
-        let (x_4, x) = x.as_chunks::<4>();
         for (((y, bias), multiplier), weight) in y.iter_mut().zip(bias).zip(multiplier).zip(weight) {
-            let (weight_4, weight) = weight.as_chunks::<4>();
-            let mut sum = *bias;
-            for (weight, x) in weight_4.iter().zip(x_4) {
-                sum += product(weight[0], x[0]);
-                sum += product(weight[1], x[1]);
-                sum += product(weight[2], x[2]);
-                sum += product(weight[3], x[3]);
-            }
-            for (weight, x) in weight.iter().zip(x) {
-                sum += product(*weight, *x);
-            }
-            *y = finish(*multiplier, sum);
+            *y = finish(*multiplier, bias + dot(weight, x));
         }
     }
+}
+
+/// The products of the weights of one output.
+#[inline(always)]
+fn dot<const IN: usize>(weight: &[i8; IN], x: &[u8; IN]) -> i32 {
+    let product = |(weight, x): (&i8, &u8)| i32::from(*weight) * i32::from(*x);
+    if !INTERLEAVED {
+        return weight.iter().zip(x).map(product).sum();
+    }
+    // Written out, as below.
+    let ((weight_4, weight), (x_4, x)) = (weight.as_chunks::<4>(), x.as_chunks::<4>());
+    let mut sum = 0;
+    for (weight, x) in weight_4.iter().zip(x_4) {
+        sum += product((&weight[0], &x[0]));
+        sum += product((&weight[1], &x[1]));
+        sum += product((&weight[2], &x[2]));
+        sum += product((&weight[3], &x[3]));
+    }
+    sum + weight.iter().zip(x).map(product).sum::<i32>()
 }
 
 /// `sum + weight · x`, of four outputs. By reference, because four bytes by value are loaded as one word and taken apart;
@@ -304,11 +320,6 @@ fn add([s0, s1, s2, s3]: [i32; 4], [w0, w1, w2, w3]: &[i8; 4], x: u8) -> [i32; 4
     let x = i32::from(x);
     let times_x = |w: i8| if OFFSET_WEIGHTS { i32::from(w as u8) * x } else { i32::from(w) * x };
     [s0 + times_x(*w0), s1 + times_x(*w1), s2 + times_x(*w2), s3 + times_x(*w3)]
-}
-
-#[inline(always)]
-fn product(weight: i8, x: u8) -> i32 {
-    i32::from(weight) * i32::from(x)
 }
 
 /// The value of a constant whose parts are known to be valid: otherwise a compile error.

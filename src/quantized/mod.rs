@@ -23,18 +23,18 @@ mod params;
 mod report;
 mod source;
 mod table;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 mod tensors;
 
 use self::calibrate::Real;
-/// Without the feature `alloc` there are no files: nothing is needed.
-#[cfg(not(feature = "alloc"))]
+/// Without the features of files, nothing is stored.
+#[cfg(not(all(feature = "alloc", any(feature = "safetensors", feature = "serde"))))]
 pub trait Stored {}
-#[cfg(not(feature = "alloc"))]
+#[cfg(not(all(feature = "alloc", any(feature = "safetensors", feature = "serde"))))]
 impl<T> Stored for T {}
 #[cfg(feature = "safetensors")]
 pub(crate) use self::tensors::{Int8Tensor, Values};
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 pub use self::tensors::{Stored, TensorError, Tensors};
 pub use self::{
     calibrate::{Before, EightBit, EightBitLayer, Infinite, Ranges},
