@@ -1,8 +1,8 @@
 //! Inference in 8-bit integers, for processors without floating point.
 //!
 //! [`Quantized::of`] makes a quantised network of a trained one. Its weights take a
-//! quarter of the flash, and [`predict_bytes`](Quantized::predict_bytes) computes without floating point. On a host, and on a
-//! microcontroller with a floating-point unit for large batches, an `f32` network is faster.
+//! quarter of the flash, and [`predict_bytes`](Quantized::predict_bytes) computes without floating point. On a host an `f32`
+//! network is faster, and on a microcontroller with a floating-point unit about as fast.
 //!
 //! | file | what it holds |
 //! |---|---|
