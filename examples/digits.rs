@@ -6,7 +6,7 @@ use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::Exit
 
 use clap::Parser;
 use constnet::{
-    AdamW, SoftCrossEntropy, Trainer, WithSchedule, Zeroed,
+    AdamW, Quantized, SoftCrossEntropy, Trainer, WithSchedule, Zeroed,
     metrics::{ConfusionMatrix, accuracy, argmax},
     mlp,
     optim::schedule::Cosine,
@@ -25,6 +25,8 @@ const BATCH: usize = 64;
 const GOAL: f32 = 0.97;
 /// The number of test images: a fifth of the 1,797.
 const TEST: usize = 360;
+/// The most points of test accuracy that the worst seed, and the mean of all, may lose in 8-bit integers.
+const MOST_LOST: (f32, f32) = (0.6, 0.1);
 /// Label smoothing: this fraction of a target is spread over all classes, which keeps the network from
 /// becoming overconfident.
 const SMOOTHING: f32 = 0.2;
@@ -44,6 +46,10 @@ struct Options {
     /// sorted by writer, so the network is tested on the handwriting of people it has not seen
     #[arg(long)]
     last_fifth: bool,
+    /// Writes the network of seed 0
+    #[cfg(feature = "safetensors")]
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
     /// The file for a plot of the loss and the accuracy of seed 0
     #[arg(long, value_name = "FILE.svg", default_value = "target/digits.svg")]
     plot: PathBuf,
@@ -51,22 +57,26 @@ struct Options {
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        Ok(worst) if worst >= GOAL => {
-            println!("✅ test accuracy of every seed: at least {:.0} %", 100.0 * GOAL);
-            ExitCode::SUCCESS
-        }
         // A debug build is too slow for the whole training.
         Ok(_) if cfg!(debug_assertions) => {
             println!("This debug build trained one seed for one epoch only: run it with --release.");
             ExitCode::SUCCESS
         }
-        Ok(worst) => {
+        Ok(Summary { worst, most_lost, mean_lost }) => {
+            let (most, mean) = MOST_LOST;
+            let accurate = worst >= GOAL;
+            let kept = most_lost <= most && mean_lost <= mean;
             println!(
-                "❌ test accuracy of the worst seed: {:.2} % (expected {:.0} %)",
+                "{} test accuracy of the worst seed: {:.2} %, expected at least {:.0} %",
+                mark(accurate),
                 100.0 * worst,
                 100.0 * GOAL
             );
-            ExitCode::FAILURE
+            println!(
+                "{} points lost in 8-bit integers: at most {most_lost:.2}, mean {mean_lost:.3}, expected at most {most} and {mean}",
+                mark(kept)
+            );
+            if accurate && kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -75,29 +85,50 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the test accuracy of the worst seed.
-fn run(options: &Options) -> Result<f32, Box<dyn Error>> {
+const fn mark(passed: bool) -> &'static str {
+    if passed { "✅" } else { "❌" }
+}
+
+/// Of all seeds.
+struct Summary {
+    /// The test accuracy of the worst seed.
+    worst: f32,
+    /// The most points of accuracy that one seed lost in 8-bit integers.
+    most_lost: f32,
+    /// The mean of the points that the seeds lost.
+    mean_lost: f32,
+}
+
+fn run(options: &Options) -> Result<Summary, Box<dyn Error>> {
     let data = Data::new(options.last_fifth);
     println!("{}\n", Net::ZERO);
     println!("The targets are smoothed: the smallest possible loss is {:.4}.\n", entropy(&smooth(0)));
-    println!("seed   training loss   test accuracy   time");
+    println!("seed   training loss   test accuracy   in 8 bits   time");
     let started = Instant::now();
     let mut first = None;
-    let mut worst = f32::INFINITY;
+    let (mut worst, mut most_lost, mut sum_lost) = (f32::INFINITY, f32::NEG_INFINITY, 0.0);
     for seed in 0..options.seeds {
         let run = data.train(seed, options.epochs)?;
         println!(
-            "{seed:>4}   {:>13.4}   {:>11.2} %   {:>3} ms",
+            "{seed:>4}   {:>13.4}   {:>11.2} %   {:>7.2} %   {:>3} ms",
             run.loss,
             100.0 * run.accuracy,
+            100.0 * run.accuracy_int8,
             run.milliseconds
         );
         worst = worst.min(run.accuracy);
+        let lost = 100.0 * (run.accuracy - run.accuracy_int8);
+        most_lost = lost.max(most_lost);
+        sum_lost += lost;
         first.get_or_insert(run);
     }
     println!("total time: {:.2} s\n", started.elapsed().as_secs_f32());
 
     if let Some(Run { net, curves, .. }) = first {
+        #[cfg(feature = "safetensors")]
+        if let Some(file) = &options.save {
+            constnet::formats::write_file(file, net.to_safetensors()?)?;
+        }
         let predictions: Vec<[f32; 10]> = data.x_test.iter().map(|x| net.predict(x)).collect();
         println!("The {TEST} test images, by the network of seed 0:\n");
         println!("{}\n", ConfusionMatrix::new(predictions.iter().copied(), &data.digits_test)?);
@@ -105,7 +136,7 @@ fn run(options: &Options) -> Result<f32, Box<dyn Error>> {
         draw(&curves, &options.plot).map_err(|error| format!("{}: {error}", options.plot.display()))?;
         println!("plot of seed 0: {}", options.plot.display());
     }
-    Ok(worst)
+    Ok(Summary { worst, most_lost, mean_lost: sum_lost / options.seeds as f32 })
 }
 
 /// The result of one seed.
@@ -113,6 +144,8 @@ struct Run {
     net: Net,
     loss: f32,
     accuracy: f32,
+    /// That of the quantised network.
+    accuracy_int8: f32,
     milliseconds: u128,
     /// Of each epoch the report and the test accuracy.
     curves: Vec<(EpochReport, f32)>,
@@ -166,7 +199,9 @@ impl Data {
         bar.finish_and_clear();
         let net = trainer.net;
         let milliseconds = started.elapsed().as_millis();
-        Ok(Run { net, loss: last.loss, accuracy: self.accuracy(&net), milliseconds, curves })
+        let (quantized, _) = Quantized::of(&net, &self.x)?;
+        let accuracy_int8 = accuracy(self.x_test.iter().map(|x| quantized.predict(x)), &self.digits_test)?;
+        Ok(Run { net, loss: last.loss, accuracy: self.accuracy(&net), accuracy_int8, milliseconds, curves })
     }
 
     fn accuracy(&self, net: &Net) -> f32 {

@@ -5,7 +5,9 @@
 use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use constnet::{AdamW, Linear, Sequential, Sgd, Trainer, Zeroed, metrics::r2_score, mlp, training::Best};
+use constnet::{
+    AdamW, Linear, Quantized, Sequential, Sgd, Trainer, Zeroed, metrics::r2_score, mlp, training::Best,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
@@ -50,17 +52,22 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     println!("R², the fraction of the variance that is explained\n");
     println!("                   training and validation    test");
     println!("linear baseline                      {train:.3}   {test:.3}\n");
-    println!("seed   best epoch  training and validation    test");
+    println!("seed   best epoch  training and validation    test   in 8 bits");
 
     let bar = ProgressBar::new(options.seeds)
         .with_style(ProgressStyle::with_template("{bar:40}  seed {pos} of {len}")?);
-    let (mut nets, mut sum) = (Vec::new(), 0.0);
+    let (mut nets, mut sum, mut sum_int8) = (Vec::new(), 0.0, 0.0);
     for seed in 0..options.seeds {
         let (net, epoch) = data.train(seed)?;
         let [train, test] = data.scores(|x| net.predict(x))?;
-        bar.suspend(|| println!("{seed:>4}   {epoch:>10}                  {train:.3}   {test:.3}"));
+        let (quantized, _) = Quantized::of(&net, data.training_and_validation().0)?;
+        let [_, int8] = data.scores(|x| quantized.predict(x))?;
+        bar.suspend(|| {
+            println!("{seed:>4}   {epoch:>10}                  {train:.3}   {test:.3}       {int8:.3}");
+        });
         bar.inc(1);
         sum += test;
+        sum_int8 += int8;
         nets.push(net);
     }
     bar.finish_and_clear();
@@ -68,7 +75,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let ensemble =
         |x: &Row| [nets.iter().map(|net| net.predict(x)).map(|[y]: [f32; 1]| y).sum::<f32>() / count];
     let [train, test] = data.scores(ensemble)?;
-    println!("mean                                         {:.3}", sum / count);
+    println!("mean                                         {:.3}       {:.3}", sum / count, sum_int8 / count);
     println!(
         "ensemble                             {train:.3}   {test:.3}   (predicts the mean of all networks)\n"
     );

@@ -16,6 +16,7 @@
 //! | `network` | [`Sequential`](struct@Sequential), the macros, [`init`] |
 //! | [`training`] | [`Trainer`], training runs, [`metrics`] |
 //! | [`second_order`] | [`LevenbergMarquardt`], [`Lbfgs`] |
+//! | [`quantized`] | inference in 8-bit integers |
 //! | [`formats`] | safetensors, ONNX, checkpoints of runs, serde, Rust source |
 //! | [`sizes`] | budgets and reports of memory and work |
 //! | [`synthetic`] | the notebook's task |
@@ -40,6 +41,7 @@ pub mod loss;
 mod matmul;
 mod network;
 pub mod optim;
+pub mod quantized;
 pub mod recipes;
 pub mod second_order;
 pub mod simd;
@@ -60,6 +62,7 @@ pub use network::{
     init::{self, He, Xavier},
 };
 pub use optim::root::*;
+pub use quantized::Quantized;
 pub use second_order::{Lbfgs, LevenbergMarquardt};
 pub use simd::Zeroed;
 #[cfg(feature = "rayon")]

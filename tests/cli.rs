@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use constnet::{Elu, He, Linear, Safetensors, Sequential, Tanh, Zeroed, mlp};
+use constnet::{Elu, He, Linear, Quantized, Safetensors, Sequential, Tanh, Zeroed, mlp};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// The source that `convert tests/data/onnx/elu.onnx -o elu.rs --name POLICY` wrote.
@@ -342,4 +342,88 @@ fn an_output_is_chosen() {
     // Also one within the graph.
     let text = succeeds(&["inspect", "tests/data/onnx/layer_norm_relu.onnx", "--output", "z"]);
     assert!(text.contains("Sequential![Linear<3, 4>]\n"), "{text}");
+}
+
+/// The source that `convert tests/data/onnx/elu.onnx -o elu_int8.rs --int8 --calibrate tests/data/onnx/rows.csv` wrote.
+#[rustfmt::skip]
+#[expect(unreachable_pub, reason = "the source is for any module")]
+#[path = "data/onnx/elu_int8.rs"]
+mod generated_int8;
+
+#[test]
+fn a_network_is_quantised_as_the_library_does_it() {
+    let folder = Folder::new("int8");
+    let out = folder.file("net.rs");
+    let rows = "tests/data/onnx/rows.csv";
+    succeeds(&["convert", "tests/data/onnx/elu.onnx", "-o", &out, "--int8", "--calibrate", rows]);
+    let source = fs::read_to_string(out).expect("a file");
+    assert_eq!(
+        source,
+        fs::read_to_string("tests/data/onnx/elu_int8.rs").expect("a file"),
+        "after an intended change, write it anew"
+    );
+    assert!(generated_int8::net_self_test());
+
+    let rows: Vec<[f32; 5]> = fs::read_to_string(rows)
+        .expect("rows")
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let mut numbers = line.split(',').map(|number| number.trim().parse().expect("a number"));
+            [(); 5].map(|()| numbers.next().expect("five numbers"))
+        })
+        .collect();
+    let (quantized, _) = Quantized::of(&generated::POLICY, &rows).expect("a quantised network");
+    assert_eq!(generated_int8::NET, quantized);
+    assert!(source.contains(&quantized.to_rust_source("NET").to_string()));
+}
+
+/// An ONNX file that is quantised already keeps its scales.
+#[test]
+fn a_quantised_network_is_converted() {
+    let folder = Folder::new("quantised");
+    let out = folder.file("net.rs");
+    let file = "tests/data/onnx/int8/qdq.onnx";
+    succeeds(&["convert", file, "-o", &out, "--int8"]);
+    let source = fs::read_to_string(out).expect("a file");
+    let net =
+        constnet::formats::Onnx::new().read_quantized(&fs::read(file).expect("a file")).expect("a network");
+    assert!(source.contains(&net.to_rust_source("NET")) && source.contains(&net.to_self_test_source("NET")));
+}
+
+#[test]
+fn what_cannot_be_quantised_is_refused() {
+    let folder = Folder::new("int8_errors");
+    let (out, rows) = (folder.file("net.rs"), folder.file("rows.csv"));
+    let run = |text: &str, file: &str| {
+        fs::write(&rows, text).expect("a file");
+        let error = fails(1, &["convert", file, "-o", &out, "--int8", "--calibrate", &rows]);
+        assert_eq!(folder.names(), ["rows.csv"], "a file was written");
+        error
+    };
+    let elu = "tests/data/onnx/elu.onnx";
+    assert!(
+        run("", elu)
+            .ends_with("rows.csv: calibration rows: the data set is empty: expected at least 1 sample\n")
+    );
+    assert!(
+        run("a,b\n1,2,3,4,5\n1,2\n", elu)
+            .ends_with("rows.csv: calibration row 1 has 2 numbers, expected 5\n")
+    );
+    assert!(run("a,b\n1,2,3,x,5\n", elu).ends_with("rows.csv: line 2: `x` is not a number\n"));
+    assert!(run("1,2,3,4,inf\n", elu).contains("input 4 of sample 0 is inf: expected a finite number"));
+    assert!(
+        run("1,2,3,4,5\n", "tests/data/onnx/hardsigmoid.onnx")
+            .contains("Hardsigmoid<8>` has no eight-bit form; a quantised network is made of `Linear`")
+    );
+
+    let error = fails(2, &["convert", elu, "-o", &out, "--calibrate", &rows]);
+    assert!(error.contains("`--calibrate` is for `--int8`"), "{error}");
+    let error = fails(1, &["convert", elu, "-o", &out, "--int8"]);
+    assert!(error.contains("elu.onnx: node"), "{error}");
+    let other = folder.file("net.safetensors");
+    let error = fails(2, &["convert", elu, "-o", &other, "--int8", "--calibrate", &rows]);
+    assert!(error.contains("`--int8` writes Rust source: `-o net.rs`"), "{error}");
+    let error = fails(2, &["inspect", elu, "--calibrate", &rows]);
+    assert!(error.contains("inspect has no `--int8` and no `--calibrate`"), "{error}");
 }

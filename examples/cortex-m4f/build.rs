@@ -3,15 +3,23 @@
 
 use std::{env, error::Error, fs, path::Path};
 
-use constnet::{Safetensors, Zeroed, mlp, synthetic};
-use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
+use constnet::{Quantized, Safetensors, Zeroed, mlp, synthetic};
+use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
+
+#[path = "src/hash.rs"]
+mod hash;
+#[path = "src/task.rs"]
+#[allow(dead_code, reason = "the targets are for the programs")]
+mod task;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
     fs::write(out.join("trained.rs"), trained()?)?;
+    fs::write(out.join("quantized.rs"), quantized()?)?;
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=trained.safetensors");
+    println!("cargo::rerun-if-changed=../data/digits.safetensors");
 
     let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
     let map = match arch.as_str() {
@@ -51,4 +59,57 @@ fn trained() -> Result<String, Box<dyn Error>> {
         net.to_rust_source("NET"),
         host.final_mse
     ))
+}
+
+/// The Rust source of the quantised networks, and their results on the host.
+fn quantized() -> Result<String, Box<dyn Error>> {
+    let mut net = <mlp![5, 64, 64, 3]>::ZERO;
+    Safetensors::new().load_file(&mut net, "trained.safetensors")?;
+    let (quantized, _) = Quantized::of(&net, &task::X)?;
+    let x = quantized.quantize_input(&task::X[0]);
+    Ok(format!(
+        "/// The network of `trained.safetensors`.\n{}\n\
+         /// An input.\npub const X: [u8; 5] = {x:?};\n\n\
+         /// The output for it, computed on the host.\npub const Y: [u8; 3] = {:?};\n\n{}",
+        quantized.to_rust_source("NET"),
+        quantized.predict_bytes(&x),
+        digits()?
+    ))
+}
+
+/// The network that recognises digits, its test images, and its results on the host.
+fn digits() -> Result<String, Box<dyn Error>> {
+    /// As in the example `digits`.
+    const TEST: usize = 360;
+    let mut net = <mlp![64, 128, 10]>::ZERO;
+    Safetensors::new().load_file(&mut net, "../data/digits.safetensors")?;
+    let text = fs::read_to_string("../data/digits.txt")?;
+    let mut samples: Vec<([f32; 64], u8)> = text.lines().map(image).collect();
+    samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
+    let (train, test) = samples.split_at(samples.len() - TEST);
+    let train: Vec<[f32; 64]> = train.iter().map(|(x, _)| *x).collect();
+    let (quantized, _) = Quantized::of(&net, &train)?;
+    let (images, digits): (Vec<_>, Vec<_>) =
+        test.iter().map(|(x, digit)| (quantized.quantize_input(x), *digit)).unzip();
+    let outputs = images.iter().map(|x| quantized.predict_bytes(x));
+    let hash = outputs.fold(hash::Hash::EMPTY, |hash, y| hash.with(&y));
+    Ok(format!(
+        "/// The network of `examples/data/digits.safetensors`.\n{}\n\
+         /// A test image.\npub const IMAGE: [u8; 64] = {:?};\n\n\
+         /// The outputs for it, computed on the host.\npub const LOGITS: [u8; 10] = {:?};\n\n\
+         /// The test images.\npub static IMAGES: [[u8; 64]; {TEST}] = {images:?};\n\n\
+         /// The digits that they show.\npub const DIGITS_SHOWN: [u8; {TEST}] = {digits:?};\n\n\
+         /// The hash of the outputs for all test images, computed on the host.\n\
+         pub const OUTPUTS: Hash = {hash:?};\n",
+        quantized.to_rust_source("DIGITS"),
+        images[0],
+        quantized.predict_bytes(&images[0]),
+    ))
+}
+
+/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
+fn image(line: &str) -> ([f32; 64], u8) {
+    let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
+    let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
+    (image, numbers.next().map_or(0, |digit| digit as u8))
 }

@@ -16,10 +16,13 @@
 //! | `safetensors/` | the format, loading and saving by path, checkpoints of training runs, errors |
 //! | `serde/` | networks, optimiser states and trainers |
 //! | `onnx/`, `dense.rs` | the reader of ONNX files, and what it reads: a network of any shapes |
+//! | `dense_int8.rs` | the same network, quantised |
 //! | `rust_source.rs` | a network as Rust source |
 
 #[cfg(feature = "onnx")]
 mod dense;
+#[cfg(feature = "onnx")]
+mod dense_int8;
 #[cfg(feature = "std")]
 mod file;
 #[cfg(feature = "onnx")]
@@ -46,5 +49,6 @@ pub use self::serde::{Excerpt, LoadError, LoadInPlace, Mismatch, load_in_place};
 #[cfg(feature = "onnx")]
 pub use self::{
     dense::{DenseActivation, DenseError, DenseLayer, DenseNetwork},
+    dense_int8::{DenseInt8, DenseInt8Error},
     onnx::{Onnx, OnnxError},
 };

@@ -52,6 +52,10 @@ impl Zeroed for () {
     const ZERO: Self = ();
 }
 
+impl Zeroed for u8 {
+    const ZERO: Self = 0;
+}
+
 impl<A: Zeroed, B: Zeroed> Zeroed for (A, B) {
     const ZERO: Self = (A::ZERO, B::ZERO);
 }

@@ -23,6 +23,8 @@ pub enum Failure {
         /// The error on the host.
         there: f32,
     },
+    /// The bytes of a quantised network differ from those on the host.
+    Bytes,
 }
 
 /// Returns the mean squared error.
@@ -70,6 +72,7 @@ impl fmt::Display for Failure {
             Self::Goal { mse, goal } => {
                 write!(f, "the mean squared error is {mse:.4e}: expected at most {goal:.0e}")
             }
+            Self::Bytes => f.write_str("the quantised network gives other bytes than on the host"),
             Self::Host { here, there } => {
                 write!(f, "the mean squared error is {here:e} on the device and {there:e} on the host")
             }

@@ -2,7 +2,9 @@
 #![no_std]
 
 mod failure;
+mod hash;
 pub mod measure;
+pub mod quantized;
 mod start;
 mod task;
 pub mod trained;

@@ -1,25 +1,25 @@
 //! Measurements of a running program: instructions and stack.
 
-/// Runs `work`. Returns its result and the number of its instructions, if they can be counted: on a Cortex-M in QEMU
-/// with `-icount shift=6`.
+/// Runs `work`. Returns its result and the number of its instructions, if they can be counted: in QEMU, on a Cortex-M with
+/// `-icount shift=6`, on RISC-V with `-icount shift=0`.
 ///
-/// With this option each instruction takes 64 ns of virtual time, and SysTick counts a tick every 40 ns. A loop of
-/// known length calibrates the count. If the loop does not take the expected time, the clock is another one, and
-/// `None` is returned.
+/// With the first option each instruction takes 64 ns of virtual time, and SysTick counts a tick every 40 ns; RISC-V has a
+/// counter of instructions. A loop of known length calibrates the count. If the loop does not take the expected time, the clock
+/// is another one, and `None` is returned.
 #[inline]
 pub fn instructions<T>(work: impl FnOnce() -> T) -> (T, Option<u32>) {
-    #[cfg(all(feature = "print", target_arch = "arm"))]
+    #[cfg(all(feature = "print", target_os = "none"))]
     {
-        let nothing = systick::ticks(|| {}).1;
-        let short = systick::ticks(|| systick::spin(1000)).1;
-        let long = systick::ticks(|| systick::spin(11_000)).1;
-        // 10,000 rounds of two instructions, each of which should take 1.6 ticks.
+        let nothing = counter::ticks(|| {}).1;
+        let short = counter::ticks(|| counter::spin(1000)).1;
+        let long = counter::ticks(|| counter::spin(11_000)).1;
+        // 10,000 rounds of two instructions.
         let calibration = long.saturating_sub(short);
-        let (value, ticks) = systick::ticks(work);
+        let (value, ticks) = counter::ticks(work);
         let count = u64::from(ticks.saturating_sub(nothing)) * 20_000 / u64::from(calibration.max(1));
-        (value, (calibration.abs_diff(32_000) < 320).then_some(count as u32))
+        (value, (calibration.abs_diff(counter::CALIBRATION) < 320).then_some(count as u32))
     }
-    #[cfg(not(all(feature = "print", target_arch = "arm")))]
+    #[cfg(not(all(feature = "print", target_os = "none")))]
     (work(), None)
 }
 
@@ -34,8 +34,11 @@ pub fn report(instructions: Option<u32>) {
 }
 
 #[cfg(all(feature = "print", target_arch = "arm"))]
-mod systick {
+mod counter {
     use core::{arch::asm, ptr};
+
+    /// 1.6 ticks for each of 20,000 instructions.
+    pub(super) const CALIBRATION: u32 = 32_000;
 
     const CONTROL: *mut u32 = 0xe000_e010 as *mut u32;
     const RELOAD: *mut u32 = 0xe000_e014 as *mut u32;
@@ -65,6 +68,40 @@ mod systick {
         // SAFETY: The code only counts a register down.
         unsafe {
             asm!("2:", "subs {0}, #1", "bne 2b", inout(reg) rounds => _, options(nomem, nostack));
+        }
+    }
+}
+
+#[cfg(all(feature = "print", target_arch = "riscv32"))]
+mod counter {
+    use core::arch::asm;
+
+    /// A tick for each of 20,000 instructions.
+    pub(super) const CALIBRATION: u32 = 20_000;
+
+    /// Runs `work`. Returns its result and the number of instructions, at most 2³².
+    #[inline(always)]
+    pub(super) fn ticks<T>(work: impl FnOnce() -> T) -> (T, u32) {
+        let start = instructions();
+        let value = core::hint::black_box(work());
+        (value, instructions().wrapping_sub(start))
+    }
+
+    /// The lower half of the counter of retired instructions.
+    #[inline(always)]
+    fn instructions() -> u32 {
+        let count;
+        // SAFETY: The code only reads a counter.
+        unsafe { asm!("csrr {}, minstret", out(reg) count) };
+        count
+    }
+
+    /// Runs a loop of two instructions `rounds` times.
+    #[inline(never)]
+    pub(super) fn spin(rounds: u32) {
+        // SAFETY: The code only counts a register down.
+        unsafe {
+            asm!("2:", "addi {0}, {0}, -1", "bnez {0}, 2b", inout(reg) rounds => _, options(nomem, nostack));
         }
     }
 }

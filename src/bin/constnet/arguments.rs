@@ -22,6 +22,9 @@ options:
   -o, --out FILE         The file to write: FILE.rs or FILE.safetensors.
       --force            Replace the file if it exists.
       --name NAME        The name of the `static`. [default: NET]
+      --int8             Write the network in 8-bit integers, as Rust source.
+      --calibrate FILE   Typical inputs as CSV: a row for each, and perhaps a first line of names. Without it, --int8
+                         reads an ONNX file that is quantised already, with its own scales.
       --dtype f32|f64    The element type. [default: that of the file]
       --prefix PREFIX    Read the tensors whose names start with PREFIX (safetensors).
       --names A,B,…      The names of the linear layers in their order (safetensors).
@@ -48,6 +51,10 @@ pub(crate) struct Arguments {
     /// One for all, or one for each linear layer; `None` is no activation.
     pub(crate) activations: Option<Vec<Option<DenseActivation>>>,
     pub(crate) output: Option<String>,
+    /// Whether the network is written in 8-bit integers.
+    pub(crate) int8: bool,
+    /// The rows with which it is quantised.
+    pub(crate) calibrate: Option<PathBuf>,
     pub(crate) optimizer: Optimizer,
     pub(crate) batch: usize,
 }
@@ -91,6 +98,8 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
         names: None,
         activations: None,
         output: None,
+        int8: false,
+        calibrate: None,
         optimizer: OPTIMIZERS[3],
         batch: 1,
     };
@@ -119,6 +128,11 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
                     "f64" => true,
                     other => return Err(format!("--dtype is `{other}`, expected f32 or f64")),
                 });
+            }
+            Arg::Long("int8") => arguments.int8 = true,
+            Arg::Long("calibrate") => {
+                let rows = parser.value().map_err(|error| error.to_string())?;
+                arguments.calibrate = Some(PathBuf::from(rows));
             }
             Arg::Long("prefix") => arguments.prefix = text(&mut parser)?,
             Arg::Long("names") => {
@@ -164,7 +178,15 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
                 output.display()
             ));
         }
+        if arguments.calibrate.is_some() && !arguments.int8 {
+            return Err("`--calibrate` is for `--int8`".into());
+        }
+        if arguments.int8 && output.extension().is_some_and(|extension| extension != "rs") {
+            return Err("`--int8` writes Rust source: `-o net.rs`".into());
+        }
         arguments.command = Command::Convert { output };
+    } else if arguments.int8 || arguments.calibrate.is_some() {
+        return Err("inspect has no `--int8` and no `--calibrate`".into());
     } else if out.is_some() {
         return Err("inspect writes no file, so that it has no `-o`".into());
     }

@@ -3,11 +3,12 @@
 mod arguments;
 mod inspect;
 mod read;
+mod rows;
 mod safetensors;
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{fmt::Display, fs, path::Path, process::ExitCode};
 
-use constnet::formats::write_file;
+use constnet::formats::{DenseInt8, Onnx, write_file};
 
 use self::arguments::{Arguments, Command};
 
@@ -58,27 +59,48 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), Failure> {
         }
         _ => {}
     }
+    let name = &arguments.name;
+    let with_test = |net: DenseInt8| net.to_rust_source(name) + &net.to_self_test_source(name);
+    if arguments.int8 && arguments.calibrate.is_none() {
+        let path = &arguments.file;
+        let failed = |error: &dyn Display| format!("{}: {error}", path.display());
+        let bytes = fs::read(path).map_err(|error| failed(&error))?;
+        let onnx = arguments.output.as_deref().map_or(Onnx::new(), |output| Onnx::new().output(output));
+        let net = onnx.read_quantized(&bytes).map_err(|error| {
+            failed(&format!(
+                "{error}; for a network that is not quantised, give typical inputs by `--calibrate rows.csv`"
+            ))
+        })?;
+        return write(arguments, output, &with_test(net));
+    }
     let read = read::read(arguments)?;
     for (what, why) in &read.unused {
         eprintln!("constnet: {}: not used: {what}: {why}", arguments.file.display());
     }
     let net = read.net?;
-    let content = if output.extension().is_some_and(|extension| extension == "rs") {
+    if let Some(rows) = &arguments.calibrate {
+        let net = net.quantize(&rows::read(rows)?).map_err(|error| format!("{}: {error}", rows.display()))?;
+        return write(arguments, output, &with_test(net));
+    }
+    if output.extension().is_some_and(|extension| extension == "rs") {
         let is_finite = |y: f64| if net.double { y.is_finite() } else { (y as f32).is_finite() };
         if !net.predict(&net.example()).into_iter().all(is_finite) {
             let file = arguments.file.display();
             return Err(format!("{file}: the output for the example of the self-test is not finite").into());
         }
-        // Without line breaks, because it becomes a comment.
-        let file =
-            arguments.file.file_name().unwrap_or_default().to_string_lossy().replace(char::is_control, "");
-        let name = &arguments.name;
-        let version = env!("CARGO_PKG_VERSION");
-        let header = format!("// Written by constnet {version} from {file}.\n\n");
-        (header + &net.to_rust_source(name) + &net.to_self_test_source(name)).into_bytes()
-    } else {
-        net.to_safetensors().map_err(|error| error.to_string())?
-    };
+        return write(arguments, output, &(net.to_rust_source(name) + &net.to_self_test_source(name)));
+    }
+    let content = net.to_safetensors().map_err(|error| error.to_string())?;
+    write_file(output, content).map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+/// Writes Rust source, after a line that says where it is from.
+fn write(arguments: &Arguments, output: &Path, source: &str) -> Result<(), Failure> {
+    // Without line breaks, because it becomes a comment.
+    let file = arguments.file.file_name().unwrap_or_default().to_string_lossy().replace(char::is_control, "");
+    let version = env!("CARGO_PKG_VERSION");
+    let content = format!("// Written by constnet {version} from {file}.\n\n{source}");
     write_file(output, content).map_err(|error| error.to_string())?;
     Ok(())
 }

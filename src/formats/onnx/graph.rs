@@ -42,6 +42,11 @@ pub(super) fn read(
     }
     let output = the_output(graph, output)?;
     let nodes = needed(graph, output)?;
+    let quantized = ["QuantizeLinear", "DequantizeLinear", "QGemm", "QLinearMatMul"];
+    if let Some(node) = nodes.iter().find(|node| quantized.contains(&&*node.op)) {
+        let reason = "the network is quantised: read it by `Onnx::read_quantized`, or by `--int8`";
+        return Err(fail(node, reason));
+    }
     let used: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
 
     let mut values = BTreeMap::<&str, Value>::new();
@@ -80,7 +85,7 @@ pub(super) fn read(
 }
 
 /// The name of the output.
-fn the_output<'g>(graph: &'g Graph, wanted: Option<&str>) -> Result<&'g str, OnnxError> {
+pub(super) fn the_output<'g>(graph: &'g Graph, wanted: Option<&str>) -> Result<&'g str, OnnxError> {
     let names: Vec<&str> = graph.outputs.iter().map(|output| &*output.name).collect();
     match (wanted, &names[..]) {
         (None, [name]) => Ok(name),
@@ -158,7 +163,7 @@ fn the_input<'g>(
 }
 
 /// The nodes on which the output depends, in the order of the file.
-fn needed<'g>(graph: &'g Graph, output: &str) -> Result<Vec<&'g Node>, OnnxError> {
+pub(super) fn needed<'g>(graph: &'g Graph, output: &str) -> Result<Vec<&'g Node>, OnnxError> {
     let mut producers = BTreeMap::<&str, usize>::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         for name in node.outputs.iter().filter(|name| !name.is_empty()) {

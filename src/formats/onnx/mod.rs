@@ -5,6 +5,7 @@ mod error;
 mod graph;
 mod node;
 mod proto;
+mod quantized;
 mod simplify;
 mod tensor;
 mod value;
@@ -14,7 +15,7 @@ use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use prost::{Message, bytes::Bytes};
 
 pub use self::error::OnnxError;
-use super::dense::DenseNetwork;
+use super::{dense::DenseNetwork, dense_int8::DenseInt8};
 
 /// Reads bytes from a file beside the ONNX file: its name, the offset and the number of bytes.
 pub(crate) type External<'a> = dyn FnMut(&str, u64, usize) -> Result<Vec<u8>, String> + 'a;
@@ -74,6 +75,21 @@ impl<'a> Onnx<'a> {
         })
     }
 
+    /// Reads a quantised network from the bytes of a file, with its own scales: what ONNX Runtime's `quantize_static` wrote,
+    /// with `QuantFormat.QDQ` or `QuantFormat.QOperator`. Weights are signed or unsigned bytes with one zero point. The
+    /// output bytes are those of ONNX Runtime, except for rare results that are nearly half-way between two bytes.
+    ///
+    /// # Errors
+    ///
+    /// If this is no ONNX file, or its graph is no chain of quantised dense layers: the error names the node or tensor.
+    pub fn read_quantized(&self, bytes: &[u8]) -> Result<DenseInt8, OnnxError> {
+        let model = model(bytes)?;
+        let graph = model.graph.as_ref().ok_or_else(|| OnnxError::Format("it has no graph".into()))?;
+        quantized::read(graph, self.output, &mut |location, _, _| {
+            Err(format!("its data are in the file `{location}`, expected them in the same file"))
+        })
+    }
+
     /// Reads a network from a file, and from the files of weights beside it that it names.
     ///
     /// # Errors
@@ -94,13 +110,7 @@ impl<'a> Onnx<'a> {
     }
 
     fn read_with(&self, bytes: &[u8], external: &mut External<'_>) -> Result<DenseNetwork, OnnxError> {
-        if bytes.starts_with(b"PK\x03\x04") {
-            let text = "it is a PyTorch file (.pt): use `torch.onnx.export(model, example, \"model.onnx\")`";
-            return Err(OnnxError::Format(text.into()));
-        }
-        let model = proto::Model::decode(Bytes::copy_from_slice(bytes)).map_err(|error| {
-            OnnxError::Format(format!("{error}; it was cut short, or has another format"))
-        })?;
+        let model = model(bytes)?;
         let Some(graph) = &model.graph else {
             return Err(OnnxError::Format("it has no graph".into()));
         };
@@ -111,6 +121,16 @@ impl<'a> Onnx<'a> {
             .map_or(1, |set| set.version);
         graph::read(graph, version, self.output, external)
     }
+}
+
+/// The content of a file.
+fn model(bytes: &[u8]) -> Result<proto::Model, OnnxError> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        let text = "it is a PyTorch file (.pt): use `torch.onnx.export(model, example, \"model.onnx\")`";
+        return Err(OnnxError::Format(text.into()));
+    }
+    proto::Model::decode(Bytes::copy_from_slice(bytes))
+        .map_err(|error| OnnxError::Format(format!("{error}; it was cut short, or has another format")))
 }
 
 /// Reads a part of a file in the folder of the ONNX file. `used` holds the number of bytes that were read of each file.

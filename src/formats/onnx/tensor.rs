@@ -9,6 +9,8 @@ use super::{External, OnnxError, proto::TensorMessage};
 
 /// ONNX's numbers of the element types.
 pub(super) const FLOAT: i32 = 1;
+pub(super) const UINT8: i32 = 2;
+pub(super) const INT8: i32 = 3;
 pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
 pub(super) const BOOL: i32 = 9;
@@ -78,6 +80,21 @@ impl Tensor {
         name: &str,
         external: &mut External<'_>,
     ) -> Result<Self, OnnxError> {
+        if let element @ (UINT8 | INT8) = message.data_type {
+            let found = type_name(element);
+            let reason =
+                format!("it has the element type {found}, expected DOUBLE, FLOAT, FLOAT16 or BFLOAT16");
+            return Err(OnnxError::Tensor { name: name.into(), reason });
+        }
+        Self::read_any(message, name, external)
+    }
+
+    /// The same; bytes are allowed too.
+    pub(super) fn read_any(
+        message: &TensorMessage,
+        name: &str,
+        external: &mut External<'_>,
+    ) -> Result<Self, OnnxError> {
         let fail = |reason: String| OnnxError::Tensor { name: name.into(), reason };
         let mut sizes = Vec::with_capacity(message.dims.len());
         let mut count = Some(1_usize);
@@ -89,6 +106,7 @@ impl Tensor {
         }
         let count = count.ok_or_else(|| fail(format!("its sizes {sizes:?} are too large")))?;
         let width = match message.data_type {
+            UINT8 | INT8 => 1,
             FLOAT | INT32 => 4,
             INT64 | DOUBLE => 8,
             FLOAT16 | BFLOAT16 => 2,
@@ -124,7 +142,7 @@ impl Tensor {
                 FLOAT => message.float_data.iter().map(|x| f64::from(*x)).collect(),
                 DOUBLE => message.double_data.clone(),
                 INT64 => message.int64_data.iter().map(|x| *x as f64).collect(),
-                INT32 | BOOL => message.int32_data.iter().map(|x| f64::from(*x)).collect(),
+                INT32 | BOOL | UINT8 | INT8 => message.int32_data.iter().map(|x| f64::from(*x)).collect(),
                 FLOAT16 => message.int32_data.iter().map(|x| f16::from_bits(*x as u16).to_f64()).collect(),
                 _ => message.int32_data.iter().map(|x| bf16::from_bits(*x as u16).to_f64()).collect(),
             }
@@ -135,6 +153,8 @@ impl Tensor {
                 FLOAT => raw.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
                 DOUBLE => raw.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
                 INT64 => raw.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(),
+                UINT8 => raw.iter().map(|b| f64::from(*b)).collect(),
+                INT8 => raw.iter().map(|b| f64::from(*b as i8)).collect(),
                 INT32 => raw.as_chunks().0.iter().map(|b| f64::from(i32::from_le_bytes(*b))).collect(),
                 BOOL => raw.iter().map(|b| f64::from(*b)).collect(),
                 FLOAT16 => raw.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f64()).collect(),

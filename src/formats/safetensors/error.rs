@@ -5,7 +5,7 @@ use core::fmt;
 
 #[cfg(feature = "std")]
 use crate::formats::FileError;
-use crate::layers::parameter::Sizes;
+use crate::{layers::parameter::Sizes, quantized::TensorError};
 
 /// The reason why a file of weights was not loaded or not saved.
 #[derive(Debug)]
@@ -100,6 +100,8 @@ pub enum WeightsError {
         /// The layers of the network that was saved.
         found: String,
     },
+    /// The tensors are not those of the quantised network.
+    Quantized(TensorError),
     /// The file could not be read, or not written.
     #[cfg(feature = "std")]
     File(FileError),
@@ -117,6 +119,7 @@ impl fmt::Display for WeightsError {
             Self::Length { expected, found } => {
                 write!(f, "the file has {found} bytes, expected {expected}: something was added to it")
             }
+            Self::Quantized(error) => error.fmt(f),
             Self::Header(reason) => write!(f, "this is not a safetensors file: {reason}"),
             Self::Missing { name, shape, nearest, help } => {
                 write!(f, "the file has no tensor `{name}` of shape {}", Sizes(shape))?;

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod header;
 mod names;
+mod quantized;
 mod tensor;
 
 use alloc::{format, string::String, vec, vec::Vec};

@@ -14,4 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
+    match Onnx::new().read_quantized(bytes) {
+        Ok(net) => {
+            assert!(!net.to_rust_source("NET").is_empty() && !net.to_self_test_source("NET").is_empty());
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
 });

@@ -1,0 +1,418 @@
+//! Quantised graphs with their own scales, in the two forms that ONNX Runtime's `quantize_static` writes: with
+//! `QuantizeLinear` and `DequantizeLinear` around each operator (QDQ), or with operators on bytes (QOperator).
+
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
+
+use super::{
+    External, OnnxError,
+    graph::{exact, fail, needed, the_output},
+    proto::{Graph, Node},
+    tensor::{self, Tensor},
+};
+use crate::{
+    formats::{
+        dense::DenseActivation,
+        dense_int8::{DenseInt8, Function, Int8Layer, check_linear, function},
+    },
+    quantized::QuantParams,
+    simd::Zeroed as _,
+};
+
+/// A constant of the graph.
+enum Constant {
+    /// As it is stored, with its element type.
+    Stored(Tensor, i32),
+    /// The output of `DequantizeLinear`: integers, from which the zero point was subtracted, and their scales.
+    Scaled(Tensor, Vec<f32>),
+}
+
+/// The value that the nodes so far have computed.
+enum Value {
+    /// The input of the graph.
+    Input,
+    Bytes(QuantParams),
+    /// Real numbers that have these bytes.
+    Dequantized(QuantParams),
+    /// The sums of a linear layer.
+    Linear {
+        x: QuantParams,
+        inputs: usize,
+        weight: Vec<i8>,
+        scale: Vec<f32>,
+        bias: Option<Vec<i32>>,
+        relu: bool,
+    },
+    /// The function of these bytes.
+    Function {
+        x: QuantParams,
+        activation: DenseActivation,
+        function: Function,
+    },
+}
+
+/// Reads a quantised graph.
+pub(super) fn read(
+    graph: &Graph,
+    output: Option<&str>,
+    external: &mut External<'_>,
+) -> Result<DenseInt8, OnnxError> {
+    let output = the_output(graph, output)?;
+    let mut constants = BTreeMap::new();
+    for message in &graph.initializers {
+        let tensor = Tensor::read_any(message, &message.name, external)?;
+        constants.insert(&*message.name, Constant::Stored(tensor, message.data_type));
+    }
+    let inputs: Vec<&str> = graph.inputs.iter().map(|input| &*input.name).collect();
+    let inputs: Vec<&str> = inputs.into_iter().filter(|name| !constants.contains_key(name)).collect();
+    let [input] = inputs[..] else {
+        return Err(OnnxError::Graph(format!("the graph has {} inputs, expected one", inputs.len())));
+    };
+    let net = DenseInt8 {
+        before: None,
+        input: QuantParams::ZERO,
+        inputs: 0,
+        layers: Vec::new(),
+        output: QuantParams::ZERO,
+        relu: false,
+        types: Vec::new(),
+    };
+    let mut reader = Reader { constants, name: input, value: Value::Input, net };
+    for node in needed(graph, output)? {
+        reader.node(node)?;
+    }
+    match reader.value {
+        Value::Bytes(params) | Value::Dequantized(params)
+            if reader.name == output && !reader.net.layers.is_empty() =>
+        {
+            Ok(DenseInt8 { output: params, ..reader.net })
+        }
+        _ => Err(OnnxError::Graph(format!(
+            "the output `{output}` is not quantised, expected `DequantizeLinear` before it"
+        ))),
+    }
+}
+
+/// Reads node after node.
+struct Reader<'g> {
+    constants: BTreeMap<&'g str, Constant>,
+    /// The name of the value.
+    name: &'g str,
+    value: Value,
+    net: DenseInt8,
+}
+
+impl<'g> Reader<'g> {
+    fn node(&mut self, node: &'g Node) -> Result<(), OnnxError> {
+        let Some(output) = node.outputs.first() else { return Ok(()) };
+        let is_constant = |name: &String| self.constants.contains_key(&**name);
+        if node.op == "DequantizeLinear" && node.inputs.iter().all(is_constant) {
+            let constant = self.scaled(node)?;
+            self.constants.insert(output, constant);
+            return Ok(());
+        }
+        if !node.inputs.iter().any(|name| name == self.name) {
+            return Err(fail(node, format!("it does not use `{}`: expected a chain of layers", self.name)));
+        }
+        let value = core::mem::replace(&mut self.value, Value::Input);
+        self.value = self.next(node, value)?;
+        self.name = output;
+        Ok(())
+    }
+
+    fn next(&mut self, node: &Node, value: Value) -> Result<Value, OnnxError> {
+        let op = &*node.op;
+        match (op, value) {
+            ("QuantizeLinear", value) => self.quantize(node, value),
+            ("DequantizeLinear", Value::Bytes(x)) if self.params(node, 1)? == x => Ok(Value::Dequantized(x)),
+            ("Gemm", Value::Dequantized(x)) => {
+                self.plain_gemm(node)?;
+                let transposed = attribute(node, "transB") != 0;
+                self.linear(node, x, Self::scaled_input, 1, 2, transposed)
+            }
+            ("MatMul", Value::Dequantized(x)) => {
+                self.linear(node, x, Self::scaled_input, 1, usize::MAX, false)
+            }
+            ("Add", Value::Linear { x, inputs, weight, scale, bias: None, relu: false }) => {
+                let index = usize::from(node.inputs.first().is_some_and(|name| name == self.name));
+                let bias = Some(self.bias(node, index, x, &scale)?);
+                Ok(Value::Linear { x, inputs, weight, scale, bias, relu: false })
+            }
+            ("Relu", Value::Linear { x, inputs, weight, scale, bias, .. }) => {
+                Ok(Value::Linear { x, inputs, weight, scale, bias, relu: true })
+            }
+            ("QGemm", Value::Bytes(x)) if self.params(node, 1)? == x => {
+                self.plain_gemm(node)?;
+                let transposed = attribute(node, "transB") != 0;
+                let linear = self.linear(node, x, Self::stored_input, 3, 6, transposed)?;
+                self.finish(node, linear, self.params(node, 7)?)
+            }
+            ("QLinearMatMul", Value::Bytes(x)) if self.params(node, 1)? == x => {
+                let linear = self.linear(node, x, Self::stored_input, 3, usize::MAX, false)?;
+                self.finish(node, linear, self.params(node, 6)?)
+            }
+            ("QLinearSigmoid" | "QLinearLeakyRelu", Value::Bytes(x)) if self.params(node, 1)? == x => {
+                let value = self.function(node, x)?;
+                self.finish(node, value, self.params(node, 3)?)
+            }
+            ("Sigmoid" | "Tanh" | "LeakyRelu" | "Elu" | "Gelu", Value::Dequantized(x)) => {
+                self.function(node, x)
+            }
+            ("DequantizeLinear" | "QGemm" | "QLinearMatMul" | "QLinearSigmoid" | "QLinearLeakyRelu", _) => {
+                Err(fail(
+                    node,
+                    "its input has another scale, or no bytes: expected those of the node before it",
+                ))
+            }
+            ("Add", Value::Dequantized(_)) => Err(fail(
+                node,
+                "its product is rounded to bytes before the biases are added: fuse `MatMul` and `Add` before quantisation, by `onnxruntime.quantization.preprocess`",
+            )),
+            _ => Err(fail(
+                node,
+                "this operator is not supported here: expected QuantizeLinear, DequantizeLinear, Gemm, MatMul, Add, Relu, an activation, QGemm, QLinearMatMul, QLinearSigmoid or QLinearLeakyRelu",
+            )),
+        }
+    }
+
+    fn quantize(&mut self, node: &Node, value: Value) -> Result<Value, OnnxError> {
+        let y = self.params(node, 1)?;
+        match value {
+            Value::Input => {
+                self.net.input = y;
+                Ok(Value::Bytes(y))
+            }
+            Value::Dequantized(x) if x == y => Ok(Value::Bytes(y)),
+            value => self.finish(node, value, y),
+        }
+    }
+
+    /// Adds a layer whose output has these parameters.
+    fn finish(&mut self, node: &Node, value: Value, y: QuantParams) -> Result<Value, OnnxError> {
+        match value {
+            Value::Linear { x, inputs, weight, scale, bias, relu } => {
+                let outputs = weight.len() / inputs.max(1);
+                if relu && y.zero_point != 0 {
+                    let zero = y.zero_point;
+                    return Err(fail(
+                        node,
+                        format!("its zero point after a ReLU is byte {zero}, expected the lowest byte, 0"),
+                    ));
+                }
+                let multiplier = scale.iter().map(|scale| x.scale * scale / y.scale).collect();
+                let bias = bias.unwrap_or_else(|| alloc::vec![0; outputs]);
+                let zero_points = [x.zero_point, y.zero_point];
+                let layer = Int8Layer::Linear { weight, bias, multiplier, zero_points };
+                check_linear(&layer, inputs).map_err(|error| fail(node, format!("{error}")))?;
+                self.net.layers.push(layer);
+                self.net.types.push(format!("Linear<{inputs}, {outputs}>"));
+                // There are no bytes for negative numbers.
+                self.net.relu = y.zero_point == 0;
+                if self.net.relu {
+                    self.net.types.push(format!("Relu<{outputs}>"));
+                }
+            }
+            Value::Function { x, activation, function } => {
+                let width = self.net.outputs();
+                let mut table = Box::new(crate::quantized::Table::ZERO);
+                table.set(x, y, function);
+                self.net.layers.push(Int8Layer::Table(table));
+                let name = activation.name();
+                self.net.types.push(match activation {
+                    DenseActivation::LeakyRelu(percent) => format!("{name}<{width}, {percent}>"),
+                    _ => format!("{name}<{width}>"),
+                });
+                self.net.relu = false;
+            }
+            _ => return Err(fail(node, "its input has another scale: expected a layer between the two")),
+        }
+        Ok(Value::Bytes(y))
+    }
+
+    fn function(&self, node: &Node, x: QuantParams) -> Result<Value, OnnxError> {
+        let alpha = |default| {
+            node.attributes
+                .iter()
+                .find(|a| a.name == "alpha")
+                .map_or(default, |attribute| exact(attribute.float))
+        };
+        let activation = match &*node.op {
+            "Sigmoid" | "QLinearSigmoid" => DenseActivation::Sigmoid,
+            "Tanh" => DenseActivation::Tanh,
+            "Elu" if alpha(1.0) == 1.0 => DenseActivation::Elu,
+            "Gelu" if node.attributes.iter().all(|attribute| attribute.text != b"tanh") => {
+                DenseActivation::Gelu
+            }
+            "LeakyRelu" | "QLinearLeakyRelu"
+                if (alpha(0.01) * 100.0).fract() == 0.0 && alpha(0.01) >= 0.0 =>
+            {
+                DenseActivation::LeakyRelu((alpha(0.01) * 100.0) as usize)
+            }
+            _ => {
+                return Err(fail(
+                    node,
+                    "its attributes have other values than those of a layer of this crate",
+                ));
+            }
+        };
+        match function(activation) {
+            Some(function) => Ok(Value::Function { x, activation, function }),
+            None => Err(fail(node, "this activation has no eight-bit form")),
+        }
+    }
+
+    fn plain_gemm(&self, node: &Node) -> Result<(), OnnxError> {
+        let one = |name| node.attributes.iter().filter(|a| a.name == name).all(|a| a.float == 1.0);
+        if attribute(node, "transA") == 0 && one("alpha") && one("beta") {
+            return Ok(());
+        }
+        Err(fail(node, "expected `transA` 0, `alpha` 1 and `beta` 1"))
+    }
+
+    /// A linear layer with these inputs of weights and biases.
+    fn linear(
+        &mut self,
+        node: &Node,
+        x: QuantParams,
+        weight: fn(&Self, &Node, usize) -> Result<(Tensor, Vec<f32>), OnnxError>,
+        weight_index: usize,
+        bias_index: usize,
+        transposed: bool,
+    ) -> Result<Value, OnnxError> {
+        let (tensor, mut scale) = weight(self, node, weight_index)?;
+        let [rows, columns] = tensor.sizes[..] else {
+            return Err(fail(
+                node,
+                format!("its weights have the sizes {:?}, expected a matrix", tensor.sizes),
+            ));
+        };
+        let (tensor, outputs, inputs) = if transposed {
+            (tensor, rows, columns)
+        } else {
+            (tensor.transpose(rows, columns), columns, rows)
+        };
+        if scale.len() == 1 {
+            scale = alloc::vec![scale[0]; outputs];
+        }
+        if inputs == 0 || outputs == 0 || scale.len() != outputs {
+            return Err(fail(
+                node,
+                format!("it has {} scales, expected one, or one for each of {outputs} outputs", scale.len()),
+            ));
+        }
+        match self.net.layers.is_empty() {
+            true => self.net.inputs = inputs,
+            false if self.net.outputs() == inputs => {}
+            false => {
+                let before = self.net.outputs();
+                return Err(fail(node, format!("its weights have {inputs} inputs, expected {before}")));
+            }
+        }
+        let weight: Vec<i8> = tensor.values.iter().map(|w| *w as i8).collect();
+        if weight.iter().zip(&tensor.values).any(|(byte, w)| f64::from(*byte) != *w) {
+            return Err(fail(node, "a weight without its zero point is not from -128 to 127"));
+        }
+        let bias = match node.inputs.get(bias_index) {
+            Some(name) if !name.is_empty() => Some(self.bias(node, bias_index, x, &scale)?),
+            _ => None,
+        };
+        Ok(Value::Linear { x, inputs, weight, scale, bias, relu: false })
+    }
+
+    /// Biases, in the scale of the sums.
+    fn bias(&self, node: &Node, index: usize, x: QuantParams, scale: &[f32]) -> Result<Vec<i32>, OnnxError> {
+        let (tensor, own) = match self.constant(node, index)? {
+            Constant::Stored(tensor, tensor::INT32) => (tensor, None),
+            Constant::Stored(tensor, _) => (tensor, Some(alloc::vec![1.0])),
+            Constant::Scaled(tensor, scale) => (tensor, Some(scale.clone())),
+        };
+        if tensor.values.len() != scale.len() {
+            let found = tensor.values.len();
+            return Err(fail(node, format!("it has {found} biases, expected {}", scale.len())));
+        }
+        let biases = tensor.values.iter().zip(scale).enumerate().map(|(o, (bias, scale))| {
+            let own =
+                own.as_ref().map(|own| f64::from(own[if own.len() == 1 { 0 } else { o.min(own.len() - 1) }]));
+            let factor = own.map_or(1.0, |own| own / (f64::from(x.scale) * f64::from(*scale)));
+            // The two scales are the same, except for their rounding.
+            let factor = if (factor - 1.0).abs() < 1e-5 { 1.0 } else { factor };
+            num_traits::Float::round(bias * factor)
+        });
+        let biases: Vec<f64> = biases.collect();
+        match biases.iter().find(|bias| bias.abs() >= f64::from(1 << 30)) {
+            Some(bias) => {
+                Err(fail(node, format!("a bias is {bias} in the scale of the sums, expected less than 2³⁰")))
+            }
+            None => Ok(biases.iter().map(|bias| *bias as i32).collect()),
+        }
+    }
+
+    fn constant(&self, node: &Node, index: usize) -> Result<&Constant, OnnxError> {
+        let name = node.inputs.get(index).map_or("", |name| name);
+        self.constants
+            .get(name)
+            .ok_or_else(|| fail(node, format!("its input {index}, `{name}`, is not a constant")))
+    }
+
+    fn stored(&self, node: &Node, index: usize) -> Result<(&Tensor, i32), OnnxError> {
+        match self.constant(node, index)? {
+            Constant::Stored(tensor, element) => Ok((tensor, *element)),
+            Constant::Scaled(..) => {
+                Err(fail(node, format!("its input {index} has real numbers, expected bytes")))
+            }
+        }
+    }
+
+    /// The scale at this input, and the zero point at the next.
+    fn params(&self, node: &Node, index: usize) -> Result<QuantParams, OnnxError> {
+        let scale = self.stored(node, index)?.0.as_scalar().map(|scale| scale as f32);
+        let Some(scale) = scale.filter(|scale| *scale > 0.0 && *scale < f32::INFINITY) else {
+            return Err(fail(node, "the scale of its bytes is not one positive number"));
+        };
+        let (zero, element) = match node.inputs.get(index + 1).filter(|name| !name.is_empty()) {
+            Some(_) => self.stored(node, index + 1)?,
+            None => return Ok(QuantParams { scale, zero_point: 0 }),
+        };
+        let offset = if element == tensor::INT8 { 128.0 } else { 0.0 };
+        match zero.as_scalar().map(|zero| zero + offset).filter(|zero| (0.0..=255.0).contains(zero)) {
+            Some(zero) if matches!(element, tensor::INT8 | tensor::UINT8) => {
+                Ok(QuantParams { scale, zero_point: zero as u8 })
+            }
+            _ => Err(fail(node, "the zero point of its bytes is not one INT8 or UINT8")),
+        }
+    }
+
+    /// The integers at this input without their zero point, which is two inputs later, and the scales between the two.
+    fn stored_input(&self, node: &Node, index: usize) -> Result<(Tensor, Vec<f32>), OnnxError> {
+        let (mut tensor, _) = self.stored(node, index).map(|(tensor, element)| (tensor.clone(), element))?;
+        let scales: Vec<f32> =
+            self.stored(node, index + 1)?.0.values.iter().map(|scale| *scale as f32).collect();
+        if scales.is_empty() || scales.iter().any(|scale| !(*scale >= 0.0 && *scale < f32::INFINITY)) {
+            return Err(fail(node, "a scale of its weights is not a finite number of at least 0"));
+        }
+        if node.inputs.get(index + 2).is_some_and(|name| !name.is_empty()) {
+            let zeros = &self.stored(node, index + 2)?.0.values;
+            let zero = zeros.first().copied().unwrap_or(0.0);
+            if zeros.iter().any(|other| *other != zero) {
+                return Err(fail(node, "its weights have different zero points, expected one"));
+            }
+            tensor.values.iter_mut().for_each(|value| *value -= zero);
+        }
+        Ok((tensor, scales))
+    }
+
+    fn scaled_input(&self, node: &Node, index: usize) -> Result<(Tensor, Vec<f32>), OnnxError> {
+        match self.constant(node, index)? {
+            Constant::Scaled(tensor, scales) => Ok((tensor.clone(), scales.clone())),
+            Constant::Stored(..) => Err(fail(node, "its weights are not quantised")),
+        }
+    }
+
+    fn scaled(&self, node: &Node) -> Result<Constant, OnnxError> {
+        let (tensor, scales) = self.stored_input(node, 0)?;
+        Ok(Constant::Scaled(tensor, scales))
+    }
+}
+
+fn attribute(node: &Node, name: &str) -> i64 {
+    node.attributes.iter().find(|attribute| attribute.name == name).map_or(0, |attribute| attribute.int)
+}

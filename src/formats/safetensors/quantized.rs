@@ -1,0 +1,61 @@
+//! Quantised networks in safetensors files.
+
+use alloc::{format, string::String, vec::Vec};
+
+use ::safetensors::{serialize, tensor::TensorView};
+
+use super::{Header, ORIGIN, Source as _, WeightsError, origin};
+use crate::{
+    Zeroed as _,
+    quantized::{EightBit, Int8Tensor, Quantized, Values},
+};
+
+impl<Net: EightBit> Quantized<Net> {
+    /// The bytes of a safetensors file with the weights as `I8`, the biases, the multipliers, and the scales of the input and
+    /// the output.
+    ///
+    /// # Errors
+    ///
+    /// If the format cannot hold the tensors: never.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
+        let tensors = self.tensors();
+        let bytes: Vec<Vec<u8>> = tensors.iter().map(|tensor| tensor.values.to_le_bytes()).collect();
+        let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| {
+            let view = TensorView::new(tensor.values.dtype(), tensor.shape.clone(), bytes);
+            view.map(|view| (&tensor.name, view)).map_err(header)
+        });
+        let metadata = [(String::from(ORIGIN), origin())].into_iter().collect();
+        serialize(views.collect::<Result<Vec<_>, _>>()?, Some(metadata)).map_err(header)
+    }
+
+    /// Loads what [`to_safetensors`](Self::to_safetensors) of the same network wrote.
+    ///
+    /// # Errors
+    ///
+    /// If this is not a safetensors file, or its tensors are not those of the network. The network is then as it was.
+    pub fn load_safetensors(&mut self, bytes: &[u8]) -> Result<(), WeightsError> {
+        let mut from = bytes;
+        let found = Header::read(&mut from, bytes.len() as u64)?;
+        let mut tensors = Vec::new();
+        for name in &found.names {
+            let Some(info) = found.tensors.info(name) else { continue };
+            let (start, end) = info.data_offsets;
+            let data = from.read(found.data.saturating_add(start as u64), end.saturating_sub(start))?;
+            let values = Values::from_le_bytes(&data, info.dtype).ok_or_else(|| WeightsError::Dtype {
+                name: name.clone(),
+                expected: "I8, U8, I32 or F32".into(),
+                found: format!("{}", info.dtype),
+                convertible: false,
+            })?;
+            tensors.push(Int8Tensor { name: name.clone(), shape: info.shape.clone(), values });
+        }
+        let mut net = Self::ZERO;
+        net.load_tensors(tensors).map_err(WeightsError::Quantized)?;
+        *self = net;
+        Ok(())
+    }
+}
+
+fn header(error: impl core::fmt::Display) -> WeightsError {
+    WeightsError::Header(format!("{error}"))
+}

@@ -1,0 +1,93 @@
+//! Why a network has no eight-bit form.
+
+use core::fmt;
+
+use crate::error::DataError;
+
+/// The layers that have an eight-bit form.
+#[cfg(feature = "onnx")]
+pub(crate) const NO_EIGHT_BIT_FORM: &str = "a quantised network is made of `Linear`, the activations `Relu`, `LeakyRelu`, `Tanh`, `Sigmoid`, `Elu`, `Gelu` and `Silu`, and `Standardize` as its first layer";
+
+/// Why a network could not be quantised. Layers are counted from 0, activations too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum QuantizeError {
+    /// There are no rows, or a number of a row is not finite.
+    Rows(DataError<f32>),
+    /// A layer computes a value that is not finite, or a parameter of it is not.
+    Value {
+        /// The index of the layer.
+        layer: usize,
+        /// The index of the row.
+        row: usize,
+        /// The index of the value in the output of the layer.
+        output: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A linear layer cannot be represented.
+    Unrepresentable {
+        /// The index of the layer.
+        layer: usize,
+        /// The output, and why.
+        error: LinearError,
+    },
+}
+
+/// Why a linear layer has no eight-bit form.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearError {
+    /// The index of the output.
+    pub output: usize,
+    /// Why it cannot be represented.
+    pub problem: LinearProblem,
+}
+
+/// Why an output of a linear layer cannot be represented.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LinearProblem {
+    /// The multiplier is not from 0 to 1/4 (exclusive).
+    Multiplier(f32),
+    /// The sum can have this absolute value, which is not below 2³⁰.
+    Sum(i64),
+}
+
+impl From<DataError<f32>> for QuantizeError {
+    fn from(error: DataError<f32>) -> Self {
+        Self::Rows(error)
+    }
+}
+
+impl fmt::Display for QuantizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rows(error) => write!(f, "calibration rows: {error}"),
+            Self::Value { layer, row, output, value } => {
+                write!(
+                    f,
+                    "output {output} of layer {layer} is {value} for calibration row {row}: expected a finite number"
+                )
+            }
+            Self::Unrepresentable { layer, error } => write!(f, "layer {layer}: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for LinearError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let output = self.output;
+        match self.problem {
+            LinearProblem::Multiplier(multiplier) => write!(
+                f,
+                "the multiplier of output {output} is {multiplier:e}: expected at least 0 and less than 0.25"
+            ),
+            LinearProblem::Sum(sum) => {
+                write!(f, "the sum of output {output} can be {sum}: expected less than 2³⁰")
+            }
+        }
+    }
+}
+
+impl core::error::Error for QuantizeError {}
+impl core::error::Error for LinearError {}

@@ -1,0 +1,23 @@
+// Written by quantized.py: inputs, outputs, and the hash of the outputs of ONNX Runtime 1.32.0 and LiteRT 2.3.0.
+[
+    (1, 1, 0xd6980360e3c2405c),
+    (1, 5, 0xbce24879ac915992),
+    (2, 3, 0x750e7de2f9e90305),
+    (3, 4, 0x4ac4d5c8a661dd48),
+    (4, 4, 0xf218f69baf4069b0),
+    (5, 64, 0x94661d6eadcc2b26),
+    (7, 9, 0x39992c0ee6b294e6),
+    (8, 16, 0x7771c7ae7a452aee),
+    (13, 2, 0xb723838d39144d23),
+    (16, 31, 0x4b6d7647ca27b466),
+    (17, 17, 0x7db26572ab43b91d),
+    (23, 6, 0xceff64db52bd0b6e),
+    (31, 33, 0xcda7fdca4e0d9d8f),
+    (32, 10, 0xaa93acfdee63c683),
+    (33, 8, 0xd295779e06cf0c4b),
+    (47, 5, 0x8d1a90de66e2e574),
+    (64, 64, 0xd6450639fb9b74a6),
+    (65, 3, 0xe82275499757884e),
+    (100, 7, 0xbe95a42c99f09c26),
+    (257, 12, 0x966c1ac837cbdb8d),
+]

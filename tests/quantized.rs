@@ -1,0 +1,375 @@
+//! Inference in 8-bit integers: the same bytes as ONNX Runtime and LiteRT, and nearly the same numbers as in `f32`.
+
+mod common;
+
+use common::rng;
+use constnet::{
+    DataError, Dropout, Elu, Gelu, LeakyRelu, Linear, Quantized, Relu, Sequential, Sigmoid, Silu,
+    Standardize, Tanh, Zeroed, mlp,
+    quantized::{Int8Linear, LinearError, LinearProblem, QuantParams, QuantizeError},
+    sequential,
+};
+use rand::RngExt;
+
+/// Draws the layers and rows of `data/quantized.py`.
+struct Generator(u32);
+
+impl Generator {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 16) % limit
+    }
+
+    /// A layer and 200 rows.
+    fn layer<const IN: usize, const OUT: usize>(&mut self) -> (Int8Linear<IN, OUT>, Vec<[u8; IN]>) {
+        let weight = [(); OUT].map(|()| [(); IN].map(|()| (self.below(255) as i32 - 127) as i8));
+        let bias = [(); OUT].map(|()| self.below(4001) as i32 - 2000);
+        let w_scale = [(); OUT].map(|()| (1 + self.below(1000)) as f32 / 65536.0);
+        let x_scale = (1 + self.below(1000)) as f32 / 8192.0;
+        let zero_points = [self.below(256) as u8, self.below(256) as u8];
+        let root = 1 + IN.isqrt();
+        let y_scale = x_scale * 0.016 * (60 * root) as f32;
+        let multiplier = w_scale.map(|w_scale| x_scale * w_scale / y_scale);
+        let rows = (0..200).map(|_| [(); IN].map(|()| self.below(256) as u8)).collect();
+        (Int8Linear::new(weight, bias, multiplier, zero_points).expect("a layer"), rows)
+    }
+}
+
+fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes
+        .into_iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Twenty random layers with 200 rows each.
+#[test]
+fn layers_give_the_bytes_of_onnx_runtime_and_lite_rt() {
+    const EXPECTED: [(usize, usize, u64); 20] = include!("data/quantized.rs");
+    macro_rules! check {
+        ($($seed:literal $IN:literal $OUT:literal),+) => { $(
+            let (layer, rows) = Generator($seed).layer::<$IN, $OUT>();
+            let y = hash(rows.iter().flat_map(|x| layer.forward(x)));
+            assert_eq!(($IN, $OUT, y), EXPECTED[$seed]);
+        )+ };
+    }
+    check!(0 1 1, 1 1 5, 2 2 3, 3 3 4, 4 4 4, 5 5 64, 6 7 9, 7 8 16, 8 13 2, 9 16 31);
+    check!(10 17 17, 11 23 6, 12 31 33, 13 32 10, 14 33 8, 15 47 5, 16 64 64, 17 65 3, 18 100 7, 19 257 12);
+}
+
+/// All images of the digits, through two layers.
+#[test]
+#[cfg(feature = "safetensors")]
+fn a_network_gives_the_bytes_of_onnx_runtime_and_lite_rt() {
+    let mut net = <mlp![64, 128, 10]>::ZERO;
+    net.load_safetensors(include_bytes!("../examples/data/digits.safetensors")).expect("the network");
+    let pixel = |pixel: char| pixel.to_digit(17).map(|pixel| pixel as f32 / 16.0);
+    let images = include_str!("../examples/data/digits.txt").lines().map(|line| {
+        let mut pixels = line.chars().filter_map(pixel);
+        [(); 64].map(|()| pixels.next().expect("64 pixels"))
+    });
+    let images: Vec<[f32; 64]> = images.collect();
+    let (quantized, _) = Quantized::of(&net, &images).expect("a quantised network");
+    let y = images.iter().flat_map(|x| quantized.predict_bytes(&quantized.quantize_input(x)));
+    assert_eq!(hash(y), include!("data/quantized_digits.rs"));
+}
+
+/// The product of a sum and a multiplier is exact before it is rounded half up.
+#[test]
+fn products_are_rounded_once() {
+    let mut rng = rng(1);
+    for _ in 0..20_000 {
+        let multiplier = rng.random_range(1e-9_f32..0.2) * 0.25_f32.powi(rng.random_range(0..8));
+        let (bias, zero_point) = (rng.random_range(-(1 << 29)..1 << 29), rng.random::<u8>());
+        let layer = Int8Linear::new([[0_i8]], [bias], [multiplier], [7, zero_point]).expect("a layer");
+        let exact = f64::from(bias) * f64::from(multiplier); // 24 bits times 30 bits.
+        let expected = ((exact + 0.5).floor() + f64::from(zero_point)).clamp(0.0, 255.0);
+        assert_eq!(f64::from(layer.forward(&[0])[0]), expected, "{bias} · {multiplier:e} + {zero_point}");
+    }
+}
+
+#[test]
+fn a_layer_says_which_output_cannot_be_represented() {
+    let layer = |weight, bias, multiplier| {
+        Int8Linear::new([[1; 100], [weight; 100]], [0, bias], [0.1, multiplier], [0; 2])
+    };
+    let error = |problem| Err(LinearError { output: 1, problem });
+    for multiplier in [0.25, 1.0, -0.1, f32::INFINITY] {
+        assert_eq!(layer(1, 0, multiplier), error(LinearProblem::Multiplier(multiplier)));
+    }
+    assert!(layer(1, 0, f32::NAN).is_err());
+    assert!(layer(1, 0, 0.25_f32.next_down()).is_ok());
+    let limit = (1 << 30) - 1 - 255 * 100 * 128;
+    assert!(layer(-128, limit, 0.1).is_ok());
+    assert_eq!(layer(-128, -limit - 1, 0.1), error(LinearProblem::Sum(1 << 30)));
+    // So small that every product is rounded to 0.
+    assert_eq!(layer(127, 0, 1e-10).expect("a layer").forward(&[255; 100]), [255, 0]);
+}
+
+#[test]
+fn weights_and_biases_are_those_of_the_layer() {
+    let (layer, _) = Generator(3).layer::<5, 7>();
+    let weight = core::array::from_fn(|o| core::array::from_fn(|i| layer.weight_at(o, i)));
+    let again = Int8Linear::new(weight, layer.bias(), layer.multipliers(), layer.zero_points());
+    assert_eq!(again, Ok(layer));
+}
+
+#[test]
+fn a_number_becomes_the_nearest_byte() {
+    let params = QuantParams { scale: 0.5, zero_point: 10 };
+    let cases =
+        [(0.0, 10), (0.25, 10), (0.26, 11), (0.75, 12), (-5.0, 0), (-99.0, 0), (122.5, 255), (1e30, 255)];
+    for (real, byte) in cases {
+        assert_eq!(params.quantize(real), byte, "{real}");
+    }
+    assert_eq!([params.quantize(f32::INFINITY), params.quantize(f32::NEG_INFINITY)], [255, 0]);
+    for byte in 0..=255 {
+        assert_eq!(params.quantize(params.dequantize(byte)), byte);
+    }
+}
+
+/// Random rows from −2 to 2.
+fn rows<const N: usize>(count: usize) -> Vec<[f32; N]> {
+    let mut rng = rng(5);
+    (0..count).map(|_| [(); N].map(|()| rng.random_range(-2.0..2.0))).collect()
+}
+
+/// The largest difference is at most this share of the range of the outputs.
+macro_rules! close {
+    ($share:literal, $net:ty) => {{
+        let mut net: $net = Zeroed::ZERO;
+        net.init(&mut rng(2));
+        let rows = rows(300);
+        let (quantized, report) = Quantized::of(&net, &rows).expect("a quantised network");
+        let output = report.ranges().last().expect("the output");
+        let share = report.largest_difference / (output.max - output.min);
+        assert!(share < $share, "{}: {share}", stringify!($net));
+        // In bytes the output is the same, rounded and limited.
+        for x in &rows {
+            let bytes = quantized.predict_bytes(&quantized.quantize_input(x));
+            let params = quantized.output_params();
+            for (y, byte) in quantized.predict(x).iter().zip(bytes) {
+                let (limited, difference) = (matches!(byte, 0 | 255), (y - params.dequantize(byte)).abs());
+                assert!(limited || difference < 0.501 * params.scale, "{y} {byte}");
+            }
+        }
+        quantized
+    }};
+}
+
+#[test]
+fn a_quantised_network_is_close_to_its_f32_network() {
+    close!(0.02, mlp![1, 1]);
+    close!(0.03, mlp![5, 64, 64, 3]);
+    close!(0.03, mlp![7, 9, 1]);
+    close!(0.03, Sequential![Linear<3, 5>, Relu<5>, Dropout<5, 20>, Linear<5, 2>, Relu<2>]);
+    close!(0.03, Sequential![Relu<3>, Dropout<3>, Linear<3, 2>]);
+    close!(0.03, Sequential![Linear<3, 17>, Tanh<17>, Linear<17, 2>]);
+    close!(0.03, Sequential![Linear<3, 17>, Silu<17>, Linear<17, 2>, Sigmoid<2>]);
+    close!(0.03, Sequential![Linear<3, 17>, Gelu<17>, Linear<17, 2>]);
+    close!(0.04, Sequential![Linear<3, 17>, Elu<17>, Linear<17, 2>, Tanh<2>, Dropout<2>]);
+    close!(0.03, Sequential![Tanh<3>, Linear<3, 17>, LeakyRelu<17, 10>, Relu<17>, Linear<17, 2>]);
+}
+
+#[test]
+fn a_relu_at_the_end_gives_no_negative_numbers() {
+    let net = close!(0.03, Sequential![Linear<3, 4>, Relu<4>]);
+    assert!(rows(50).iter().flat_map(|x| net.predict(x)).all(|y| y >= 0.0));
+}
+
+/// Features of different sizes share one scale, if they are not standardised before.
+#[test]
+fn standardize_is_applied_before_inputs_become_bytes() {
+    let standardize = Standardize::new([1.0, 2000.0], [0.01, 1000.0]);
+    let linear = Linear::new([[1.0, 0.5]], [0.25]);
+    let net = sequential![standardize, linear];
+    let rows: Vec<[f32; 2]> = rows(100).iter().map(|[a, b]| [1.0 + 0.01 * a, 2000.0 + 1000.0 * b]).collect();
+    let (quantized, report) = Quantized::of(&net, &rows).expect("a quantised network");
+    assert!(report.largest_difference < 0.02, "{report}");
+    let standardized = rows.iter().map(|x| standardize.apply(x)).collect::<Vec<_>>();
+    let (inner, _) = Quantized::of(&Sequential(linear), &standardized).expect("a quantised network");
+    for (row, standardized) in rows.iter().zip(&standardized) {
+        assert_eq!(quantized.quantize_input(row), inner.quantize_input(standardized));
+    }
+}
+
+#[test]
+fn rows_are_checked() {
+    let net = <mlp![2, 3, 1]>::ZERO;
+    let error = |rows: &[[f32; 2]]| Quantized::of(&net, rows).expect_err("bad rows");
+    assert_eq!(error(&[]), QuantizeError::Rows(DataError::NoSamples));
+    let infinite = error(&[[0.0, 1.0], [0.0, f32::INFINITY]]);
+    assert_eq!(
+        infinite,
+        QuantizeError::Rows(DataError::Input { sample: 1, feature: 1, value: f32::INFINITY })
+    );
+    assert_eq!(
+        infinite.to_string(),
+        "calibration rows: input 1 of sample 1 is inf: expected a finite number"
+    );
+}
+
+#[test]
+fn a_value_that_overflows_is_named() {
+    let mut net = <mlp![1, 2, 1]>::ZERO;
+    net.layer_mut::<2>().bias_mut()[0] = f32::NAN;
+    let error = Quantized::of(&net, &[[1.0]]).expect_err("a bad network");
+    assert_eq!(
+        error.to_string(),
+        "output 0 of layer 2 is NaN for calibration row 0: expected a finite number"
+    );
+}
+
+/// The weights of an output may all be 0, with or without a bias; a bias may be much larger than the weights.
+#[test]
+fn extreme_outputs_are_represented() {
+    let net = sequential![
+        Linear::new([[0.0], [0.0], [1e-6], [1e-30], [2.0]], [0.0, 3.0, 5.0, -2.0, 1e-20]),
+        Relu::new(),
+        Linear::new([[1.0, 1.0, 1.0, 1.0, 1.0], [0.0; 5]], [0.0, 0.0])
+    ];
+    let (_, report) = Quantized::of(&net, &[[-1.0], [0.5], [1.0]]).expect("a quantised network");
+    assert!(report.largest_difference < 0.05, "{report}");
+}
+
+/// The sums are much larger than the output: `x₀ − x₁` of nearly equal numbers.
+#[test]
+fn a_narrow_output_is_represented() {
+    let net = sequential![Linear::new([[1.0, -1.0]], [0.0]), Relu::new(), Linear::new([[1.0]], [0.0])];
+    let rows = [[1.0, 0.999], [-1.0, -1.001], [0.5, 0.499]];
+    let (_, report) = Quantized::of(&net, &rows).expect("a quantised network");
+    assert!(report.largest_difference < 0.02, "{report}");
+}
+
+#[test]
+fn rows_outside_the_calibrated_range_saturate_and_are_counted() {
+    let net =
+        sequential![Linear::new([[1.0], [-1.0]], [0.0, 0.0]), Relu::new(), Linear::new([[1.0, 1.0]], [0.0])];
+    let (quantized, report) = Quantized::of(&net, &[[-1.0], [1.0]]).expect("a quantised network");
+    assert!(report.ranges().all(|range| range.saturated == 0), "{report}");
+    assert_eq!(quantized.predict(&[5.0]), quantized.predict(&[1.1]));
+
+    let report = quantized.report(&net, &[[1.0], [5.0], [-0.5], [-7.0]]).expect("a report");
+    let saturated: Vec<usize> = report.ranges().map(|range| range.saturated).collect();
+    assert_eq!(saturated[0], 2);
+    assert!((5.9..6.1).contains(&report.largest_difference), "{report}");
+    assert_eq!(
+        report.ranges().next().map(|range| (range.min, range.max, range.values)),
+        Some((-7.0, 5.0, 4))
+    );
+}
+
+/// An output of a hidden layer can be larger than in all calibration rows, though the inputs are not.
+#[test]
+fn saturated_values_of_layers_are_counted() {
+    let net = sequential![Linear::new([[1.0, 1.0]], [0.0]), Relu::new(), Linear::new([[1.0]], [0.0])];
+    let (quantized, _) = Quantized::of(&net, &[[0.0, 1.0], [1.0, 0.0]]).expect("a quantised network");
+    let report = quantized.report(&net, &[[1.0, 1.0], [0.0, 0.0]]).expect("a report");
+    let saturated: Vec<_> = report.ranges().map(|range| (range.saturated, range.saturation())).collect();
+    assert_eq!(saturated, [(0, 0.0), (1, 0.5), (0, 0.0)]);
+}
+
+#[test]
+#[cfg(feature = "alloc")]
+fn it_is_calibrated_in_place() {
+    let mut net = <mlp![3, 4, 2]>::ZERO;
+    net.init(&mut rng(1));
+    let rows = rows(20);
+    let mut quantized: Box<Quantized<mlp![3, 4, 2]>> = Zeroed::boxed();
+    let report = quantized.calibrate(&net, &rows);
+    assert_eq!(Quantized::of(&net, &rows), report.map(|report| (*quantized, report)));
+}
+
+/// A network of all kinds of layers.
+type Mixed = Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Relu<2>];
+
+fn mixed() -> Quantized<Mixed> {
+    let net = sequential![
+        Standardize::new([0.5, -1.0, 0.0], [2.0, 0.5, 1.0]),
+        Linear::new(
+            [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75], [0.0; 3], [-1.0; 3], [0.1, 3.0, 0.2]],
+            [0.5, 0.0, 1.0, 0.0, 2.0]
+        ),
+        Tanh::new(),
+        Linear::new([[1.0, 0.5, -0.25, -1.0, 2.0], [0.5, 0.0, 1.0, 0.75, -1.5]], [0.25, -0.5]),
+        Relu::new()
+    ];
+    let (quantized, report) = Quantized::of(&net, &rows(50)).expect("a quantised network");
+    assert!(report.largest_difference < 0.15, "{report}");
+    quantized
+}
+
+#[allow(unreachable_pub, reason = "the source is for a module of any visibility")]
+mod generated {
+    include!("data/quantized_net.rs");
+}
+
+/// The source is that of the network, and compiles to the same network.
+#[test]
+fn source_compiles_to_the_same_bits() {
+    let quantized = mixed();
+    let source = quantized.to_rust_source("NET").to_string();
+    if std::env::var_os("CONSTNET_WRITE").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quantized_net.rs");
+        std::fs::write(path, &source).expect("a file");
+    }
+    assert_eq!(source, include_str!("data/quantized_net.rs"), "CONSTNET_WRITE=1 overwrites it");
+    assert_eq!(generated::NET, quantized);
+}
+
+#[test]
+#[cfg(feature = "safetensors")]
+fn safetensors_files_hold_quantised_networks() {
+    use constnet::{formats::WeightsError, quantized::TensorError};
+
+    let quantized = mixed();
+    let bytes = quantized.to_safetensors().expect("a file");
+    let mut loaded = Quantized::<Mixed>::ZERO;
+    loaded.load_safetensors(&bytes).expect("the same network");
+    assert_eq!(loaded, quantized);
+
+    let mut other = Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 1>]>::ZERO;
+    let error = other.load_safetensors(&bytes).expect_err("another network");
+    assert_eq!(
+        error.to_string(),
+        "the tensor `2.weight` is I8 [2, 5] of 10 numbers, expected I8 [1, 5] of 5 numbers"
+    );
+    assert_eq!(other, Zeroed::ZERO);
+    let mut shorter = Quantized::<Sequential![Standardize<3>, Linear<3, 5>]>::ZERO;
+    let error = shorter.load_safetensors(&bytes).expect_err("another network");
+    assert!(matches!(error, WeightsError::Quantized(TensorError::Extra { .. })), "{error}");
+    let mut longer =
+        Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Tanh<2>]>::ZERO;
+    let error = longer.load_safetensors(&bytes).expect_err("another network");
+    assert_eq!(error.to_string(), "the tensor `3.table` is missing");
+
+    // A scale of 0, and a multiplier of 2.
+    let scale = quantized.input_params().scale.to_le_bytes();
+    let multiplier = quantized.chain().0.multipliers()[0].to_le_bytes();
+    for (number, replacement, message) in [
+        (scale, 0.0_f32, "a number of `input.scale` is 0: expected a finite number, for a scale above 0"),
+        (
+            multiplier,
+            2.0,
+            "layer 0: the multiplier of output 0 is 2e0: expected at least 0 and less than 0.25",
+        ),
+    ] {
+        let mut damaged = bytes.clone();
+        let at = bytes.windows(4).position(|window| window == number).expect("the number");
+        damaged[at..at + 4].copy_from_slice(&replacement.to_le_bytes());
+        assert_eq!(loaded.load_safetensors(&damaged).expect_err("a damaged file").to_string(), message);
+        assert_eq!(loaded, quantized, "it is as it was");
+    }
+}
+
+#[test]
+#[cfg(all(feature = "serde", feature = "alloc"))]
+fn serde_keeps_every_bit() {
+    let quantized = mixed();
+    let json = serde_json::to_string(&quantized).expect("JSON");
+    assert_eq!(serde_json::from_str::<Quantized<Mixed>>(&json).expect("the same network"), quantized);
+    let bytes = postcard::to_allocvec(&quantized).expect("bytes");
+    assert_eq!(postcard::from_bytes::<Quantized<Mixed>>(&bytes).expect("the same network"), quantized);
+    let error =
+        serde_json::from_str::<Quantized<mlp![3, 2]>>(&json).expect_err("another network").to_string();
+    assert!(error.starts_with("the tensor `0.weight` is I8 [5, 3] of 15 numbers"), "{error}");
+}
