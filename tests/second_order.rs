@@ -72,7 +72,7 @@ fn levenberg_marquardt_finds_the_line_of_least_squares() {
 /// Both ways to solve the system lead to a loss of 0 where there are as many parameters as residuals, or more.
 #[test]
 fn levenberg_marquardt_interpolates_in_f64() {
-    for samples in [3, 8, 17] {
+    for samples in [3, 8, 17, 19] {
         type Net = Sequential![Linear<1, 6, f64>, Tanh<6, f64>, Linear<6, 1, f64>];
         let x: Vec<[f64; 1]> = (0..samples).map(|i| [f64::from(i) / 5.0]).collect();
         let y: Vec<[f64; 1]> = x.iter().map(|[x]| [(2.0 * x).cos()]).collect();
@@ -170,7 +170,18 @@ fn what_levenberg_marquardt_refuses_leaves_the_network_unchanged() {
         assert!(matches!(error, Error::Hyperparameter { name, .. } if name == wrong), "{error:?}");
     }
 
-    // The squares of the derivatives are infinite: no damping helps.
+    // The squares of the derivatives are infinite: no damping helps, with fewer residuals than parameters or not.
+    let mut net = Sequential(Linear::new([[0.0]], [0.0]));
+    for (x, y) in [(&[[1e30_f32], [1e30]][..], &[[1.0], [-1.0]][..]), (&[[1e30]], &[[1.0]])] {
+        let mut workspace = LevenbergMarquardt::workspace::<mlp![1, 1]>();
+        let error = LevenbergMarquardt::new().fit(&mut net, &Mse, x, y).run(&mut workspace);
+        assert_eq!(error, Err(Error::Singular { loss: 1.0 }));
+        assert_eq!(net, Sequential::ZERO);
+        let error =
+            Lbfgs::<10>::new().fit(&mut net, &Mse, x, &[[1.0], [0.5]][..x.len()]).run(&mut Zeroed::boxed());
+        assert_eq!(error, Err(Error::Overflow));
+        assert_eq!(net, Sequential::ZERO);
+    }
     let mut net = Sequential(Linear::new([[0.0]], [0.0]));
     let large = [[1e30_f32], [-1e30]];
     let mut workspace = LevenbergMarquardt::workspace::<mlp![1, 1]>();

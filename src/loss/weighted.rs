@@ -19,8 +19,8 @@ use crate::{
 /// | gradient | `w` times that of the sample |
 ///
 /// With the weight of its class for each sample it balances classes: PyTorch's `CrossEntropyLoss(weight=…)` and scikit-learn's
-/// `class_weight`, which divide by the sum of the weights. With the weight 0 a sample is ignored, as with `ignore_index`. With
-/// one output, a weight of the samples of class 1 is `pos_weight`.
+/// `class_weight`, which divide by the sum of the weights. A sample with the weight 0 is ignored, but it counts in the mean,
+/// and its target has to be valid. With one output, a weight of the samples of class 1 is `pos_weight`.
 ///
 /// [`LevenbergMarquardt`](crate::LevenbergMarquardt) minimises `Weighted(Mse)`.
 ///

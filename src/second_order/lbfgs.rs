@@ -29,13 +29,14 @@ const BATCH: usize = if VECTORS { 32 } else { 1 };
 ///
 /// | | this method | SciPy | PyTorch |
 /// |---|---|---|---|
-/// | first step | `min(1, 1/‖g‖₂)` | the same | `lr · min(1, 1/‖g‖₁)` |
+/// | first step | `min(1, 1/‖g‖₂)` | `1/‖g‖₂` | `lr · min(1, 1/‖g‖₁)` |
 /// | line search | Nocedal and Wright | Moré and Thuente | Nocedal and Wright |
 /// | `weight_decay` | of weight matrices | none | none |
 /// | no step along `−H g` decreases the loss | the history is dropped, then `−g` is tried | the same | stops |
 ///
 /// The passes are those of inference: [`Dropout`](crate::Dropout) drops nothing. scikit-learn's `alpha` is `weight_decay`
-/// times the number of samples.
+/// times the number of samples `n`, with [`Mse`](crate::Mse) and one output `n / 2` times, because its squared error has the
+/// factor ½.
 ///
 /// # Examples
 ///
@@ -112,6 +113,7 @@ impl<const M: usize, T: Element> Lbfgs<M, T> {
         N: Layer<In: Shape<Elem = T>>,
         C: Loss<N::Out>,
     {
+        const { assert!(M > 0, "a history has at least one step") };
         Run { method: self, net, loss, training: (x, y), validation: None }
     }
 
@@ -218,11 +220,11 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize> Run<'_, Lbfgs<M, Elem<N>>, N, C>
             return Err(Error::Gradient { layer, name, row, column, value });
         }
         let mut report = Report::start(first, method.goal);
-        report.validate(net, loss, &mut memory.buffers, validation);
+        report.validate(net, loss, &mut memory.buffers, validation)?;
         while report.stop.is_none() {
             report.iterations += 1;
-            report.stop = memory.iteration(&method, net, &mut evaluate, &mut decay, &mut report);
-            report.validate(net, loss, &mut memory.buffers, validation);
+            report.stop = memory.iteration(&method, net, &mut evaluate, &mut decay, &mut report)?;
+            report.validate(net, loss, &mut memory.buffers, validation)?;
             if each_iteration(report, net).is_break() {
                 report.stop = report.stop.or(Some(Stop::Callback));
             }
@@ -241,17 +243,21 @@ impl<N: Layer, const M: usize> LbfgsMemory<N, M> {
         evaluate: &mut impl FnMut(&N, &mut N, &mut Buffers<N, BATCH>) -> [Elem<N>; 2],
         decay: &mut Elem<N>,
         report: &mut Report<Elem<N>>,
-    ) -> Option<Stop> {
+    ) -> Result<Option<Stop>, Error<Elem<N>>> {
         let one = Elem::<N>::from_count(1);
         let numbers = parameters(&self.gradient).flat_map(|parameter| parameter.values);
         if largest_absolute(numbers.copied()) <= method.gradient_tolerance {
-            return Some(Stop::Gradient);
+            return Ok(Some(Stop::Gradient));
         }
         copy(&mut self.start, net);
         copy(&mut self.start_gradient, &self.gradient);
         loop {
             self.set_direction();
             let slope = dot(&self.direction, &self.start_gradient);
+            if self.stored == 0 && !slope.is_finite() {
+                // The square of the gradient is too large.
+                return Err(Error::Overflow);
+            }
             let start = Point { step: Elem::<N>::ZERO, value: report.loss + *decay, slope };
             let first_step = if self.stored > 0 { one } else { one.min(Float::sqrt(-slope).recip()) };
             let mut last = [report.loss, *decay];
@@ -281,7 +287,7 @@ impl<N: Layer, const M: usize> LbfgsMemory<N, M> {
                     core::mem::replace(&mut report.loss, last[0]) + core::mem::replace(decay, last[1]);
                 self.store(found.step);
                 let is_flat = before - found.value <= method.loss_tolerance * before.abs();
-                return if report.loss <= method.goal {
+                return Ok(if report.loss <= method.goal {
                     Some(Stop::Goal)
                 } else if is_flat {
                     Some(Stop::Step)
@@ -289,12 +295,12 @@ impl<N: Layer, const M: usize> LbfgsMemory<N, M> {
                     Some(Stop::Limit)
                 } else {
                     None
-                };
+                });
             }
             copy(net, &self.start);
             copy(&mut self.gradient, &self.start_gradient);
             if self.stored == 0 {
-                return Some(Stop::Step);
+                return Ok(Some(Stop::Step));
             }
             self.stored = 0;
         }
@@ -320,17 +326,23 @@ impl<N: Layer, const M: usize> LbfgsMemory<N, M> {
         scale(&mut self.direction, -Elem::<N>::from_count(1));
     }
 
-    /// Stores a step of this length along the direction. Drops the history if the gradient changed too little.
+    /// Stores a step of this length along the direction, unless the slope along it has hardly changed: the approximation of
+    /// the Hessian matrix would then not be positive definite. Overwrites the start gradient.
     fn store(&mut self, step: Elem<N>) {
-        let slot = self.stored % M;
-        copy(&mut self.changes[slot], &self.gradient);
-        add_scaled(&mut self.changes[slot], -Elem::<N>::from_count(1), &self.start_gradient);
-        copy(&mut self.steps[slot], &self.direction);
-        scale(&mut self.steps[slot], step);
-        let product = dot(&self.steps[slot], &self.changes[slot]);
-        let is_valid = product > Elem::<N>::epsilon() * dot(&self.changes[slot], &self.changes[slot]);
-        self.products[slot] = product;
-        self.stored = if is_valid { self.stored + 1 } else { 0 };
+        let change = &mut self.start_gradient;
+        scale(change, -Elem::<N>::from_count(1));
+        add_scaled(change, Elem::<N>::from_count(1), &self.gradient);
+        let product = step * dot(&self.direction, change);
+        let norms =
+            step * Float::sqrt(dot(&self.direction, &self.direction)) * Float::sqrt(dot(change, change));
+        if product.is_finite() && product > Elem::<N>::epsilon() * norms {
+            let slot = self.stored % M;
+            copy(&mut self.changes[slot], change);
+            copy(&mut self.steps[slot], &self.direction);
+            scale(&mut self.steps[slot], step);
+            self.products[slot] = product;
+            self.stored += 1;
+        }
     }
 }
 

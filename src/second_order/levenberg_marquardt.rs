@@ -31,10 +31,10 @@ use crate::{
 /// θ ← θ − (JᵀJ + μ D)⁻¹ Jᵀr
 /// ```
 ///
-/// `D` is the diagonal of `JᵀJ`, each element the largest that it has been, as in MINPACK. A step that would not decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a
-/// step `μ` changes by the gain ratio, the decrease of the loss divided by the decrease that the linear model predicts, as
-/// proposed by H. B. Nielsen ("Damping parameter in Marquardt's method", 1999), but to at least a tenth, not a third. There is
-/// no learning rate.
+/// `D` is the diagonal of `JᵀJ`; each element is the largest value that it has had so far, as in MINPACK. A step that would not
+/// decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a step `μ` changes by the
+/// gain ratio, the decrease of the loss divided by the decrease that the linear model predicts, as proposed by H. B. Nielsen
+/// ("Damping parameter in Marquardt's method", 1999), but to at least a tenth, not a third. There is no learning rate.
 ///
 /// With fewer residuals than parameters the step is computed from a smaller system, `θ ← θ − Jᵀ (J Jᵀ + μ d)⁻¹ r`, with the
 /// largest element `d` of the diagonal of `J Jᵀ`: of all steps to the same residuals of the linear model, the shortest.
@@ -83,7 +83,7 @@ pub struct LevenbergMarquardt<T = f32> {
     /// this: SciPy's `gtol`. It does not depend on the scale of the data. (With few residuals: when the norm of `Jᵀr`,
     /// divided by those of `r` and of the largest row of `J`, is.)
     pub gradient_tolerance: T,
-    /// The run ends when the norm of a step is at most this part of the norm of all parameters: SciPy's `xtol`.
+    /// The run ends when the norm of a step is at most this part of the norm of all trained parameters: SciPy's `xtol`.
     pub step_tolerance: T,
 }
 
@@ -188,6 +188,8 @@ impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, 
     /// no samples, the numbers of inputs and targets differ, a number in the data or the network is not finite, or the
     /// first loss is not.
     ///
+    /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch.
+    ///
     /// [`Error::Singular`] if the system cannot be solved, whatever the damping; the network is then that of the last good
     /// loss.
     pub fn run_with(
@@ -208,10 +210,10 @@ impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, 
         let mut memory = Memory { workspace, damping: method.damping, buffers: Zeroed::ZERO };
         let first = finite_loss(mean_loss(net, loss, &mut memory.buffers, x, y), net)?;
         let mut report = Report::start(first, method.goal);
-        report.validate(net, loss, &mut memory.buffers, validation);
+        report.validate(net, loss, &mut memory.buffers, validation)?;
         while report.stop.is_none() {
             report.stop = memory.step(&method, net, loss, x, y, &mut report)?;
-            report.validate(net, loss, &mut memory.buffers, validation);
+            report.validate(net, loss, &mut memory.buffers, validation)?;
             if each_step(report, net).is_break() {
                 report.stop = report.stop.or(Some(Stop::Callback));
             }
@@ -258,8 +260,9 @@ impl<N: Layer> Memory<'_, N> {
                     let gain = (report.loss - new) * residuals / (two * predicted);
                     report.loss = new;
                     let centred = two * gain - one;
-                    self.damping =
-                        self.damping * (one - centred * centred * centred).max(Elem::<N>::from_f64(0.1));
+                    let factor = (one - centred * centred * centred).max(Elem::<N>::from_f64(0.1));
+                    let largest = Elem::<N>::from_f64(LARGEST_DAMPING);
+                    self.damping = (self.damping * factor).max(Elem::<N>::epsilon()).min(largest);
                     return Ok(if new <= method.goal {
                         Some(Stop::Goal)
                     } else if is_small {

@@ -21,8 +21,8 @@ pub(super) struct Point<T> {
     pub(super) slope: T,
 }
 
-/// Searches for a step that meets both conditions. `evaluate` returns an infinite value where there is none. Returns the
-/// best point found, which is `start` if none has a smaller value.
+/// Searches for a step that meets both conditions, the first to within rounding. `evaluate` returns an infinite value where
+/// there is none. Returns the first such point; if there is none, the one with the smallest value, or `start`.
 pub(super) fn strong_wolfe<T: Element>(
     start: Point<T>,
     first_step: T,

@@ -60,17 +60,22 @@ impl<T: Element> Report<T> {
         Self { iterations: 0, evaluations: 1, loss, validation_loss: None, stop }
     }
 
-    /// Computes the loss of the validation data.
+    /// Computes the loss of the validation data, which has to be finite.
     pub(super) fn validate<N: Layer, C: Loss<N::Out>, const B: usize>(
         &mut self,
         net: &N,
         loss: &C,
         buffers: &mut Buffers<N, B>,
         data: Option<(&[Row<N::In>], &[C::Target])>,
-    ) where
+    ) -> Result<(), Error<T>>
+    where
         N::In: Shape<Elem = T>,
     {
         self.validation_loss = data.map(|(x, y)| mean_loss(net, loss, buffers, x, y));
+        match self.validation_loss {
+            Some(loss) if !loss.is_finite() => Err(Error::ValidationLoss { epoch: self.iterations, loss }),
+            _ => Ok(()),
+        }
     }
 }
 

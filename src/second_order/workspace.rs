@@ -25,8 +25,11 @@ pub(super) const fn workspace_len(params: usize) -> usize {
 /// Whether the system has the size of the residuals, not of the parameters: if the whole Jacobian matrix `J` and `J Jᵀ` fit
 /// in the workspace.
 const fn in_residual_space(params: usize, residuals: usize) -> bool {
+    if residuals >= params {
+        return false;
+    }
     let matrices = residuals * stride(params) + (residuals + GUARD) * stride(residuals);
-    residuals < params && matrices <= (params + GUARD + ROWS) * stride(params)
+    matrices <= (params + GUARD + ROWS) * stride(params)
 }
 
 /// A workspace, divided. `J` is the Jacobian matrix of the residuals `r`.
@@ -50,6 +53,8 @@ pub(super) struct Workspace<'a, T> {
     step: &'a mut [T],
     /// The parameters before the step.
     before: &'a mut [T],
+    /// The norm of those that a step changes.
+    norm: T,
 }
 
 impl<'a, T: Element> Workspace<'a, T> {
@@ -69,13 +74,16 @@ impl<'a, T: Element> Workspace<'a, T> {
             vectors.chunks_exact_mut(row).map(|vector| vector.get_mut(..params).unwrap_or_default());
         let [scale, right, solution, step, before] =
             core::array::from_fn(|_| vectors.next().unwrap_or_default());
-        Self { params, matrix, rows, residuals, scale, right, solution, step, before }
+        Self { params, matrix, rows, residuals, scale, right, solution, step, before, norm: T::ZERO }
     }
 
     /// Remembers the parameters of a network.
     pub(super) fn remember<N: Layer<In: Shape<Elem = T>>>(&mut self, net: &N) {
         let values = parameters(net).flat_map(|parameter| parameter.values);
         zip(&mut *self.before, values).for_each(|(before, value)| *before = *value);
+        self.norm = norm(
+            parameters(net).filter(|parameter| parameter.trained).flat_map(|parameter| parameter.values),
+        );
     }
 
     /// Sets the parameters back to those that were remembered.
@@ -84,11 +92,10 @@ impl<'a, T: Element> Workspace<'a, T> {
     }
 
     /// Adds the step to the parameters that were remembered. Returns whether the norm of the step is at most this part of
-    /// their norm.
+    /// the norm of those that it changes.
     pub(super) fn take_step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, tolerance: T) -> bool {
         set(net, zip(&*self.before, &*self.step).map(|(before, step)| *before + *step));
-        let norm = |values: &[T]| Float::sqrt(values.iter().fold(T::ZERO, |sum, x| *x * *x + sum));
-        norm(self.step) <= tolerance * (tolerance + norm(self.before))
+        norm(&*self.step) <= tolerance * (tolerance + self.norm)
     }
 
     /// Starts a new Jacobian matrix.
@@ -106,8 +113,8 @@ impl<'a, T: Element> Workspace<'a, T> {
         }
     }
 
-    /// Completes the matrix. Returns a measure of the gradient that is 0 at a minimum: see
-    /// [`gradient_tolerance`](super::LevenbergMarquardt::gradient_tolerance).
+    /// Completes the matrix. Returns a measure of the gradient that is 0 at a minimum, and infinite if it cannot be computed:
+    /// see [`gradient_tolerance`](super::LevenbergMarquardt::gradient_tolerance).
     pub(super) fn finish(&mut self, norm: T) -> T {
         match self.residuals {
             None => self.finish_parameters(norm),
@@ -122,8 +129,9 @@ impl<'a, T: Element> Workspace<'a, T> {
         for ((index, row), (scale, gradient)) in rows.zip(zip(&mut *self.scale, &mut *self.right)) {
             let (Some(squares), Some(product)) = (row.get(index), row.get(self.params)) else { continue };
             // NaN and infinite numbers, too, have to reach the matrix, which then has no solution.
-            if !squares.is_finite() {
+            if !(squares.is_finite() && product.is_finite()) {
                 *scale = T::nan();
+                largest = T::infinity();
             } else if *squares >= T::min_positive_value() {
                 let inverse = Float::sqrt(*squares).recip();
                 largest = largest.max((*product * inverse).abs());
@@ -132,7 +140,7 @@ impl<'a, T: Element> Workspace<'a, T> {
             *gradient = *product * *scale;
         }
         save(self.matrix, self.params);
-        if norm > T::ZERO { largest / norm } else { T::ZERO }
+        measure(largest, norm)
     }
 
     /// Computes `J Jᵀ`, and scales it by its largest element.
@@ -162,8 +170,10 @@ impl<'a, T: Element> Workspace<'a, T> {
             T::ZERO
         });
         save(self.matrix, count);
-        let scale = largest * squares;
-        if scale > T::ZERO { Float::sqrt(product.max(T::ZERO) / scale) } else { T::ZERO }
+        if !product.is_finite() {
+            return T::infinity();
+        }
+        measure(Float::sqrt(product.max(T::ZERO)), Float::sqrt(largest) * Float::sqrt(squares))
     }
 
     /// Computes the step for a damping. Returns the decrease of half of the sum of all squares that the linear model
@@ -178,8 +188,8 @@ impl<'a, T: Element> Workspace<'a, T> {
                 *b = *right;
             }
             if let Some(diagonal) = row.get_mut(index) {
-                // A parameter on which no residual depends gets a step of 0.
-                *diagonal = if *diagonal > T::ZERO { *diagonal + damping } else { T::ONE };
+                // So a parameter on which no residual depends gets a step of 0.
+                *diagonal = *diagonal + damping;
             }
         }
         if !solve(self.matrix, self.solution, size) {
@@ -205,6 +215,21 @@ impl<'a, T: Element> Workspace<'a, T> {
         let half = T::from_f64(0.5);
         Some(half * decrease).filter(|decrease| decrease.is_finite())
     }
+}
+
+/// `gradient / norm`, or 0 if both are 0; infinite if one of them is not finite.
+fn measure<T: Element>(gradient: T, norm: T) -> T {
+    if !(gradient.is_finite() && norm.is_finite()) {
+        T::infinity()
+    } else if norm > T::ZERO {
+        gradient / norm
+    } else {
+        T::ZERO
+    }
+}
+
+fn norm<'v, T: Element>(values: impl IntoIterator<Item = &'v T>) -> T {
+    Float::sqrt(values.into_iter().fold(T::ZERO, |sum, x| *x * *x + sum))
 }
 
 /// Overwrites all parameters of a network, in the order in which they are stored.

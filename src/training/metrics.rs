@@ -197,7 +197,7 @@ impl<const K: usize> ConfusionMatrix<K> {
     ///
     /// let matrix = ConfusionMatrix { counts: [[5, 1], [2, 2]] };
     /// assert_eq!(matrix.f1(1), Some(4.0 / 7.0));
-    /// assert_eq!(matrix.macro_f1(), (10.0 / 13.0 + 4.0 / 7.0) / 2.0);
+    /// assert_eq!(matrix.macro_f1(), Some((10.0 / 13.0 + 4.0 / 7.0) / 2.0));
     /// ```
     #[must_use]
     pub fn f1(&self, class: usize) -> Option<f64> {
@@ -206,11 +206,21 @@ impl<const K: usize> ConfusionMatrix<K> {
         fraction(2 * self.right(class), of_class + predicted)
     }
 
-    /// The mean of [`f1`](Self::f1) over all classes: scikit-learn's `f1_score(average="macro")`. A class without it counts as
-    /// 0.
+    /// The mean of [`f1`](Self::f1) over all classes that have one: scikit-learn's `f1_score(average="macro")`. `None` if there
+    /// are no samples.
+    ///
+    /// ```
+    /// use constnet::metrics::ConfusionMatrix;
+    ///
+    /// // No sample is of class 2 or was predicted as it.
+    /// let matrix = ConfusionMatrix { counts: [[5, 0, 0], [0, 4, 0], [0, 0, 0]] };
+    /// assert_eq!(matrix.macro_f1(), Some(1.0));
+    /// ```
     #[must_use]
-    pub fn macro_f1(&self) -> f64 {
-        (0..K).filter_map(|class| self.f1(class)).sum::<f64>() / K as f64
+    pub fn macro_f1(&self) -> Option<f64> {
+        let mut count = 0_u32;
+        let sum: f64 = (0..K).filter_map(|class| self.f1(class)).inspect(|_| count += 1).sum();
+        (count > 0).then(|| sum / f64::from(count))
     }
 
     fn right(&self, class: usize) -> usize {
