@@ -255,6 +255,12 @@ pub(crate) fn check_linear(layer: &Int8Layer, inputs: usize) -> Result<(), Linea
 }
 
 impl DenseInt8 {
+    /// The number of inputs.
+    #[must_use]
+    pub const fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// The number of outputs.
     #[must_use]
     pub fn outputs(&self) -> usize {
@@ -262,8 +268,13 @@ impl DenseInt8 {
     }
 
     /// The bytes of an input.
+    ///
+    /// # Panics
+    ///
+    /// If there is another number of inputs.
     #[must_use]
     pub fn quantize_input(&self, x: &[f32]) -> Vec<u8> {
+        assert_eq!(x.len(), self.inputs, "the number of inputs");
         let standardized = |x: &[f32]| match &self.before {
             Some([mean, deviation]) => {
                 let features = x.iter().zip(mean).zip(deviation);
@@ -281,8 +292,13 @@ impl DenseInt8 {
     }
 
     /// The bytes of the outputs, for bytes of the inputs. This is slow.
+    ///
+    /// # Panics
+    ///
+    /// If there is another number of inputs.
     #[must_use]
     pub fn predict_bytes(&self, x: &[u8]) -> Vec<u8> {
+        assert_eq!(x.len(), self.inputs, "the number of inputs");
         self.layers.iter().fold(x.to_vec(), |x, layer| layer.forward(&x))
     }
 

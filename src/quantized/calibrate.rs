@@ -204,8 +204,8 @@ pub(super) fn observe_layer<L: EightBitLayer>(
     }
 }
 
-/// A chain: the first layer, then the rest.
-impl<A: EightBitLayer, R: EightBit<In = A::Out>> EightBit for (A, R) {
+/// A chain: the first layer, then the rest, which does nothing with real inputs.
+impl<A: EightBitLayer, R: EightBit<In = A::Out, Before = ()>> EightBit for (A, R) {
     type In = A::In;
     type Out = R::Out;
     type Before = A::Before;

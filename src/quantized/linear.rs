@@ -269,7 +269,11 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
         let (bias_4, multiplier_4) = (bias_4.as_chunks::<4>().0, multiplier_4.as_chunks::<4>().0);
         let y_4 = y_4.as_chunks_mut::<4>().0;
         let weight_4 = weight_4.as_flattened().as_chunks::<4>().0.as_chunks::<IN>().0;
-        let offset = if OFFSET_WEIGHTS { 128 * x.iter().map(|x| i32::from(*x)).sum::<i32>() } else { 0 };
+        let offset = if OFFSET_WEIGHTS {
+            x.iter().fold(0_i32, |sum, x| sum.wrapping_add(128 * i32::from(*x)))
+        } else {
+            0
+        };
         for (((y, bias), multiplier), weight) in y_4.iter_mut().zip(bias_4).zip(multiplier_4).zip(weight_4) {
             let (weight_16, weight) = weight.as_chunks::<4>();
             let (x_4, x) = x.as_chunks::<4>();
@@ -283,10 +287,10 @@ impl<const IN: usize, const OUT: usize> Int8Linear<IN, OUT> {
             for (weight, x) in weight.iter().zip(x) {
                 sum = add(sum, weight, *x);
             }
-            y[0] = finish(multiplier[0], sum[0] + bias[0] - offset);
-            y[1] = finish(multiplier[1], sum[1] + bias[1] - offset);
-            y[2] = finish(multiplier[2], sum[2] + bias[2] - offset);
-            y[3] = finish(multiplier[3], sum[3] + bias[3] - offset);
+            y[0] = finish(multiplier[0], sum[0].wrapping_add(bias[0]).wrapping_sub(offset));
+            y[1] = finish(multiplier[1], sum[1].wrapping_add(bias[1]).wrapping_sub(offset));
+            y[2] = finish(multiplier[2], sum[2].wrapping_add(bias[2]).wrapping_sub(offset));
+            y[3] = finish(multiplier[3], sum[3].wrapping_add(bias[3]).wrapping_sub(offset));
         }
         for (((y, bias), multiplier), weight) in y.iter_mut().zip(bias).zip(multiplier).zip(weight) {
             *y = finish(*multiplier, bias + dot(weight, x));
@@ -319,7 +323,13 @@ fn dot<const IN: usize>(weight: &[i8; IN], x: &[u8; IN]) -> i32 {
 fn add([s0, s1, s2, s3]: [i32; 4], [w0, w1, w2, w3]: &[i8; 4], x: u8) -> [i32; 4] {
     let x = i32::from(x);
     let times_x = |w: i8| if OFFSET_WEIGHTS { i32::from(w as u8) * x } else { i32::from(w) * x };
-    [s0 + times_x(*w0), s1 + times_x(*w1), s2 + times_x(*w2), s3 + times_x(*w3)]
+    // With the offset a sum may wrap, until the offset is subtracted.
+    [
+        s0.wrapping_add(times_x(*w0)),
+        s1.wrapping_add(times_x(*w1)),
+        s2.wrapping_add(times_x(*w2)),
+        s3.wrapping_add(times_x(*w3)),
+    ]
 }
 
 /// The value of a constant whose parts are known to be valid: otherwise a compile error.

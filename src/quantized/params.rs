@@ -15,13 +15,14 @@ pub struct QuantParams {
 
 impl QuantParams {
     /// The byte of the nearest number; of the even byte if two are equally near, as ONNX's `QuantizeLinear`. A number
-    /// outside the range becomes the smallest or the largest byte; NaN becomes one of the bytes.
+    /// outside the range becomes the smallest or the largest byte; NaN becomes the smallest.
+    #[expect(clippy::manual_clamp, reason = "`clamp` keeps NaN, whose bits differ between processors")]
     #[inline]
     #[must_use]
     pub fn quantize(self, real: f32) -> u8 {
         // So large that a sum with it has no bits for fractions, and is rounded to an integer.
         const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
-        let steps = (real / self.scale).clamp(-512.0, 512.0) + ROUND;
+        let steps = (real / self.scale).max(-512.0).min(512.0) + ROUND;
         let steps = steps.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
         steps.wrapping_add(i32::from(self.zero_point)).clamp(0, 255) as u8
     }

@@ -350,11 +350,10 @@ impl Reader<'_, '_, '_> {
     }
 
     fn leaky_relu(&self, slope: f64) -> Result<Dynamic, OnnxError> {
-        let percent = (slope * 100.0).round();
-        if (0.0..=1e6).contains(&percent) && (slope * 100.0 - percent).abs() < 1e-5 {
-            return Ok(self.dynamic(0)?.activation(DenseActivation::LeakyRelu(percent as usize)));
+        match percent(slope) {
+            Some(percent) => Ok(self.dynamic(0)?.activation(DenseActivation::LeakyRelu(percent))),
+            None => self.fail(format!("its slope is {slope}, expected a whole number of percent")),
         }
-        self.fail(format!("its slope is {slope}, expected a whole number of percent"))
     }
 
     /// `max(low, min(x, high))`: a hard tanh of scaled features, whose output is scaled back.
@@ -472,6 +471,13 @@ impl Reader<'_, '_, '_> {
         };
         Ok(Dynamic { width, rank: Some(rank), ..x })
     }
+}
+
+/// A slope in percent, if it is a whole number.
+pub(super) fn percent(slope: f64) -> Option<usize> {
+    let percent = (slope * 100.0).round();
+    let is_whole = (0.0..=1e6).contains(&percent) && (slope * 100.0 - percent).abs() < 1e-5;
+    is_whole.then_some(percent as usize)
 }
 
 pub(super) fn fail(node: &Node, reason: impl Into<String>) -> OnnxError {

@@ -5,7 +5,9 @@ use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec}
 
 use super::{
     External, OnnxError,
-    graph::{exact, fail, needed, the_output},
+    constants::exact,
+    graph::{needed, the_output},
+    node::{fail, percent},
     proto::{Graph, Node},
     tensor::{self, Tensor},
 };
@@ -175,6 +177,11 @@ impl<'g> Reader<'g> {
     }
 
     fn quantize(&mut self, node: &Node, value: Value) -> Result<Value, OnnxError> {
+        let has_zero_point = node.inputs.get(2).is_some_and(|name| !name.is_empty());
+        let element = i32::try_from(attribute(node, "output_dtype")).unwrap_or(-1);
+        if !has_zero_point && !matches!(element, 0 | tensor::UINT8) {
+            return Err(fail(node, "it has an `output_dtype` but no zero point, expected a zero point"));
+        }
         let y = self.params(node, 1)?;
         match value {
             Value::Input => {
@@ -229,12 +236,16 @@ impl<'g> Reader<'g> {
     }
 
     fn function(&self, node: &Node, x: QuantParams) -> Result<Value, OnnxError> {
+        if self.net.layers.is_empty() {
+            return Err(fail(node, "it stands before the first linear layer, which is not supported"));
+        }
         let alpha = |default| {
             node.attributes
                 .iter()
                 .find(|a| a.name == "alpha")
                 .map_or(default, |attribute| exact(attribute.float))
         };
+        let slope = percent(alpha(0.01));
         let activation = match &*node.op {
             "Sigmoid" | "QLinearSigmoid" => DenseActivation::Sigmoid,
             "Tanh" => DenseActivation::Tanh,
@@ -242,10 +253,8 @@ impl<'g> Reader<'g> {
             "Gelu" if node.attributes.iter().all(|attribute| attribute.text != b"tanh") => {
                 DenseActivation::Gelu
             }
-            "LeakyRelu" | "QLinearLeakyRelu"
-                if (alpha(0.01) * 100.0).fract() == 0.0 && alpha(0.01) >= 0.0 =>
-            {
-                DenseActivation::LeakyRelu((alpha(0.01) * 100.0) as usize)
+            "LeakyRelu" | "QLinearLeakyRelu" if slope.is_some() => {
+                DenseActivation::LeakyRelu(slope.unwrap_or_default())
             }
             _ => {
                 return Err(fail(
@@ -322,12 +331,24 @@ impl<'g> Reader<'g> {
     fn bias(&self, node: &Node, index: usize, x: QuantParams, scale: &[f32]) -> Result<Vec<i32>, OnnxError> {
         let (tensor, own) = match self.constant(node, index)? {
             Constant::Stored(tensor, tensor::INT32) => (tensor, None),
-            Constant::Stored(tensor, _) => (tensor, Some(alloc::vec![1.0])),
+            Constant::Stored(tensor, tensor::FLOAT | tensor::DOUBLE | tensor::FLOAT16 | tensor::BFLOAT16) => {
+                (tensor, Some(alloc::vec![1.0]))
+            }
+            Constant::Stored(_, element) => {
+                let found = tensor::type_name(*element);
+                return Err(fail(
+                    node,
+                    format!("its biases have the element type {found}, expected INT32 or FLOAT"),
+                ));
+            }
             Constant::Scaled(tensor, scale) => (tensor, Some(scale.clone())),
         };
         if tensor.values.len() != scale.len() {
             let found = tensor.values.len();
             return Err(fail(node, format!("it has {found} biases, expected {}", scale.len())));
+        }
+        if own.as_ref().is_some_and(|own| own.len() != 1 && own.len() != scale.len()) {
+            return Err(fail(node, format!("its biases do not have one scale, or {}", scale.len())));
         }
         let biases = tensor.values.iter().zip(scale).enumerate().map(|(o, (bias, scale))| {
             let own =
