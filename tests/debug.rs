@@ -107,12 +107,14 @@ fn options_of_safetensors() {
     let options = constnet::Safetensors::new();
     assert_eq!(
         text(options),
-        "Safetensors { prefix: \"\", convert: false, not_finite: false, other_layers: false, .. }"
+        "Safetensors { prefix: \"\", convert: false, not_finite: false, other_layers: false, \
+         extra: false, missing: false, missing_bias: false, transposed: false, batch_norm: None, .. }"
     );
     let options = options.prefix("encoder.").convert();
     assert_eq!(
         text(options),
-        "Safetensors { prefix: \"encoder.\", convert: true, not_finite: false, other_layers: false, .. }"
+        "Safetensors { prefix: \"encoder.\", convert: true, not_finite: false, other_layers: false, \
+         extra: false, missing: false, missing_bias: false, transposed: false, batch_norm: None, .. }"
     );
 }
 
