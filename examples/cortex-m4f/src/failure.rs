@@ -16,6 +16,8 @@ pub enum Failure {
         /// The goal.
         goal: f32,
     },
+    /// A network does not give the outputs of the file that it was converted from.
+    SelfTest,
     /// The mean squared error differs from that of the host, which trained from the same seed.
     Host {
         /// The error on the device.
@@ -71,6 +73,9 @@ impl fmt::Display for Failure {
             Self::Training(error) => error.fmt(f),
             Self::Goal { mse, goal } => {
                 write!(f, "the mean squared error is {mse:.4e}: expected at most {goal:.0e}")
+            }
+            Self::SelfTest => {
+                f.write_str("the self-test failed: the network gives other outputs than its file")
             }
             Self::Bytes => f.write_str("the quantised network gives other bytes than on the host"),
             Self::Host { here, there } => {
