@@ -320,3 +320,8 @@ impl<T: Element> fmt::Display for DataError<T> {
 
 impl<T: Element> core::error::Error for Error<T> {}
 impl<T: Element> core::error::Error for DataError<T> {}
+
+/// Checks the length of a slice.
+pub(crate) fn check_length<T>(name: &'static str, given: usize, expected: usize) -> Result<(), Error<T>> {
+    if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
+}

@@ -4,7 +4,7 @@ use num_traits::{Float, ToPrimitive};
 
 use super::Sequential;
 use crate::{
-    error::Error,
+    error::{Error, check_length},
     layers::{CastTo, Elem, Layer, LayerTypes, Parameter, Shape, all_finite, dispatch, parameters},
     optim::{Sgd, norm},
     simd::{Element, Kernel, Real, Simd, Vector, Zeroed, reduce2, transform},
@@ -101,7 +101,7 @@ impl<L: Layer> Sequential<L> {
     /// # Ok::<(), constnet::Error<f32>>(())
     /// ```
     pub fn write_flat(&self, vector: &mut [Elem<L>]) -> Result<(), Error<Elem<L>>> {
-        check_length::<L>(vector.len())?;
+        check_length("vector", vector.len(), L::PARAMS)?;
         let mut rest = vector;
         for parameter in self.parameters() {
             let [rows, columns] = parameter.shape;
@@ -132,7 +132,7 @@ impl<L: Layer> Sequential<L> {
     /// # Ok::<(), constnet::Error<f32>>(())
     /// ```
     pub fn read_flat(&mut self, vector: &[Elem<L>]) -> Result<(), Error<Elem<L>>> {
-        check_length::<L>(vector.len())?;
+        check_length("vector", vector.len(), L::PARAMS)?;
         if !all_finite(vector) {
             return Err(not_finite(self, vector));
         }
@@ -209,11 +209,6 @@ impl<T: Element, L: CastTo<T>> CastTo<T> for Sequential<L> {
 const fn is_contiguous<T>(parameter: &Parameter<'_, T>) -> bool {
     let [_, columns] = parameter.shape;
     parameter.strides[0] == columns && (parameter.strides[1] == 1 || columns == 1)
-}
-
-fn check_length<L: Layer>(given: usize) -> Result<(), Error<Elem<L>>> {
-    let expected = L::PARAMS;
-    if given == expected { Ok(()) } else { Err(Error::Length { name: "vector", given, expected }) }
 }
 
 /// The error for the first number of a vector that is infinite or NaN.

@@ -4,7 +4,7 @@ use num_traits::ConstOne;
 
 use super::{Buffers, Forward, Sequential};
 use crate::{
-    error::Error,
+    error::{Error, check_length},
     layers::{
         Context, Elem, HasGradient, Layer, LayerTypes, Mode, NoActivation, NoSampleGradients,
         OutputActivation, Row, Shape, apply_grad, dispatch,
@@ -150,10 +150,6 @@ impl<L: Layer<In: HasGradient>> Sequential<L> {
         }
         Ok(())
     }
-}
-
-fn check_length<T>(name: &'static str, given: usize, expected: usize) -> Result<(), Error<T>> {
-    if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
 }
 
 fn identity<T: ConstOne + Zeroed + Copy, const N: usize>() -> [[T; N]; N] {

@@ -50,6 +50,14 @@ impl<N: Layer, const B: usize> Buffers<N, B> {
     pub(crate) fn input_mut(&mut self) -> &mut [Row<N::In>; B] {
         N::input_buffer(&mut self.layers, &mut self.output)
     }
+
+    /// Copies the first inputs; the others stay as they are.
+    #[inline(always)]
+    pub(crate) fn set_first_inputs(&mut self, x: &[Row<N::In>]) {
+        for (input, x) in self.input_mut().iter_mut().zip(x) {
+            *input = *x;
+        }
+    }
 }
 
 impl<N: LayerTypes, const B: usize> Zeroed for Buffers<N, B> {

@@ -297,7 +297,7 @@ pub(super) fn check_positive<T: Element>(name: &'static str, value: T) -> Result
 }
 
 /// Checks that a number is finite and not negative.
-pub(super) fn check_not_negative<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
+pub(crate) fn check_not_negative<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
     let expected = "a finite number of at least 0";
     if value.is_finite() && value >= T::ZERO {
         Ok(())

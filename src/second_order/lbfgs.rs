@@ -13,6 +13,7 @@ use crate::{
     layers::{Elem, Layer, LayerTypes, Mode, Parameter, Row, Shape, not_finite, parameters, zero},
     loss::Loss,
     network::{Buffers, add_scaled, copy, dot, scale},
+    optim::check_not_negative,
     simd::{Element, VECTORS, Zeroed, largest_absolute},
     training::{add_gradient, finite_loss},
 };
@@ -58,7 +59,7 @@ const BATCH: usize = if VECTORS { 32 } else { 1 };
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Lbfgs<const M: usize = 10, T = f32> {
-    /// The run ends after so many iterations.
+    /// The largest number of iterations.
     pub max_iterations: usize,
     /// The run ends when the loss is at most this.
     pub goal: T,
@@ -123,18 +124,10 @@ impl<const M: usize, T: Element> Lbfgs<M, T> {
             let (name, expected) = ("number of iterations", "at least 1");
             return Err(Error::Hyperparameter { name, value: T::ZERO, expected });
         }
-        for (name, value) in [
-            ("goal", goal),
-            ("gradient tolerance", gradient_tolerance),
-            ("loss tolerance", loss_tolerance),
-            ("weight decay", weight_decay),
-        ] {
-            if !(value >= T::ZERO && value.is_finite()) {
-                let expected = "a finite number of at least 0";
-                return Err(Error::Hyperparameter { name, value, expected });
-            }
-        }
-        Ok(())
+        check_not_negative("goal", goal)?;
+        check_not_negative("gradient tolerance", gradient_tolerance)?;
+        check_not_negative("loss tolerance", loss_tolerance)?;
+        check_not_negative("weight decay", weight_decay)
     }
 }
 

@@ -13,10 +13,11 @@ use super::{
     workspace::{Workspace, workspace_len},
 };
 use crate::{
-    error::Error,
+    error::{Error, check_length},
     layers::{Elem, Layer, Row, Shape},
     linalg::stride,
     network::Buffers,
+    optim::check_not_negative,
     simd::{Element, Zeroed},
     training::{finite_loss, mean_loss},
 };
@@ -75,7 +76,7 @@ use crate::{
 pub struct LevenbergMarquardt<T = f32> {
     /// The damping `μ` of the first step.
     pub damping: T,
-    /// The run ends after so many iterations, each with one Jacobian matrix.
+    /// The largest number of iterations. Each computes one Jacobian matrix.
     pub max_iterations: usize,
     /// The run ends when the loss is at most this.
     pub goal: T,
@@ -159,12 +160,9 @@ impl<T: Element> LevenbergMarquardt<T> {
         let largest = T::from_f64(LARGEST_DAMPING);
         valid("damping", damping, damping > T::ZERO && damping <= largest, "positive, and at most 1e12")?;
         valid("number of iterations", T::from_count(max_iterations), max_iterations > 0, "at least 1")?;
-        for (name, value) in
-            [("goal", goal), ("gradient tolerance", gradient_tolerance), ("step tolerance", step_tolerance)]
-        {
-            valid(name, value, value >= T::ZERO, "a finite number of at least 0")?;
-        }
-        Ok(())
+        check_not_negative("goal", goal)?;
+        check_not_negative("gradient tolerance", gradient_tolerance)?;
+        check_not_negative("step tolerance", step_tolerance)
     }
 }
 
@@ -197,10 +195,7 @@ impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, 
         workspace: &mut [Elem<N>],
         mut each_step: impl FnMut(Report<Elem<N>>, &N) -> ControlFlow<()>,
     ) -> Result<Report<Elem<N>>, Error<Elem<N>>> {
-        let (given, expected) = (workspace.len(), workspace_len(N::PARAMS));
-        if given != expected {
-            return Err(Error::Length { name: "workspace", given, expected });
-        }
+        check_length("workspace", workspace.len(), workspace_len(N::PARAMS))?;
         self.method.check()?;
         self.check()?;
         let Self { method, net, loss, training: (x, y), validation } = self;

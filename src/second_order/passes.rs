@@ -26,9 +26,7 @@ pub(super) fn jacobian_rows<N: Layer, C: LeastSquares<N::Out>>(
     output: usize,
     rows: &mut [Elem<N>],
 ) {
-    for (input, x) in buffers.input_mut().iter_mut().zip(x) {
-        *input = *x;
-    }
+    buffers.set_first_inputs(x);
     dispatch::<N, _>(Pass::<_, C> { net, buffers, y, output, rows });
 }
 

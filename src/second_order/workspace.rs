@@ -17,7 +17,7 @@ const ROWS: usize = if VECTORS { 4 * BATCH } else { BATCH };
 /// The number of vectors of as many numbers as there are parameters.
 const VECTORS_OF_PARAMS: usize = 5;
 
-/// The length of the workspace of a network with so many parameters.
+/// The length of the workspace of a network with `params` parameters.
 pub(super) const fn workspace_len(params: usize) -> usize {
     (params + GUARD + ROWS + VECTORS_OF_PARAMS) * stride(params)
 }

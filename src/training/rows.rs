@@ -12,7 +12,7 @@ use super::{
     trainer::{Gradient, Trainer},
 };
 use crate::{
-    error::Error,
+    error::{Error, check_length},
     layers::{Elem, Layer, LayerTypes, Mode, Row, dispatch, zero},
     loss::Loss,
     network::{Buffers, Cache, Forward, Sequential},
@@ -43,10 +43,7 @@ impl<L: Layer> Sequential<L> {
         y: &mut [Row<L::Out>],
         cache: &mut Cache<Self, B>,
     ) -> Result<(), Error<Elem<L>>> {
-        let (given, expected) = (y.len(), x.len());
-        if given != expected {
-            return Err(Error::Length { name: "outputs", given, expected });
-        }
+        check_length("outputs", y.len(), x.len())?;
         predict_slice(self, x, y, &mut cache.buffers);
         Ok(())
     }
@@ -179,7 +176,7 @@ fn predict<N: Layer, const B: usize>(
     for x in x.chunks(B) {
         match x.as_array::<B>() {
             Some(x) => *buffers.input_mut() = *x,
-            None => buffers.input_mut().iter_mut().zip(x).for_each(|(input, x)| *input = *x),
+            None => buffers.set_first_inputs(x),
         }
         let Buffers { layers, output, .. } = buffers;
         dispatch::<N, _>(Forward { net, layers, output, mode: &Mode::Eval });
@@ -221,9 +218,7 @@ pub(crate) fn add_gradient<N: Layer, C: Loss<N::Out>, const B: usize>(
     let samples = y.len();
     let mut sum = CompensatedSum::<Elem<N>>::ZERO;
     for (shard, (x, y)) in x.chunks(B).zip(y.chunks(B)).enumerate() {
-        for (input, x) in buffers.input_mut().iter_mut().zip(x) {
-            *input = *x;
-        }
+        buffers.set_first_inputs(x);
         let (buffers, gradient) = (&mut *buffers, &mut *gradient);
         let mode = mode_of_shard(mode, shard);
         let mean = dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient });

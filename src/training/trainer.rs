@@ -335,9 +335,7 @@ pub(crate) fn mean_loss<N: Layer, C: Loss<N::Out>, const B: usize>(
 ) -> Elem<N> {
     let mut sum = CompensatedSum::<Elem<N>>::ZERO;
     for (x, y) in x.chunks(B).zip(y.chunks(B)) {
-        for (input, x) in buffers.input_mut().iter_mut().zip(x) {
-            *input = *x;
-        }
+        buffers.set_first_inputs(x);
         let loss = dispatch::<N, _>(Evaluate { net, loss, buffers: &mut *buffers, y });
         sum.add(loss * Elem::<N>::from_count(y.len()));
     }
