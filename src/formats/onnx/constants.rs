@@ -50,7 +50,7 @@ impl Reader<'_, '_, '_> {
         let result = match &*self.node.op {
             "Identity" | "Dropout" | "CastLike" => (*inputs[0]).clone(),
             "Cast" => {
-                let to = i32::try_from(self.int("to", 0)).unwrap_or_default();
+                let to = i32::try_from(self.node.int("to", 0)).unwrap_or_default();
                 let is_integer = !matches!(to, FLOAT | DOUBLE | FLOAT16 | BFLOAT16);
                 if is_integer && inputs[0].values.iter().any(|value| value.fract() != 0.0) {
                     return self.fail(format!("it converts fractions to {}", type_name(to)));
@@ -70,7 +70,7 @@ impl Reader<'_, '_, '_> {
             "Neg" => unary(|x| -x),
             "Reciprocal" => unary(f64::recip),
             "Transpose" => match inputs[0].sizes[..] {
-                [rows, columns] if self.attribute("perm").is_none_or(|perm| perm.ints == [1, 0]) => {
+                [rows, columns] if self.node.attribute("perm").is_none_or(|perm| perm.ints == [1, 0]) => {
                     inputs[0].transpose(rows, columns)
                 }
                 _ => {
@@ -95,7 +95,7 @@ impl Reader<'_, '_, '_> {
     /// A constant to whose sizes some of 1 were added, or without them.
     fn squeezed(&self, inputs: &[Rc<Tensor>]) -> Result<Tensor, OnnxError> {
         let sizes = &inputs[0].sizes;
-        let axes: Vec<i64> = match (inputs.get(1), self.attribute("axes")) {
+        let axes: Vec<i64> = match (inputs.get(1), self.node.attribute("axes")) {
             (Some(axes), _) => axes.values.iter().map(|axis| *axis as i64).collect(),
             (None, Some(axes)) => axes.ints.clone(),
             (None, None) => Vec::new(),

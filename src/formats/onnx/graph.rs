@@ -23,7 +23,7 @@ use crate::formats::dense::DenseNetwork;
 const OLDEST: i64 = 7;
 const NEWEST: i64 = 26;
 
-/// The values of a graph have at most so many numbers, for each number that is stored in the file, and some more. So the
+/// All values of a graph together hold at most `COPIES` numbers for each number that the file stores, and `SPARE` more: the
 /// memory is proportional to the size of the file, even if many nodes use the same constant.
 const COPIES: usize = 16;
 const SPARE: usize = 4096;

@@ -6,6 +6,7 @@ mod graph;
 mod node;
 mod proto;
 mod quantized;
+mod shapes;
 mod simplify;
 mod tensor;
 mod value;

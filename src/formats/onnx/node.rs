@@ -11,7 +11,7 @@ use alloc::{
 use super::{
     External, OnnxError,
     constants::exact,
-    proto::{Attribute, Node},
+    proto::Node,
     tensor::{self, Tensor, type_name},
     value::{Dynamic, Numbers, Step, Value, gate, scaled, snap},
 };
@@ -36,38 +36,6 @@ impl Reader<'_, '_, '_> {
         Err(fail(self.node, reason))
     }
 
-    /// The same as [`dynamic`](Self::dynamic), as a row of features for each sample.
-    fn rows(&self, index: usize) -> Result<Dynamic, OnnxError> {
-        let x = self.dynamic(index)?;
-        match x.rank {
-            Some(rank) if rank > 2 => {
-                self.fail(format!("its input has {rank} dimensions, expected 2: flatten it before this node"))
-            }
-            _ => Ok(x),
-        }
-    }
-
-    /// The rows, if the operator works along their features.
-    fn rows_along_axis(&self, default: i64) -> Result<Dynamic, OnnxError> {
-        let x = self.rows(0)?;
-        match (self.int("axis", default), x.rank) {
-            (-1, _) | (1, Some(2)) | (0, Some(1)) => Ok(x),
-            (axis, _) => self.fail(format!("its `axis` is {axis}, expected -1")),
-        }
-    }
-
-    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.node.attributes.iter().find(|attribute| attribute.name == name)
-    }
-
-    fn float(&self, name: &str, default: f64) -> f64 {
-        self.attribute(name).map_or(default, |attribute| exact(attribute.float))
-    }
-
-    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
-        self.attribute(name).map_or(default, |attribute| attribute.int)
-    }
-
     /// An input, if it is there: an optional one can have an empty name.
     fn input(&self, index: usize) -> Result<Option<Value>, OnnxError> {
         let Some(name) = self.node.inputs.get(index).filter(|name| !name.is_empty()) else { return Ok(None) };
@@ -78,7 +46,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// An input that depends on the input of the graph.
-    fn dynamic(&self, index: usize) -> Result<Dynamic, OnnxError> {
+    pub(super) fn dynamic(&self, index: usize) -> Result<Dynamic, OnnxError> {
         match self.input(index)? {
             Some(Value::Dynamic(value)) => Ok(value),
             Some(Value::Constant(_)) => {
@@ -88,7 +56,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn constant(&self, index: usize) -> Result<Rc<Tensor>, OnnxError> {
+    pub(super) fn constant(&self, index: usize) -> Result<Rc<Tensor>, OnnxError> {
         match self.optional(index)? {
             Some(constant) => Ok(constant),
             None => self.fail(format!("it has no input {index}")),
@@ -162,30 +130,30 @@ impl Reader<'_, '_, '_> {
             "Softplus" => Ok(self.dynamic(0)?.activation(A::Softplus)),
             "HardSwish" => Ok(self.dynamic(0)?.activation(A::Hardswish)),
             "Erf" => Ok(self.dynamic(0)?.then(Step::Erf)),
-            "LeakyRelu" => self.leaky_relu(self.float("alpha", 0.01)),
+            "LeakyRelu" => self.leaky_relu(self.node.float("alpha", 0.01)),
             "PRelu" => match self.constant(1)?.as_scalar() {
                 Some(slope) => self.leaky_relu(slope),
                 None => self.fail("it has a slope for each feature, expected one slope"),
             },
-            "Elu" => match self.float("alpha", 1.0) {
+            "Elu" => match self.node.float("alpha", 1.0) {
                 1.0 => Ok(self.dynamic(0)?.activation(A::Elu)),
                 alpha => self.fail(format!("its `alpha` is {alpha}, expected 1")),
             },
             "Selu" => {
-                let (alpha, gamma) = (self.float("alpha", 1.67326), self.float("gamma", 1.0507));
+                let (alpha, gamma) = (self.node.float("alpha", 1.67326), self.node.float("gamma", 1.0507));
                 if (alpha - 1.67326).abs() < 1e-5 && (gamma - 1.0507).abs() < 1e-5 {
                     return Ok(self.dynamic(0)?.activation(A::Selu));
                 }
                 self.fail(format!("its `alpha` is {alpha} and its `gamma` {gamma}, expected 1.67326 and 1.0507"))
             }
             "HardSigmoid" => {
-                let (alpha, beta) = (self.float("alpha", 0.2), self.float("beta", 0.5));
+                let (alpha, beta) = (self.node.float("alpha", 0.2), self.node.float("beta", 0.5));
                 let scale = snap(6.0 * alpha);
                 let x = self.dynamic(0)?.affine(&Numbers::One(scale), &Numbers::One(6.0 * beta - 3.0));
                 Ok(self.fits(x)?.activation(A::Hardsigmoid))
             }
             "Gelu" => {
-                let tanh = self.attribute("approximate").is_some_and(|attribute| attribute.text == b"tanh");
+                let tanh = self.node.attribute("approximate").is_some_and(|attribute| attribute.text == b"tanh");
                 Ok(self.dynamic(0)?.activation(if tanh { A::GeluTanh } else { A::Gelu }))
             }
             "Softmax" => {
@@ -196,7 +164,7 @@ impl Reader<'_, '_, '_> {
             "LayerNormalization" => self.layer_norm(),
             "BatchNormalization" => self.batch_norm(),
             "Scaler" => {
-                let vector = |name| match self.attribute(name).map(|attribute| &attribute.floats[..]) {
+                let vector = |name| match self.node.attribute(name).map(|attribute| &attribute.floats[..]) {
                     None | Some([]) => None,
                     Some([number]) => Some(Numbers::One(exact(*number))),
                     Some(numbers) => Some(Numbers::Each(Rc::new(numbers.iter().map(|x| exact(*x)).collect()))),
@@ -212,7 +180,7 @@ impl Reader<'_, '_, '_> {
                 Some(_) => self.fail("its `training_mode` is true: export the model in evaluation mode"),
             },
             "Cast" => {
-                let (x, to) = (self.dynamic(0)?, self.int("to", 0));
+                let (x, to) = (self.dynamic(0)?, self.node.int("to", 0));
                 // What is computed from 16-bit weights is computed in `f32`.
                 let half = |element| matches!(element, tensor::FLOAT | tensor::FLOAT16 | tensor::BFLOAT16);
                 let to = i32::try_from(to).unwrap_or_default();
@@ -264,7 +232,7 @@ impl Reader<'_, '_, '_> {
         if gemm && x.rank == Some(1) {
             return self.fail("its input has 1 dimension, expected 2");
         }
-        if gemm && self.int("transA", 0) != 0 {
+        if gemm && self.node.int("transA", 0) != 0 {
             return self.fail("its `transA` is 1, expected 0: rows are samples");
         }
         let [rows, columns] = b.sizes[..] else {
@@ -273,7 +241,7 @@ impl Reader<'_, '_, '_> {
                 self.node.inputs[1], b.sizes
             ));
         };
-        let transposed = gemm && self.int("transB", 0) != 0;
+        let transposed = gemm && self.node.int("transB", 0) != 0;
         let (inputs, outputs) = if transposed { (columns, rows) } else { (rows, columns) };
         if inputs == 0 || outputs == 0 || x.width.is_some_and(|width| width != inputs) {
             return self.fail(format!(
@@ -283,13 +251,13 @@ impl Reader<'_, '_, '_> {
             ));
         }
         let mut weight = if transposed { b.values.clone() } else { b.transpose(rows, columns).values };
-        let alpha = if gemm { self.float("alpha", 1.0) } else { 1.0 };
+        let alpha = if gemm { self.node.float("alpha", 1.0) } else { 1.0 };
         weight.iter_mut().for_each(|w| *w *= alpha);
         let rank = if gemm { Some(2) } else { x.rank };
         let y = Dynamic { width: Some(inputs), rank, ..x }.then(Step::Linear { weight, inputs });
         match self.optional(2)?.filter(|_| gemm) {
             Some(c) => {
-                let beta = self.float("beta", 1.0);
+                let beta = self.node.float("beta", 1.0);
                 let shift = self.numbers(&c)?.each(|c| c * beta);
                 match y.affine(&Numbers::One(1.0), &shift) {
                     Some(y) => Ok(y),
@@ -361,7 +329,7 @@ impl Reader<'_, '_, '_> {
         let bound = |index: usize, name: &str, default: f64| -> Result<f64, OnnxError> {
             Ok(match self.optional(index)? {
                 Some(bound) => bound.as_scalar().unwrap_or(default),
-                None => self.float(name, default),
+                None => self.node.float(name, default),
             })
         };
         let (low, high) = (bound(1, "min", f64::NEG_INFINITY)?, bound(2, "max", f64::INFINITY)?);
@@ -384,7 +352,7 @@ impl Reader<'_, '_, '_> {
 
     fn layer_norm(&self) -> Result<Dynamic, OnnxError> {
         let (x, weight) = (self.rows_along_axis(-1)?, self.constant(1)?);
-        let eps = self.float("epsilon", 1e-5);
+        let eps = self.node.float("epsilon", 1e-5);
         let exponent = (-eps.log10()).round();
         if !((0.0..=22.0).contains(&exponent) && (eps * 10.0_f64.powf(exponent) - 1.0).abs() < 1e-5) {
             return self.fail(format!("its `epsilon` is {eps}, expected a power of ten"));
@@ -408,8 +376,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn batch_norm(&self) -> Result<Dynamic, OnnxError> {
-        let (x, eps) = (self.rows(0)?, self.float("epsilon", 1e-5));
-        if self.int("training_mode", 0) != 0 {
+        let (x, eps) = (self.rows(0)?, self.node.float("epsilon", 1e-5));
+        if self.node.int("training_mode", 0) != 0 {
             return self.fail("its `training_mode` is 1: export the model in evaluation mode");
         }
         let [gamma, beta, mean, variance] = [1, 2, 3, 4].map(|i| self.constant(i));
@@ -429,47 +397,6 @@ impl Reader<'_, '_, '_> {
             (Some(scale), Some(shift)) => self.fits(x.affine(&scale, &shift)),
             _ => self.fail("its constants have different lengths"),
         }
-    }
-
-    fn flatten(&self) -> Result<Dynamic, OnnxError> {
-        let x = self.dynamic(0)?;
-        match (self.int("axis", 1), x.rank) {
-            (1, Some(2..)) | (-1, Some(2)) => Ok(Dynamic { rank: Some(2), ..x }),
-            (1, None) if x.width.is_none() => Ok(Dynamic { rank: Some(2), ..x }),
-            (axis, Some(rank)) => self.fail(format!(
-                "its `axis` is {axis} and its input has {rank} dimensions, expected 1 and at least 2"
-            )),
-            (axis, None) => {
-                self.fail(format!("its `axis` is {axis} and the shape of its input is not known, expected 1"))
-            }
-        }
-    }
-
-    /// Only what makes one row of all features of each sample, or leaves it as it is.
-    fn reshape(&self) -> Result<Dynamic, OnnxError> {
-        let (x, shape) = (self.dynamic(0)?, self.constant(1)?);
-        let is_width = |size: f64| x.width.is_some_and(|width| size == width as f64);
-        let is_batch = |size: f64| self.batch.is_some_and(|batch| size == batch as f64);
-        let shape_is_known = x.rank.is_some();
-        let zero_is_kept = self.int("allowzero", 0) == 0;
-        let (width, rank) = match shape.values[..] {
-            [0.0, -1.0] if zero_is_kept && (shape_is_known || x.width.is_none()) => (x.width, 2),
-            [0.0, width] if zero_is_kept && is_width(width) => (x.width, 2),
-            [-1.0, width] if is_width(width) => (x.width, 2),
-            [-1.0, width] if x.width.is_none() && !shape_is_known && width >= 1.0 => {
-                (Some(width as usize), 2)
-            }
-            [batch, width] if is_batch(batch) && (width == -1.0 || is_width(width)) => (x.width, 2),
-            [width] if is_batch(1.0) && (width == -1.0 || is_width(width)) => (x.width, 1),
-            _ => {
-                return self.fail(format!(
-                    "it changes the shape to {:?}, expected rows of {} features",
-                    shape.values,
-                    x.width.map_or_else(|| "the same".into(), |width| width.to_string())
-                ));
-            }
-        };
-        Ok(Dynamic { width, rank: Some(rank), ..x })
     }
 }
 

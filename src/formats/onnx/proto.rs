@@ -4,6 +4,8 @@ use alloc::{string::String, vec::Vec};
 
 use prost::{Message, bytes::Bytes};
 
+use super::constants::exact;
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
     #[prost(int64, tag = "1")]
@@ -48,6 +50,20 @@ pub(super) struct Node {
     pub(super) attributes: Vec<Attribute>,
     #[prost(string, tag = "7")]
     pub(super) domain: String,
+}
+
+impl Node {
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    pub(super) fn float(&self, name: &str, default: f64) -> f64 {
+        self.attribute(name).map_or(default, |attribute| exact(attribute.float))
+    }
+
+    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).map_or(default, |attribute| attribute.int)
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

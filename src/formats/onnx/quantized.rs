@@ -5,7 +5,6 @@ use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec}
 
 use super::{
     External, OnnxError,
-    constants::exact,
     graph::{needed, the_output},
     node::{fail, percent},
     proto::{Graph, Node},
@@ -128,7 +127,7 @@ impl<'g> Reader<'g> {
             ("DequantizeLinear", Value::Bytes(x)) if self.params(node, 1)? == x => Ok(Value::Dequantized(x)),
             ("Gemm", Value::Dequantized(x)) => {
                 self.plain_gemm(node)?;
-                let transposed = attribute(node, "transB") != 0;
+                let transposed = node.int("transB", 0) != 0;
                 self.linear(node, x, Self::scaled_input, 1, 2, transposed)
             }
             ("MatMul", Value::Dequantized(x)) => {
@@ -144,7 +143,7 @@ impl<'g> Reader<'g> {
             }
             ("QGemm", Value::Bytes(x)) if self.params(node, 1)? == x => {
                 self.plain_gemm(node)?;
-                let transposed = attribute(node, "transB") != 0;
+                let transposed = node.int("transB", 0) != 0;
                 let linear = self.linear(node, x, Self::stored_input, 3, 6, transposed)?;
                 self.finish(node, linear, self.params(node, 7)?)
             }
@@ -178,7 +177,7 @@ impl<'g> Reader<'g> {
 
     fn quantize(&mut self, node: &Node, value: Value) -> Result<Value, OnnxError> {
         let has_zero_point = node.inputs.get(2).is_some_and(|name| !name.is_empty());
-        let element = i32::try_from(attribute(node, "output_dtype")).unwrap_or(-1);
+        let element = i32::try_from(node.int("output_dtype", 0)).unwrap_or(-1);
         if !has_zero_point && !matches!(element, 0 | tensor::UINT8) {
             return Err(fail(node, "it has an `output_dtype` but no zero point, expected a zero point"));
         }
@@ -239,17 +238,11 @@ impl<'g> Reader<'g> {
         if self.net.layers.is_empty() {
             return Err(fail(node, "it stands before the first linear layer, which is not supported"));
         }
-        let alpha = |default| {
-            node.attributes
-                .iter()
-                .find(|a| a.name == "alpha")
-                .map_or(default, |attribute| exact(attribute.float))
-        };
-        let slope = percent(alpha(0.01));
+        let slope = percent(node.float("alpha", 0.01));
         let activation = match &*node.op {
             "Sigmoid" | "QLinearSigmoid" => DenseActivation::Sigmoid,
             "Tanh" => DenseActivation::Tanh,
-            "Elu" if alpha(1.0) == 1.0 => DenseActivation::Elu,
+            "Elu" if node.float("alpha", 1.0) == 1.0 => DenseActivation::Elu,
             "Gelu" if node.attributes.iter().all(|attribute| attribute.text != b"tanh") => {
                 DenseActivation::Gelu
             }
@@ -271,7 +264,7 @@ impl<'g> Reader<'g> {
 
     fn plain_gemm(&self, node: &Node) -> Result<(), OnnxError> {
         let one = |name| node.attributes.iter().filter(|a| a.name == name).all(|a| a.float == 1.0);
-        if attribute(node, "transA") == 0 && one("alpha") && one("beta") {
+        if node.int("transA", 0) == 0 && one("alpha") && one("beta") {
             return Ok(());
         }
         Err(fail(node, "expected `transA` 0, `alpha` 1 and `beta` 1"))
@@ -432,8 +425,4 @@ impl<'g> Reader<'g> {
         let (tensor, scales) = self.stored_input(node, 0)?;
         Ok(Constant::Scaled(tensor, scales))
     }
-}
-
-fn attribute(node: &Node, name: &str) -> i64 {
-    node.attributes.iter().find(|attribute| attribute.name == name).map_or(0, |attribute| attribute.int)
 }

@@ -147,7 +147,8 @@ fn fold_before(layer: &mut DenseLayer, inputs: usize, scale: &Numbers, shift: &N
     true
 }
 
-/// A layer of its own: at the input a [`Standardize`](crate::Standardize) layer, else a diagonal linear layer.
+/// A scale and a shift as a separate layer: at the input a [`Standardize`](crate::Standardize) layer, else a linear layer whose
+/// weights are 0 except on the diagonal.
 fn alone(width: usize, scale: &Numbers, shift: &Numbers, first: bool) -> Result<DenseLayer, OnnxError> {
     let known = scale.len().or(shift.len()).is_some() || width <= WIDEST;
     let each = |f: &dyn Fn(usize) -> f64| (0..width).map(f).collect::<Vec<f64>>();
