@@ -256,13 +256,18 @@ impl DenseNetwork {
         })
     }
 
+    /// Whether a number is finite in the element type.
+    #[must_use]
+    pub const fn is_finite(&self, value: f64) -> bool {
+        if self.double { value.is_finite() } else { (value as f32).is_finite() }
+    }
+
     /// The first parameter that is not finite in the element type: the index of the layer, the name and the value.
     #[must_use]
     pub fn not_finite(&self) -> Option<(usize, &'static str, f64)> {
-        let is_finite = |value: f64| if self.double { value.is_finite() } else { (value as f32).is_finite() };
         self.layers.iter().enumerate().find_map(|(layer, of)| {
             of.tensors().into_iter().find_map(|(name, values)| {
-                values.iter().find(|value| !is_finite(**value)).map(|value| (layer, name, *value))
+                values.iter().find(|value| !self.is_finite(**value)).map(|value| (layer, name, *value))
             })
         })
     }

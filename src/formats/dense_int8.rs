@@ -163,7 +163,8 @@ impl DenseNetwork {
     }
 }
 
-/// Whether a layer has no eight-bit form of its own.
+/// Whether a layer computes nothing on bytes: a `Standardize` is applied to real inputs, and a ReLU is the lower limit of the
+/// bytes that the layer before it gives.
 const fn vanishes(layer: &DenseLayer) -> bool {
     matches!(layer, DenseLayer::Standardize { .. } | DenseLayer::Activation(DenseActivation::Relu))
 }

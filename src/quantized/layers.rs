@@ -114,7 +114,7 @@ macro_rules! write_type {
     };
 }
 
-/// Implements [`EightBitLayer`] for a layer that has no form of its own: its output has the bytes of its input.
+/// Implements [`EightBitLayer`] for a layer that computes nothing on bytes: the bytes of its output are those of its input.
 macro_rules! vanishes {
     ($layer:ident<$($generics:ident),+>, before $before:ty, { $($items:item)+ }) => {
         impl<$(const $generics: usize),+> EightBitLayer for $layer<$($generics),+> {

@@ -83,8 +83,7 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), Failure> {
         return write(arguments, output, &with_test(net));
     }
     if output.extension().is_some_and(|extension| extension == "rs") {
-        let is_finite = |y: f64| if net.double { y.is_finite() } else { (y as f32).is_finite() };
-        if !net.predict(&net.example()).into_iter().all(is_finite) {
+        if !net.predict(&net.example()).into_iter().all(|y| net.is_finite(y)) {
             let file = arguments.file.display();
             return Err(format!("{file}: the output for the example of the self-test is not finite").into());
         }
