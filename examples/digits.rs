@@ -2,7 +2,19 @@
 //!
 //! `cargo run --release --example digits -- --help` lists the options.
 
-use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode, time::Instant};
+#[path = "shared/live.rs"]
+mod live;
+#[path = "shared/plot.rs"]
+mod plot;
+
+use std::{
+    error::Error,
+    iter,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::Parser;
 use constnet::{
@@ -12,8 +24,8 @@ use constnet::{
     optim::schedule::Cosine,
     training::EpochReport,
 };
-use indicatif::{ProgressBar, ProgressStyle};
-use plotters::{coord::Shift, prelude::*};
+use live::Live;
+use plotters::prelude::SeriesLabelPosition::{LowerRight, UpperRight};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
 
 /// 8 rows of 8 pixels, each from 0 (white) to 1 (black).
@@ -176,9 +188,7 @@ impl Data {
 
     /// Trains one network. The test data are evaluated for the plot only: training does not depend on them.
     fn train(&self, seed: u64, epochs: usize) -> Result<Run, Box<dyn Error>> {
-        let bar = ProgressBar::new(epochs as u64)
-            .with_style(ProgressStyle::with_template("seed {msg}  {bar:40}  epoch {pos} of {len}")?)
-            .with_message(seed.to_string());
+        let mut live = Live::new(format!("seed {seed}  "), epochs);
         let started = Instant::now();
         let rng = &mut Xoshiro128PlusPlus::seed_from_u64(seed);
         let steps = epochs * self.x.len().div_ceil(BATCH);
@@ -193,10 +203,10 @@ impl Data {
         let fit = trainer.fit(&self.x, &self.y).epochs(epochs).validate(&self.x_test, &self.y_test);
         let last = fit.run_with(rng, |report, trainer| {
             curves.push((report, self.accuracy(&trainer.net)));
-            bar.inc(1);
+            live.add(report.epoch, report.loss);
             ControlFlow::Continue(())
         })?;
-        bar.finish_and_clear();
+        drop(live);
         let net = trainer.net;
         let milliseconds = started.elapsed().as_millis();
         let (quantized, _) = Quantized::of(&net, &self.x)?;
@@ -272,43 +282,38 @@ fn entropy(target: &[f32]) -> f32 {
 }
 
 /// Draws the loss and the accuracy, side by side.
-fn draw(curves: &[(EpochReport, f32)], file: &PathBuf) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(file.parent().unwrap_or(file))?;
-    let area = SVGBackend::new(file, (1000, 420)).into_drawing_area();
-    area.fill(&WHITE)?;
+fn draw(curves: &[(EpochReport, f32)], file: &Path) -> plot::Result {
+    let area = plot::picture(file, (1000, 380))?;
     let (left, right) = area.split_horizontally(500);
-    let losses = curves.iter().map(|(report, _)| report.loss).collect();
-    let test_losses = curves.iter().filter_map(|(report, _)| report.validation_loss).collect();
-    panel(&left, "cross-entropy", &[("training", losses, BLUE), ("test", test_losses, RED)])?;
-    let accuracies = curves.iter().map(|(_, accuracy)| 100.0 * accuracy).collect();
-    panel(&right, "test accuracy in %", &[("test", accuracies, RED)])?;
-    area.present()?;
-    Ok(())
+    let points = |value: fn(&(EpochReport, f32)) -> f32| {
+        curves.iter().map(move |epoch| (epoch.0.epoch as f32 + 1.0, value(epoch)))
+    };
+    let epochs = 1.0..curves.len().max(2) as f32;
+    let losses = points(|(report, _)| report.loss);
+    let test_losses = points(|(report, _)| report.validation_loss.unwrap_or(f32::NAN));
+
+    let range = around(losses.clone().chain(test_losses.clone()));
+    let mut chart = plot::chart(&left, "Loss", ["epoch", "cross-entropy"], epochs.clone(), range)?;
+    plot::curve(&mut chart, "training", plot::BLUE, losses)?;
+    plot::curve(&mut chart, "test", plot::ORANGE, test_losses)?;
+    plot::legend(&mut chart, UpperRight)?;
+
+    let accuracies = points(|(_, accuracy)| 100.0 * accuracy);
+    let goal = [(1.0, 100.0 * GOAL), (epochs.end, 100.0 * GOAL)];
+    let range = around(accuracies.clone().chain(goal));
+    let mut chart = plot::chart(&right, "Accuracy", ["epoch", "% of test images"], epochs, range)?;
+    plot::goal(&mut chart, "goal", goal)?;
+    plot::curve(&mut chart, "test", plot::ORANGE, accuracies)?;
+    plot::legend(&mut chart, LowerRight)?;
+    Ok(area.present()?)
 }
 
-fn panel(
-    area: &DrawingArea<SVGBackend, Shift>,
-    name: &str,
-    curves: &[(&str, Vec<f32>, RGBColor)],
-) -> Result<(), Box<dyn Error>> {
-    let values = || curves.iter().flat_map(|(_, values, _)| values.iter().copied());
-    let (lowest, highest) = (values().fold(f32::INFINITY, f32::min), values().fold(0.0, f32::max));
+/// A range of all values, and a twentieth more at both ends.
+fn around(points: impl Iterator<Item = (f32, f32)>) -> std::ops::Range<f32> {
+    let (lowest, highest) = points
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(lowest, highest), (_, value)| {
+            (lowest.min(value), highest.max(value))
+        });
     let room = 0.05 * (highest - lowest).max(1e-3);
-    let last = curves.iter().map(|(_, values, _)| values.len()).max().unwrap_or(0).max(2);
-    let mut chart = ChartBuilder::on(area)
-        .caption(name, ("sans-serif", 20))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(50)
-        .build_cartesian_2d(1..last, lowest - room..highest + room)?;
-    chart.configure_mesh().x_desc("epoch").x_labels(last).draw()?;
-    for (name, values, color) in curves {
-        let color = *color;
-        chart
-            .draw_series(LineSeries::new((1..).zip(values.iter().copied()), color))?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color));
-    }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
-    Ok(())
+    lowest - room..highest + room
 }

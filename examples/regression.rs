@@ -2,7 +2,16 @@
 //!
 //! `cargo run --release --example regression -- --help` lists the options.
 
-use std::{error::Error, fs, iter, ops::ControlFlow, path::PathBuf, process::ExitCode};
+#[path = "shared/plot.rs"]
+mod plot;
+
+use std::{
+    error::Error,
+    iter,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use constnet::{
@@ -80,8 +89,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "ensemble                             {train:.3}   {test:.3}   (predicts the mean of all networks)\n"
     );
 
-    let predicted =
-        [("linear", data.test(|x| baseline.predict(x)), RED), ("ensemble", data.test(ensemble), BLUE)];
+    let predicted = [
+        ("linear", data.test(|x| baseline.predict(x)), plot::ORANGE),
+        ("ensemble", data.test(ensemble), plot::BLUE),
+    ];
     draw(&predicted, &options.plot).map_err(|error| format!("{}: {error}", options.plot.display()))?;
     println!("plot of measured and predicted values: {}", options.plot.display());
     Ok(())
@@ -177,26 +188,19 @@ fn parse(line: &str) -> [f32; 11] {
 }
 
 /// Draws a point for each patient in the test set. On the line, prediction and measurement are equal.
-fn draw(predicted: &[(&str, Vec<(f32, f32)>, RGBColor)], file: &PathBuf) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(file.parent().unwrap_or(file))?;
-    let area = SVGBackend::new(file, (600, 600)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption("Progression of diabetes after one year", ("sans-serif", 20))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(50)
-        .build_cartesian_2d(0.0_f32..360.0, 0.0_f32..360.0)?;
-    chart.configure_mesh().x_desc("measured").y_desc("predicted").draw()?;
-    chart.draw_series(LineSeries::new([(0.0, 0.0), (360.0, 360.0)], BLACK))?;
+fn draw(predicted: &[(&str, Vec<(f32, f32)>, RGBColor)], file: &Path) -> plot::Result {
+    let area = plot::picture(file, (600, 600))?;
+    let range = 0.0..360.0;
+    let axes = ["measured", "predicted"];
+    let mut chart = plot::chart(&area, "Progression of diabetes after one year", axes, range.clone(), range)?;
+    plot::goal(&mut chart, "equal", [(0.0, 0.0), (360.0, 360.0)])?;
     for (name, points, color) in predicted {
         let color = *color;
         chart
-            .draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?
+            .draw_series(points.iter().map(|point| Circle::new(*point, 3, color.mix(0.7).filled())))?
             .label(*name)
-            .legend(move |(x, y)| Circle::new((x + 10, y), 3, color.filled()));
+            .legend(move |(x, y)| Circle::new((x + 9, y), 3, color.filled()));
     }
-    chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
-    area.present()?;
-    Ok(())
+    plot::legend(&mut chart, SeriesLabelPosition::UpperLeft)?;
+    Ok(area.present()?)
 }

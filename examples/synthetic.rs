@@ -1,8 +1,19 @@
-//! Trains a network on the notebook's synthetic task, and plots the loss.
+//! Trains a network on the notebook's synthetic task. On a terminal the loss is plotted while it falls; elsewhere the
+//! notebook's lines are printed.
 //!
 //! `cargo run --release --example synthetic -- --help` lists the options.
 
-use std::{fmt::Display, path::PathBuf, process::ExitCode};
+#[path = "shared/live.rs"]
+mod live;
+#[path = "shared/plot.rs"]
+mod plot;
+
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, ValueEnum};
 use constnet::{
@@ -11,9 +22,9 @@ use constnet::{
     mlp,
     synthetic::{Config, FEATURES, GOAL, Losses, Outcome, Progress, TARGETS, train_network},
 };
-use plotters::prelude::*;
+use live::{Live, log_curve};
+use plotters::prelude::{IntoLogRange as _, SeriesLabelPosition};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
-use textplots::{Chart, LabelBuilder, LabelFormat, Plot, Shape};
 
 /// Trains a network on the notebook's synthetic task: 20 samples of 5 features, and 3 targets that are a
 /// linear map of the features.
@@ -100,20 +111,26 @@ fn train<N: Net, const BATCH: usize>(options: &Options) -> Result<(Losses, f32),
     println!("{}\n", N::ZERO);
     let config = Config { lr: options.lr, epochs: options.epochs };
     let mut rng = Xoshiro128PlusPlus::seed_from_u64(options.seed);
+    let mut live = Live::new(String::new(), options.epochs);
+    let piped = !io::stdout().is_terminal();
     let Outcome { losses, final_mse, .. } =
         train_network::<N, BATCH, _>(&config, &mut rng, |epoch, loss| {
-            if epoch % 20 == 0 {
+            if piped && epoch % 20 == 0 {
                 println!("{}", Progress { epoch, loss });
             }
+            live.add(epoch, loss);
         })?;
     Ok((losses, final_mse))
 }
 
 /// Plots the losses and prints the final error. The exit status is 0 if the goal was reached, else 1.
 fn report(options: &Options, losses: &Losses, final_mse: f32) -> ExitCode {
-    print_curve(losses);
+    let points: Vec<_> = losses.iter().map(|(epoch, loss)| (epoch as f32, loss)).collect();
+    if io::stdout().is_terminal() {
+        println!("\n{}", log_curve(&points));
+    }
     if let Some(file) = &options.plot {
-        match draw_curve(losses, file) {
+        match draw(&points, file) {
             Ok(()) => println!("plot of the loss: {}", file.display()),
             Err(error) => {
                 eprintln!("error: cannot draw {}: {error}", file.display());
@@ -131,40 +148,18 @@ fn report(options: &Options, losses: &Losses, final_mse: f32) -> ExitCode {
     }
 }
 
-/// Plots the losses in the terminal, on a logarithmic scale.
-fn print_curve(losses: &Losses) {
-    let points: Vec<_> = losses.iter().map(|(epoch, loss)| (epoch as f32, loss.log10())).collect();
-    let [(first, _), .., (last, _)] = points[..] else { return };
-    println!("\nlog10(loss) over epochs");
-    Chart::new(120, 40, first, last)
-        .lineplot(&Shape::Lines(&points))
-        .x_label_format(LabelFormat::Custom(Box::new(|epoch| format!("{epoch:.0}"))))
-        .y_label_format(LabelFormat::Custom(Box::new(|log| format!("{log:.1}"))))
-        .nice();
-}
+/// Draws the losses and the goal, on a logarithmic scale.
+fn draw(points: &[(f32, f32)], file: &Path) -> plot::Result {
+    let last = points.last().map_or(1.0, |(epoch, _)| epoch.max(1.0));
+    let lowest = points.iter().map(|(_, loss)| *loss).fold(GOAL, f32::min);
+    let highest = points.iter().map(|(_, loss)| *loss).fold(GOAL, f32::max);
 
-/// Plots the losses as a picture.
-fn draw_curve(losses: &Losses, file: &PathBuf) -> Result<(), Box<dyn std::error::Error>> {
-    let points: Vec<_> = losses.iter().collect();
-    let last = points.last().map_or(1, |(epoch, _)| (*epoch).max(1));
-    let lowest = points.iter().map(|(_, loss)| *loss).fold(f32::INFINITY, f32::min);
-    let highest = points.iter().map(|(_, loss)| *loss).fold(f32::MIN_POSITIVE, f32::max);
-
-    let area = SVGBackend::new(file, (800, 500)).into_drawing_area();
-    area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption("Loss on the synthetic task", ("sans-serif", 22))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(70)
-        .build_cartesian_2d(0..last, (lowest / 2.0..highest * 2.0).log_scale())?;
-    chart
-        .configure_mesh()
-        .x_desc("epoch")
-        .y_desc("mean squared error")
-        .y_label_formatter(&|loss| format!("{loss:.0e}"))
-        .draw()?;
-    chart.draw_series(LineSeries::new(points, &BLUE))?;
-    area.present()?;
-    Ok(())
+    let area = plot::picture(file, (800, 420))?;
+    let range = (lowest / 2.0..highest * 2.0).log_scale();
+    let axes = ["epoch", "mean squared error"];
+    let mut chart = plot::chart(&area, "Loss on the synthetic task", axes, 0.0..last, range)?;
+    plot::goal(&mut chart, "goal", [(0.0, GOAL), (last, GOAL)])?;
+    plot::curve(&mut chart, "training", plot::BLUE, points.iter().copied())?;
+    plot::legend(&mut chart, SeriesLabelPosition::UpperRight)?;
+    Ok(area.present()?)
 }
