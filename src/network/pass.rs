@@ -165,6 +165,25 @@ impl<N: Layer, const B: usize> Kernel<Elem<N>> for Forward<'_, N, B> {
     }
 }
 
+/// The prediction for one sample. Its cache starts as zeros, which the instructions of the kernel write faster than a
+/// call of `memset`.
+pub(crate) struct Predict<'a, N: Layer> {
+    pub(crate) net: &'a N,
+    pub(crate) x: &'a Row<N::In>,
+}
+
+impl<N: Layer> Kernel<Elem<N>> for Predict<'_, N> {
+    type Output = Row<N::Out>;
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<N>>>(self, token: S) -> Row<N::Out> {
+        let (mut layers, mut output) = (N::Cache::<1>::ZERO, [Row::<N::Out>::ZERO]);
+        *N::input_buffer(&mut layers, &mut output) = [*self.x];
+        Forward { net: self.net, layers: &mut layers, output: &mut output, mode: &Mode::Eval }.run(token);
+        output[0]
+    }
+}
+
 /// The backward pass of a network.
 struct Backward<'a, N: Layer, G, const B: usize> {
     net: &'a N,

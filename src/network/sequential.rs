@@ -7,12 +7,12 @@ use typenum::{Const, ToUInt, U};
 
 use super::{
     init::He,
-    pass::{Buffers, Cache, Forward, Pass},
+    pass::{Buffers, Cache, Forward, Pass, Predict},
 };
 use crate::{
     layers::{
         CacheSize, Context, Cost, Elem, Epilogue, Initializer, InputGrad, Layer, LayerAt, LayerTypes, Layers,
-        Mode, ParamCount, Parameter, ParameterMut, Printer, Row, SampleGradients, Shape, Slots, SlotsOf,
+        ParamCount, Parameter, ParameterMut, Printer, Row, SampleGradients, Shape, Slots, SlotsOf,
         UpdateRule, dispatch,
         impls::{compare_impls, last_layer},
         parameters,
@@ -109,10 +109,7 @@ impl<L> Sequential<L> {
     where
         L: Layer<Out: Shape<Row = Y>>,
     {
-        let (mut layers, mut output) = (L::Cache::<1>::ZERO, [Y::ZERO]);
-        *L::input_buffer(&mut layers, &mut output) = [*x];
-        dispatch::<L, _>(Forward { net: self, layers: &mut layers, output: &mut output, mode: &Mode::Eval });
-        output[0]
+        dispatch::<L, _>(Predict { net: self, x })
     }
 
     /// `ŷ = net(x)` for a batch, and leaves in `cache` what the backward pass needs.
