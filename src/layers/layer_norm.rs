@@ -20,7 +20,7 @@ use super::{
     CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
     NoInputGrad, ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, Unfused, UpdateRule,
     impls::layer_impls,
-    print::{Array, LayerText, Printer, element_suffix},
+    print::{Array, LayerText, Printer, element_suffix, from_fn},
     update::{UpdateCheck, update_vector},
 };
 use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, transform, transform2};
@@ -350,10 +350,8 @@ impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS
         let [weight, bias] = [Array(self.parameter(0)), Array(self.parameter(1))];
         // Python writes 0.0001 and 1e-05.
         let eps =
-            fmt::from_fn(
-                |f| if EPS < 5 { write!(f, "{:?}", Self::EPSILON) } else { write!(f, "1e-{EPS:02}") },
-            );
-        let suffix = fmt::from_fn(|f| match EPS {
+            from_fn(|f| if EPS < 5 { write!(f, "{:?}", Self::EPSILON) } else { write!(f, "1e-{EPS:02}") });
+        let suffix = from_fn(|f| match EPS {
             5 => f.write_str(element_suffix::<T>()),
             _ => write!(f, ", {}, {EPS}", type_name::<T>()),
         });

@@ -220,3 +220,16 @@ impl<T: Element> fmt::Display for Number<T> {
         }
     }
 }
+
+/// The text that a function writes: `core::fmt::from_fn`, which needs Rust 1.93.
+pub(crate) fn from_fn(f: impl Fn(&mut fmt::Formatter<'_>) -> fmt::Result) -> impl fmt::Display {
+    struct FromFn<F>(F);
+
+    impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for FromFn<F> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (self.0)(f)
+        }
+    }
+
+    FromFn(f)
+}
