@@ -8,6 +8,7 @@ use crate::simd::Element;
 ///
 /// Shape errors are compile errors; these are the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Error<T> {
     /// The learning rate is not a positive finite number.
@@ -100,6 +101,7 @@ pub enum Error<T> {
 
 /// What is wrong with a data set. Samples and features are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum DataError<T> {
     /// There are no samples.

@@ -1,3 +1,5 @@
+// The README's pictures: of two definitions of a link the first counts, so these replace its paths.
+#![cfg_attr(doc, doc = include_str!("../examples/pictures/embedded.md"))]
 #![doc = include_str!("../README.md")]
 //! # The folders, lowest first
 //!
@@ -68,6 +70,10 @@ pub use simd::Zeroed;
 #[cfg(feature = "rayon")]
 pub use training::parallel;
 pub use training::{Trainer, gradient_check, metrics};
+
+// A program needs the versions of these crates whose traits the library implements.
+#[doc(no_inline)]
+pub use {approx, rand, typenum};
 
 #[doc(hidden)]
 pub use network::types;

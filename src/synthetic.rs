@@ -8,6 +8,35 @@
 //!
 //! A network that is wide enough fits it almost perfectly: the notebook asks for a mean squared
 //! error below [`GOAL`].
+//!
+//! # The notebook's functions
+//!
+//! The crate follows a university notebook that builds a multilayer perceptron by hand in NumPy and compares it with
+//! PyTorch. Every function of the notebook has a counterpart that can be called alone; `examples/notebook.rs` walks
+//! through all cells.
+//!
+//! | | NumPy notebook | PyTorch | constnet |
+//! |---|---|---|---|
+//! | Layer definitions | `initialize_linear_layer(…)` | `torch.nn.Linear(…)` | `Linear<IN, OUT>`, sampled from `He` |
+//! | Activation functions | `relu_forward(…)`, `relu_backward(…)` | `torch.nn.ReLU()` | `Relu::forward`, `Relu::backward` |
+//! | Building a network | `build_mlp(…)` | `torch.nn.Sequential(…)` | `mlp![…]`, `sequential![…]` |
+//! | Forward pass | `mlp_forward(…)`, `linear_forward(…)` | `model(x)` | `net.forward(&x, &mut cache)`, `Linear::forward` |
+//! | Backward pass | `mlp_backward(…)`, `linear_backward(…)` | `loss.backward()` | `pass.backward(&dy, &mut gradient)`, `Linear::backward` |
+//! | Parameter updates | `sgd_step(…)` | `optimizer.step()` | `Sgd::step` |
+//! | Zeroing gradients | `zero_grads(…)` | `optimizer.zero_grad()` | `gradient.zero_grad()` |
+//! | Loss computation | `mse_forward(…)`, `mse_backward(…)` | `torch.nn.MSELoss()` | `Mse::forward`, `Mse::backward` |
+//! | Training loop | the loops of section 7 | the loop of section 8 | `Trainer::step`, `Trainer::fit` |
+//!
+//! Three differences from the notebook:
+//!
+//! - **`mse_backward`.** The notebook divides `2 (ŷ − y)` by the batch size `B`. constnet divides it by the number of
+//!   outputs `D`, because the layers divide by `B` later; so every `dW` and `db` equals PyTorch's for `nn.MSELoss()`. The
+//!   notebook's `linear_backward` divides by `B` once more. The two agree only where `B = D`, as in its check cell.
+//! - **Gradients.** The notebook overwrites `dW` and `db`. constnet adds to the gradient, as PyTorch does.
+//! - **Arguments.** The notebook's `linear_backward` and `relu_backward` take the gradient first; here the input comes first.
+//!
+//! The formulas are the same otherwise: `z = x Wᵀ + b` with `W` of shape `(OUT, IN)`, and gradients averaged over the batch.
+//! `fit` reports the mean loss of an epoch; the notebook prints the loss of its last batch.
 
 use core::{
     fmt::{self, Write as _},

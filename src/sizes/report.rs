@@ -11,6 +11,7 @@ use crate::{
 
 /// Bytes of data, without the program's code and its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Memory {
     /// Bytes of constants, such as the weights in a `static`.
     pub flash: usize,
@@ -42,6 +43,7 @@ pub struct Memory {
 /// const _: () = assert!(REPORT.training.ram < 64 * 1024);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Report {
     /// The number of trainable parameters.
     pub parameters: usize,

@@ -153,6 +153,7 @@ impl<N: LayerTypes> Zeroed for Best<N> {
 
 /// The state of training after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct EpochReport<T = f32> {
     /// The number of the epoch, counted from 0.
