@@ -220,6 +220,13 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         }
     }
 
+    /// The number of updates so far, by [`step`](Self::step), [`fit`](Self::fit) and [`update`](Self::update). It is saved with
+    /// the trainer: a loop of your own can continue from there.
+    #[must_use]
+    pub const fn steps(&self) -> usize {
+        self.state.steps
+    }
+
     /// Starts training again: sets the optimiser's state to zero and its number of steps to 0, in place. So the next
     /// step is that of a new trainer: no moment or velocity is left, and a [schedule](crate::optim::schedule) starts
     /// with its first learning rate.
