@@ -355,7 +355,8 @@ fn a_network_is_quantised_as_the_library_does_it() {
     let folder = Folder::new("int8");
     let out = folder.file("net.rs");
     let rows = "tests/data/onnx/rows.csv";
-    succeeds(&["convert", "tests/data/onnx/elu.onnx", "-o", &out, "--int8", "--calibrate", rows]);
+    let (file, path) = ("tests/data/onnx/elu.onnx", rows);
+    let report = succeeds(&["convert", file, "-o", &out, "--int8", "--calibrate", path]);
     let source = fs::read_to_string(out).expect("a file");
     assert_eq!(
         source,
@@ -373,9 +374,29 @@ fn a_network_is_quantised_as_the_library_does_it() {
             [(); 5].map(|()| numbers.next().expect("five numbers"))
         })
         .collect();
-    let (quantized, _) = Quantized::of(&generated::POLICY, &rows).expect("a quantised network");
+    let (quantized, expected) = Quantized::of(&generated::POLICY, &rows).expect("a quantised network");
     assert_eq!(generated_int8::NET, quantized);
     assert!(source.contains(&quantized.to_rust_source("NET").to_string()));
+    assert_eq!(report, format!("{expected}\n"));
+
+    // The same as a file, which the library loads, and which is converted and shown.
+    let out = folder.file("net.safetensors");
+    succeeds(&["convert", file, "-o", &out, "--int8", "--calibrate", path]);
+    let mut loaded = Quantized::<Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]>::ZERO;
+    loaded.load_safetensors(&fs::read(&out).expect("a file")).expect("the same network");
+    assert_eq!(loaded, quantized);
+    assert_eq!(fs::read(&out).expect("a file"), quantized.to_safetensors().expect("a file"));
+    let again = folder.file("again.rs");
+    succeeds(&["convert", &out, "-o", &again, "--int8"]);
+    let lines = |text: &str| text.lines().skip(1).map(String::from).collect::<Vec<_>>();
+    assert_eq!(lines(&fs::read_to_string(again).expect("a file")), lines(&source));
+    let text = succeeds(&["inspect", &out]);
+    assert!(text.contains("net.safetensors: safetensors, 8-bit integers\n"), "{text}");
+    assert!(text.contains("Quantized<Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]>\n"), "{text}");
+    let params = quantized.output_params();
+    let row = text.lines().find(|line| line.trim().starts_with("output")).expect("the output");
+    assert!(row.contains(&format!("{:e}", params.scale)), "{text}");
+    assert!(row.contains(&params.zero_point.to_string()), "{text}");
 }
 
 /// An ONNX file that is quantised already keeps its scales.
@@ -389,6 +410,12 @@ fn a_quantised_network_is_converted() {
     let net =
         constnet::formats::Onnx::new().read_quantized(&fs::read(file).expect("a file")).expect("a network");
     assert!(source.contains(&net.to_rust_source("NET")) && source.contains(&net.to_self_test_source("NET")));
+    let out = folder.file("net.safetensors");
+    succeeds(&["convert", file, "-o", &out, "--int8"]);
+    let loaded = constnet::formats::DenseInt8::from_safetensors(&fs::read(out).expect("a file"));
+    assert_eq!(loaded.expect("the same network"), net);
+    let text = succeeds(&["inspect", file]);
+    assert!(text.contains("Quantized<Sequential![Linear<5, 8>, Relu<8>, Linear<8, 3>]>\n"), "{text}");
 }
 
 #[test]
@@ -420,10 +447,25 @@ fn what_cannot_be_quantised_is_refused() {
     let error = fails(2, &["convert", elu, "-o", &out, "--calibrate", &rows]);
     assert!(error.contains("`--calibrate` is for `--int8`"), "{error}");
     let error = fails(1, &["convert", elu, "-o", &out, "--int8"]);
-    assert!(error.contains("elu.onnx: node"), "{error}");
-    let other = folder.file("net.safetensors");
-    let error = fails(2, &["convert", elu, "-o", &other, "--int8", "--calibrate", &rows]);
-    assert!(error.contains("`--int8` writes Rust source: `-o net.rs`"), "{error}");
+    assert!(error.ends_with("is not quantised: give typical inputs by `--calibrate rows.csv`\n"), "{error}");
+    let quantized = "tests/data/onnx/int8/qdq.onnx";
+    let error = fails(1, &["convert", quantized, "-o", &out, "--int8", "--calibrate", &rows]);
+    assert!(error.ends_with("is quantised already, with its own scales: omit `--calibrate`\n"), "{error}");
+    let error = fails(1, &["convert", quantized, "-o", &out]);
+    assert!(error.ends_with("is quantised: `--int8` writes it in 8-bit integers\n"), "{error}");
+    let error = fails(2, &["convert", elu, "-o", &out, "--int8", "--calibrate", &rows, "--dtype", "f64"]);
+    assert!(error.contains("`--dtype` is for networks that are not quantised"), "{error}");
+    let error = fails(2, &["inspect", quantized, "--dtype", "f64"]);
+    assert!(error.contains("`--dtype` is for networks that are not quantised"), "{error}");
+    let saved = folder.file("net.safetensors");
+    succeeds(&["convert", quantized, "-o", &saved, "--int8"]);
+    for option in ["--prefix", "--names", "--activation"] {
+        let error = fails(2, &["convert", quantized, "-o", &out, "--int8", option, "Relu"]);
+        assert!(error.contains("are options for safetensors files"), "{error}");
+        let error = fails(2, &["convert", &saved, "-o", &out, "--int8", option, "Relu"]);
+        assert!(error.contains("omit `--prefix`, `--names` and `--activation`"), "{error}");
+    }
+    assert_eq!(folder.names(), ["net.safetensors", "rows.csv"]);
     let error = fails(2, &["inspect", elu, "--calibrate", &rows]);
     assert!(error.contains("inspect has no `--int8` and no `--calibrate`"), "{error}");
 }

@@ -8,8 +8,16 @@ use common::rng;
 use constnet::formats::{DenseInt8, Onnx, OnnxError};
 use rand::RngExt;
 
-const NAMES: [&str; 7] =
-    ["qdq", "qdq_signed", "qdq_matmul", "qdq_tanh", "operators", "operators_sigmoid", "operators_tanh"];
+const NAMES: [&str; 8] = [
+    "qdq",
+    "qdq_signed",
+    "qdq_matmul",
+    "qdq_tanh",
+    "qdq_zero_scale",
+    "operators",
+    "operators_sigmoid",
+    "operators_tanh",
+];
 
 fn bytes(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests/data/onnx").join(format!("{name}.onnx"))).expect("a file")
@@ -50,10 +58,20 @@ fn what_is_not_quantised_is_refused() {
         assert!(error.contains(message), "{error}");
     }
     let error = Onnx::new().read(&bytes("int8/qdq")).expect_err("quantised").to_string();
-    assert!(
-        error.contains("the network is quantised: read it by `Onnx::read_quantized`, or by `--int8`"),
-        "{error}"
-    );
+    assert!(error.contains("the network is quantised: read it by `Onnx::read_quantized`"), "{error}");
+}
+
+/// Scales of the inputs of a layer instead of its outputs: with a square matrix the sizes would not tell.
+#[test]
+fn scales_of_another_axis_are_refused() {
+    let mut bytes = bytes("int8/qdq");
+    // The attributes `axis` of the nodes, which are 0.
+    let axis = b"\x0a\x04axis\x18\x00";
+    while let Some(at) = bytes.windows(axis.len()).position(|window| window == axis) {
+        bytes[at + axis.len() - 1] = 1;
+    }
+    let error = Onnx::new().read_quantized(&bytes).expect_err("another axis").to_string();
+    assert!(error.contains("its scales are for axis 1 of the weights, expected 0: the outputs"), "{error}");
 }
 
 /// A changed file is read or refused, without a panic.

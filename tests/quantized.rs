@@ -1,59 +1,41 @@
 //! Inference in 8-bit integers: the same bytes as ONNX Runtime and LiteRT, and nearly the same numbers as in `f32`.
 
 mod common;
+#[path = "data/random_layers.rs"]
+#[allow(unreachable_pub, reason = "the programs for devices use the file, too")]
+mod random_layers;
 
 use common::rng;
 use constnet::{
     DataError, Dropout, Elu, Gelu, LeakyRelu, Linear, Quantized, Relu, Sequential, Sigmoid, Silu,
     Standardize, Tanh, Zeroed, mlp,
-    quantized::{Int8Linear, LinearError, LinearProblem, QuantParams, QuantizeError},
+    quantized::{Int8Linear, LinearError, LinearProblem, Output, QuantParams, QuantizeError},
     sequential,
 };
 use rand::RngExt;
-
-/// Draws the layers and rows of `data/quantized.py`.
-struct Generator(u32);
-
-impl Generator {
-    fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (self.0 >> 16) % limit
-    }
-
-    /// A layer and 200 rows.
-    fn layer<const IN: usize, const OUT: usize>(&mut self) -> (Int8Linear<IN, OUT>, Vec<[u8; IN]>) {
-        let weight = [(); OUT].map(|()| [(); IN].map(|()| (self.below(255) as i32 - 127) as i8));
-        let bias = [(); OUT].map(|()| self.below(4001) as i32 - 2000);
-        let w_scale = [(); OUT].map(|()| (1 + self.below(1000)) as f32 / 65536.0);
-        let x_scale = (1 + self.below(1000)) as f32 / 8192.0;
-        let zero_points = [self.below(256) as u8, self.below(256) as u8];
-        let root = 1 + IN.isqrt();
-        let y_scale = x_scale * 0.016 * (60 * root) as f32;
-        let multiplier = w_scale.map(|w_scale| x_scale * w_scale / y_scale);
-        let rows = (0..200).map(|_| [(); IN].map(|()| self.below(256) as u8)).collect();
-        (Int8Linear::new(weight, bias, multiplier, zero_points).expect("a layer"), rows)
-    }
-}
-
-fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    bytes
-        .into_iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
+use random_layers::{Generator, Hash};
 
 /// Twenty random layers with 200 rows each.
 #[test]
 fn layers_give_the_bytes_of_onnx_runtime_and_lite_rt() {
-    const EXPECTED: [(usize, usize, u64); 20] = include!("data/quantized.rs");
-    macro_rules! check {
-        ($($seed:literal $IN:literal $OUT:literal),+) => { $(
-            let (layer, rows) = Generator($seed).layer::<$IN, $OUT>();
-            let y = hash(rows.iter().flat_map(|x| layer.forward(x)));
-            assert_eq!(($IN, $OUT, y), EXPECTED[$seed]);
-        )+ };
-    }
-    check!(0 1 1, 1 1 5, 2 2 3, 3 3 4, 4 4 4, 5 5 64, 6 7 9, 7 8 16, 8 13 2, 9 16 31);
-    check!(10 17 17, 11 23 6, 12 31 33, 13 32 10, 14 33 8, 15 47 5, 16 64 64, 17 65 3, 18 100 7, 19 257 12);
+    assert_eq!(random_layers::first_other(), None);
+}
+
+/// An eighth of the products is half-way between two integers: both round them to the even one, in `f32`.
+#[test]
+fn products_can_be_rounded_in_f32_as_in_onnx_runtime_and_lite_rt() {
+    let mut generator = Generator::new(20);
+    let weight = [(); 16].map(|()| [(); 8].map(|()| generator.below(3) as i8 - 1));
+    let bias = [(); 16].map(|()| generator.below(401) as i32 - 200);
+    let layer = Int8Linear::new(weight, bias, [0.125; 16], [100, 120]).expect("a layer");
+    let params = |zero_point| QuantParams { scale: 1.0, zero_point };
+    let chain = (layer, Output::new(params(120), false));
+    let net = <Quantized<mlp![8, 16]>>::new((), params(100), chain);
+    let rows: Vec<[u8; 8]> = (0..random_layers::ROWS).map(|_| generator.row()).collect();
+    let in_f32 = rows.iter().fold(Hash::EMPTY, |hash, x| hash.with(&net.predict_bytes_rounded_in_f32(x)));
+    assert_eq!(in_f32.0, include!("data/quantized_ties.rs"));
+    let differ = |x: &&[u8; 8]| net.predict_bytes(x) != net.predict_bytes_rounded_in_f32(x);
+    assert!(rows.iter().filter(differ).count() > 100);
 }
 
 /// All images of the digits, through two layers.
@@ -69,8 +51,9 @@ fn a_network_gives_the_bytes_of_onnx_runtime_and_lite_rt() {
     });
     let images: Vec<[f32; 64]> = images.collect();
     let (quantized, _) = Quantized::of(&net, &images).expect("a quantised network");
-    let y = images.iter().flat_map(|x| quantized.predict_bytes(&quantized.quantize_input(x)));
-    assert_eq!(hash(y), include!("data/quantized_digits.rs"));
+    let bytes = |x| quantized.predict_bytes(&quantized.quantize_input(x));
+    let hash = images.iter().fold(Hash::EMPTY, |hash, x| hash.with(&bytes(x)));
+    assert_eq!(hash.0, include!("data/quantized_digits.rs"));
 }
 
 /// The product of a sum and a multiplier is exact before it is rounded half up.
@@ -115,7 +98,7 @@ fn a_layer_says_which_output_cannot_be_represented() {
 
 #[test]
 fn weights_and_biases_are_those_of_the_layer() {
-    let (layer, _) = Generator(3).layer::<5, 7>();
+    let layer = Generator::new(3).layer::<5, 7>();
     let weight = core::array::from_fn(|o| core::array::from_fn(|i| layer.weight_at(o, i)));
     let again = Int8Linear::new(weight, layer.bias(), layer.multipliers(), layer.zero_points());
     assert_eq!(again, Ok(layer));
@@ -148,7 +131,7 @@ macro_rules! close {
         net.init(&mut rng(2));
         let rows = rows(300);
         let (quantized, report) = Quantized::of(&net, &rows).expect("a quantised network");
-        let output = report.ranges().last().expect("the output");
+        let (_, output) = report.ranges().last().expect("the output");
         let share = report.largest_difference / (output.max - output.min);
         assert!(share < $share, "{}: {share}", stringify!($net));
         // In bytes the output is the same, rounded and limited.
@@ -244,8 +227,27 @@ fn extreme_outputs_are_represented() {
 fn a_narrow_output_is_represented() {
     let net = sequential![Linear::new([[1.0, -1.0]], [0.0]), Relu::new(), Linear::new([[1.0]], [0.0])];
     let rows = [[1.0, 0.999], [-1.0, -1.001], [0.5, 0.499]];
-    let (_, report) = Quantized::of(&net, &rows).expect("a quantised network");
-    assert!(report.largest_difference < 0.02, "{report}");
+    let (quantized, _) = Quantized::of(&net, &rows).expect("a quantised network");
+    // Its scale is larger than that of the calibration rows, so that the multiplier is less than 1/4.
+    let step = quantized.input_params().scale;
+    for steps in 1..8 {
+        let difference = steps as f32 * step;
+        let [y] = quantized.predict(&[difference, 0.0]);
+        assert!((y - difference).abs() < 0.51 * 4.002 * step / 127.0, "{y} instead of {difference}");
+    }
+}
+
+/// The real output of a multiplier below 2⁻³² is 0: the difference is less than a quarter of the distance of two bytes.
+#[test]
+fn a_tiny_multiplier_is_0_also_for_real_outputs() {
+    let net = |weight| sequential![Linear::new([[1e4], [weight]], [0.0, 0.0])];
+    for (weight, is_zero) in [(1e-4, true), (5e-4, false)] {
+        let net = net(weight);
+        let (quantized, _) = Quantized::of(&net, &[[-1.0], [1.0]]).expect("a quantised network");
+        let ([_, y], [_, expected]) = (quantized.predict(&[1.0]), net.predict(&[1.0]));
+        assert_eq!(y == 0.0, is_zero, "{weight}: {y}");
+        assert!((y - expected).abs() < 0.25 * quantized.output_params().scale);
+    }
 }
 
 #[test]
@@ -253,15 +255,15 @@ fn rows_outside_the_calibrated_range_saturate_and_are_counted() {
     let net =
         sequential![Linear::new([[1.0], [-1.0]], [0.0, 0.0]), Relu::new(), Linear::new([[1.0, 1.0]], [0.0])];
     let (quantized, report) = Quantized::of(&net, &[[-1.0], [1.0]]).expect("a quantised network");
-    assert!(report.ranges().all(|range| range.saturated == 0), "{report}");
+    assert!(report.ranges().all(|(_, range)| range.saturated == 0), "{report}");
     assert_eq!(quantized.predict(&[5.0]), quantized.predict(&[1.1]));
 
     let report = quantized.report(&net, &[[1.0], [5.0], [-0.5], [-7.0]]).expect("a report");
-    let saturated: Vec<usize> = report.ranges().map(|range| range.saturated).collect();
+    let saturated: Vec<usize> = report.ranges().map(|(_, range)| range.saturated).collect();
     assert_eq!(saturated[0], 2);
     assert!((5.9..6.1).contains(&report.largest_difference), "{report}");
     assert_eq!(
-        report.ranges().next().map(|range| (range.min, range.max, range.values)),
+        report.ranges().next().map(|(_, range)| (range.min, range.max, range.values)),
         Some((-7.0, 5.0, 4))
     );
 }
@@ -272,8 +274,41 @@ fn saturated_values_of_layers_are_counted() {
     let net = sequential![Linear::new([[1.0, 1.0]], [0.0]), Relu::new(), Linear::new([[1.0]], [0.0])];
     let (quantized, _) = Quantized::of(&net, &[[0.0, 1.0], [1.0, 0.0]]).expect("a quantised network");
     let report = quantized.report(&net, &[[1.0, 1.0], [0.0, 0.0]]).expect("a report");
-    let saturated: Vec<_> = report.ranges().map(|range| (range.saturated, range.saturation())).collect();
+    let saturated: Vec<_> = report.ranges().map(|(_, range)| (range.saturated, range.saturation())).collect();
     assert_eq!(saturated, [(0, 0.0), (1, 0.5), (0, 0.0)]);
+}
+
+/// With and without a ReLU, the zero point of numbers that were not negative is 0.
+#[test]
+fn negative_values_saturate_unless_they_come_before_a_relu() {
+    macro_rules! saturated {
+        ($net:expr) => {{
+            let net = $net;
+            let (quantized, _) = Quantized::of(&net, &[[1.0], [2.0]]).expect("a quantised network");
+            let report = quantized.report(&net, &[[-1.0], [1.0], [-2.0]]).expect("a report");
+            report.ranges().map(|(layer, range)| (layer, range.saturated)).collect::<Vec<_>>()
+        }};
+    }
+    // The two negative inputs become byte 0, so that no sum is negative.
+    assert_eq!(saturated!(sequential![Linear::new([[1.0]], [0.0])]), [(None, 2), (Some(0), 0)]);
+    assert_eq!(saturated!(sequential![Relu::new(), Linear::new([[1.0]], [0.0])]), [(None, 0), (Some(1), 0)]);
+
+    // Rows from −2 to 2, of which a bias makes numbers of at least 0: other rows are not.
+    macro_rules! hidden {
+        ($net:expr) => {{
+            let net = $net;
+            let rows = [[-2.0, 2.0], [2.0, -1.0]];
+            let (quantized, _) = Quantized::of(&net, &rows).expect("a quantised network");
+            let report = quantized.report(&net, &[[-2.0, -2.0], [0.0, 0.0]]).expect("a report");
+            report.ranges().map(|(layer, range)| (layer, range.saturated)).collect::<Vec<_>>()
+        }};
+    }
+    let first = Linear::new([[1.0, 1.0]], [0.0]);
+    let last = Linear::new([[1.0]], [0.0]);
+    assert_eq!(hidden!(sequential![first, last]), [(None, 0), (Some(0), 1), (Some(1), 0)]);
+    assert_eq!(hidden!(sequential![first, Relu::new(), last]), [(None, 0), (Some(1), 0), (Some(2), 0)]);
+    assert_eq!(hidden!(sequential![first]), [(None, 0), (Some(0), 1)]);
+    assert_eq!(hidden!(sequential![first, Dropout::<1>::new(), Relu::new()]), [(None, 0), (Some(2), 0)]);
 }
 
 #[test]
@@ -335,38 +370,56 @@ fn safetensors_files_hold_quantised_networks() {
     loaded.load_safetensors(&bytes).expect("the same network");
     assert_eq!(loaded, quantized);
 
-    let mut other = Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 1>]>::ZERO;
+    let mut other = Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Sigmoid<5>, Linear<5, 2>]>::ZERO;
     let error = other.load_safetensors(&bytes).expect_err("another network");
     assert_eq!(
         error.to_string(),
-        "the tensor `2.weight` is I8 [2, 5] of 10 numbers, expected I8 [1, 5] of 5 numbers"
+        "the file has the layers `Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Relu<2>]`, expected \
+         `Sequential![Standardize<3>, Linear<3, 5>, Sigmoid<5>, Linear<5, 2>]`"
     );
     assert_eq!(other, Zeroed::ZERO);
-    let mut shorter = Quantized::<Sequential![Standardize<3>, Linear<3, 5>]>::ZERO;
-    let error = shorter.load_safetensors(&bytes).expect_err("another network");
-    assert!(matches!(error, WeightsError::Quantized(TensorError::Extra { .. })), "{error}");
-    let mut longer =
-        Quantized::<Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Tanh<2>]>::ZERO;
-    let error = longer.load_safetensors(&bytes).expect_err("another network");
-    assert_eq!(error.to_string(), "the tensor `3.table` is missing");
+    let mut dense: Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Relu<2>] = Zeroed::ZERO;
+    let error = dense.load_safetensors(&bytes).expect_err("a quantised network").to_string();
+    assert!(error.contains("`1.weight`") && error.contains("I8"), "{error}");
+    dense.layer_mut::<0>().deviation = [1.0; 3];
+    let error = loaded.load_safetensors(&dense.to_safetensors().expect("a file")).expect_err("no bytes");
+    assert!(matches!(error, WeightsError::Quantized(TensorError::Missing { .. })), "{error}");
 
-    // A scale of 0, and a multiplier of 2.
-    let scale = quantized.input_params().scale.to_le_bytes();
-    let multiplier = quantized.chain().0.multipliers()[0].to_le_bytes();
-    for (number, replacement, message) in [
-        (scale, 0.0_f32, "a number of `input.scale` is 0: expected a finite number, for a scale above 0"),
-        (
-            multiplier,
-            2.0,
-            "layer 0: the multiplier of output 0 is 2e0: expected at least 0 and less than 0.25",
-        ),
-    ] {
+    // Each number of the file, replaced by another one.
+    let replaced = |number: &[u8], replacement: &[u8]| {
         let mut damaged = bytes.clone();
-        let at = bytes.windows(4).position(|window| window == number).expect("the number");
-        damaged[at..at + 4].copy_from_slice(&replacement.to_le_bytes());
-        assert_eq!(loaded.load_safetensors(&damaged).expect_err("a damaged file").to_string(), message);
+        let at = bytes.windows(number.len()).position(|window| window == number).expect("the number");
+        damaged[at..at + replacement.len()].copy_from_slice(replacement);
+        let mut loaded = quantized;
+        let error = loaded.load_safetensors(&damaged).expect_err("a damaged file").to_string();
         assert_eq!(loaded, quantized, "it is as it was");
+        error
+    };
+    let scale = quantized.input_params().scale.to_le_bytes();
+    assert_eq!(
+        replaced(&scale, &0.0_f32.to_le_bytes()),
+        "a number of `input.scale` is 0: expected a finite number above 0"
+    );
+    let deviations = [2.0_f32, 0.5, 1.0].map(f32::to_le_bytes).concat();
+    for deviation in [0.0_f32, -2.0, f32::NAN] {
+        assert_eq!(
+            replaced(&deviations, &deviation.to_le_bytes()),
+            format!("a number of `0.deviation` is {deviation}: expected a finite number above 0")
+        );
     }
+    let means = [0.5_f32, -1.0, 0.0].map(f32::to_le_bytes).concat();
+    assert_eq!(
+        replaced(&means, &f32::INFINITY.to_le_bytes()),
+        "a number of `0.mean` is inf: expected a finite number"
+    );
+    let multiplier = quantized.chain().1.1.0.multipliers()[0].to_le_bytes();
+    assert_eq!(
+        replaced(&multiplier, &2.0_f32.to_le_bytes()),
+        "layer 3: the multiplier of output 0 is 2e0: expected at least 0 and less than 0.25"
+    );
+    let [x, y] = quantized.chain().0.zero_points();
+    let error = format!("the input of layer 1 has the zero point {x}, expected {}", x + 1);
+    assert_eq!(replaced(&[x, y], &[x + 1]), error);
 }
 
 #[test]
@@ -379,5 +432,17 @@ fn serde_keeps_every_bit() {
     assert_eq!(postcard::from_bytes::<Quantized<Mixed>>(&bytes).expect("the same network"), quantized);
     let error =
         serde_json::from_str::<Quantized<mlp![3, 2]>>(&json).expect_err("another network").to_string();
-    assert!(error.starts_with("the tensor `0.weight` is I8 [5, 3] of 15 numbers"), "{error}");
+    assert!(error.starts_with("the tensor `0.weight` is missing"), "{error}");
+    let other = serde_json::from_str::<Quantized<Sequential![Standardize<3>, Linear<3, 2>]>>(&json);
+    let error = other.expect_err("another network").to_string();
+    assert!(
+        error.starts_with("the tensor `1.weight` is I8 [5, 3] of 15 numbers, expected I8 [2, 3]"),
+        "{error}"
+    );
+    type Shorter = Sequential![Standardize<3>, Linear<3, 5>];
+    let error = serde_json::from_str::<Quantized<Shorter>>(&json).expect_err("a longer network").to_string();
+    assert!(error.contains("the output has the zero point"), "{error}");
+    type Longer = Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Tanh<2>];
+    let error = serde_json::from_str::<Quantized<Longer>>(&json).expect_err("a shorter network").to_string();
+    assert!(error.starts_with("the tensor `4.table` is missing"), "{error}");
 }

@@ -16,7 +16,7 @@
 //! | `safetensors/` | the format, loading and saving by path, checkpoints of training runs, errors |
 //! | `serde/` | networks, optimiser states and trainers |
 //! | `onnx/`, `dense.rs` | the reader of ONNX files, and what it reads: a network of any shapes |
-//! | `dense_int8.rs` | the same network, quantised |
+//! | `dense_int8/` | the same network, quantised |
 //! | `rust_source.rs` | a network as Rust source |
 
 #[cfg(feature = "onnx")]
@@ -49,6 +49,6 @@ pub use self::serde::{Excerpt, LoadError, LoadInPlace, Mismatch, load_in_place};
 #[cfg(feature = "onnx")]
 pub use self::{
     dense::{DenseActivation, DenseError, DenseLayer, DenseNetwork},
-    dense_int8::{DenseInt8, DenseInt8Error},
+    dense_int8::{DenseInt8, DenseInt8Error, DenseInt8Kind, DenseInt8Layer},
     onnx::{Onnx, OnnxError},
 };

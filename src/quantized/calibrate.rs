@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Debug, Formatter};
 
-use super::{Bytes, Int8Chain, LinearError, QuantParams, QuantizeError, Range, Stored, WriteSource};
+use super::{Bytes, Int8Chain, LinearError, QuantParams, QuantizeError, Range, Ranges, Stored, WriteSource};
 use crate::{Sequential, Standardize, simd::Zeroed};
 
 /// A row of real numbers.
@@ -24,8 +24,8 @@ pub trait EightBitLayer {
     type Chain<R: Int8Chain<In = Self::Out>>: Int8Chain<In = Self::In, Out = R::Out>;
     /// Whether the eight-bit form has no layer for this one, so that its input has no bytes.
     const VANISHES: bool = false;
-    /// The lowest output, if it is the output of the network.
-    const MIN: f32 = f32::NEG_INFINITY;
+    /// Whether this is a ReLU.
+    const RELU: bool = false;
 
     /// `y = layer(x)`
     fn real(&self, x: &Real<Self::In>) -> Real<Self::Out>;
@@ -98,6 +98,12 @@ pub trait EightBit {
         layer: usize,
     ) -> Result<Real<Self::Out>, Infinite>;
 
+    /// The index of a layer on bytes, which is counted without the layers that vanish, in this chain.
+    fn layer_index(layer: usize) -> Option<usize>;
+
+    /// Whether bytes come after a ReLU: those of the input, 0, or those of the output of a layer on bytes, counted from 1.
+    fn is_after_relu(bytes: usize) -> bool;
+
     /// The range of the input.
     fn input(ranges: &Self::Ranges) -> &Range;
 
@@ -140,50 +146,6 @@ impl<const N: usize> Before<[f32; N]> for Standardize<N> {
     #[inline(always)]
     fn apply(&self, x: &[f32; N]) -> [f32; N] {
         Self::apply(self, x)
-    }
-}
-
-/// The ranges of a chain, as nested pairs: of the input of each layer, and of the output.
-pub trait Ranges {
-    /// Of no values.
-    const EMPTY: Self;
-
-    /// The range with this index; those of the inputs of layers that vanish are empty, and do not count.
-    fn get(&self, index: usize) -> Option<&Range>;
-
-    /// The same, to be changed.
-    fn get_mut(&mut self, index: usize) -> Option<&mut Range>;
-}
-
-impl Ranges for Range {
-    const EMPTY: Self = Self::EMPTY;
-
-    fn get(&self, index: usize) -> Option<&Range> {
-        (index == 0).then_some(self)
-    }
-
-    fn get_mut(&mut self, index: usize) -> Option<&mut Range> {
-        (index == 0).then_some(self)
-    }
-}
-
-impl<R: Ranges> Ranges for (Range, R) {
-    const EMPTY: Self = (Range::EMPTY, R::EMPTY);
-
-    fn get(&self, index: usize) -> Option<&Range> {
-        let counted = usize::from(self.0.values > 0);
-        match index.checked_sub(counted) {
-            Some(index) => self.1.get(index),
-            None => Some(&self.0),
-        }
-    }
-
-    fn get_mut(&mut self, index: usize) -> Option<&mut Range> {
-        let counted = usize::from(self.0.values > 0);
-        match index.checked_sub(counted) {
-            Some(index) => self.1.get_mut(index),
-            None => Some(&mut self.0),
-        }
     }
 }
 
@@ -230,6 +192,18 @@ impl<A: EightBitLayer, R: EightBit<In = A::Out, Before = ()>> EightBit for (A, R
         self.1.observe(&observe_layer(&self.0, x, range, layer)?, ranges, layer + 1)
     }
 
+    fn layer_index(layer: usize) -> Option<usize> {
+        match layer.checked_sub(usize::from(!A::VANISHES)) {
+            Some(layer) => Some(1 + R::layer_index(layer)?),
+            None => Some(0),
+        }
+    }
+
+    fn is_after_relu(bytes: usize) -> bool {
+        let of_rest = bytes.checked_sub(usize::from(!A::VANISHES));
+        A::RELU && bytes == 0 || of_rest.is_some_and(R::is_after_relu)
+    }
+
     fn input((range, ranges): &(Range, R::Ranges)) -> &Range {
         if A::VANISHES { R::input(ranges) } else { range }
     }
@@ -247,7 +221,7 @@ impl<A: EightBitLayer, R: EightBit<In = A::Out, Before = ()>> EightBit for (A, R
         self.1.quantize(rest, y, ranges, layer + 1)?;
         if R::Chain::IS_OUTPUT {
             let output = rest.output_mut();
-            output.min = output.min.max(A::MIN);
+            output.relu |= A::RELU;
         }
         Ok(())
     }
@@ -282,6 +256,14 @@ macro_rules! chain_end {
                 Ok(y)
             }
 
+            fn layer_index(layer: usize) -> Option<usize> {
+                (layer == 0 && !Self::VANISHES).then_some(0)
+            }
+
+            fn is_after_relu(bytes: usize) -> bool {
+                Self::RELU && bytes == 0
+            }
+
             fn input((input, output): &(Range, Range)) -> &Range {
                 if Self::VANISHES { output } else { input }
             }
@@ -295,7 +277,7 @@ macro_rules! chain_end {
             ) -> Result<(), QuantizeError> {
                 let y = EightBitLayer::quantize(self, chain, x, output);
                 let y = y.map_err(|error| QuantizeError::Unrepresentable { layer, error })?;
-                *<Self as EightBitLayer>::rest(chain) = Output::new(y, Self::MIN);
+                *<Self as EightBitLayer>::rest(chain) = Output::new(y, Self::RELU);
                 Ok(())
             }
         }
@@ -325,6 +307,14 @@ impl<L: EightBit> EightBit for Sequential<L> {
         layer: usize,
     ) -> Result<Real<L::Out>, Infinite> {
         self.0.observe(x, ranges, layer)
+    }
+
+    fn layer_index(layer: usize) -> Option<usize> {
+        L::layer_index(layer)
+    }
+
+    fn is_after_relu(bytes: usize) -> bool {
+        L::is_after_relu(bytes)
     }
 
     fn input(ranges: &L::Ranges) -> &Range {

@@ -2,7 +2,7 @@
 
 use core::{fmt::Debug, marker::PhantomData};
 
-use super::{Int8Linear, QuantParams, Stored, Table, WriteSource};
+use super::{Int8Linear, QuantParams, Stored, Table, WriteSource, ZeroPointError};
 use crate::simd::Zeroed;
 
 /// One sample as bytes: an array `[u8; N]`.
@@ -28,12 +28,26 @@ pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + Stored + WriteSource {
     /// The bytes of all rows between the layers.
     const ROWS: usize;
 
-    /// The outputs as bytes. Calls `saturated` for each value that became the smallest or the largest byte, with
-    /// the index of its layer, counted from `layer` on.
-    fn bytes(&self, x: &Self::In, y: &mut Self::Out, layer: usize, saturated: &mut impl FnMut(usize));
+    /// The outputs as bytes; if `IN_F32`, products are rounded in `f32`. Calls `observe` with each output of a linear layer
+    /// before it is limited to 0 to 255, and with the index of the layer, counted from `layer` on.
+    fn bytes<const IN_F32: bool>(
+        &self,
+        x: &Self::In,
+        y: &mut Self::Out,
+        layer: usize,
+        observe: &mut impl FnMut(usize, i32),
+    );
 
     /// The outputs as real numbers.
     fn real(&self, x: &Self::In, y: &mut <Self::Out as Bytes>::Real);
+
+    /// Whether each linear layer, and the end, has the zero point of the layer before, if that is known: it is not after a
+    /// table. Layers are counted from `layer` on.
+    ///
+    /// # Errors
+    ///
+    /// The first that has another one.
+    fn check_zero_points(&self, x: Option<u8>, layer: usize) -> Result<(), ZeroPointError>;
 
     /// The end of the chain.
     fn output(&self) -> &Output<Self::Out>;
@@ -48,20 +62,21 @@ impl<const IN: usize, const OUT: usize, R: Int8Chain<In = [u8; OUT]>> Int8Chain 
     const ROWS: usize = OUT + R::ROWS;
 
     #[inline(always)]
-    fn bytes(&self, x: &[u8; IN], y: &mut R::Out, layer: usize, saturated: &mut impl FnMut(usize)) {
+    fn bytes<const IN_F32: bool>(
+        &self,
+        x: &[u8; IN],
+        y: &mut R::Out,
+        layer: usize,
+        observe: &mut impl FnMut(usize, i32),
+    ) {
         let mut hidden = [0; OUT];
-        let lowest = if self.0.zero_points()[1] == 0 { i32::MIN } else { 0 };
-        self.0.rounded(
+        self.0.rounded::<IN_F32>(
             x,
             &mut hidden,
             #[inline(always)]
-            |value| {
-                if !(lowest..=255).contains(&value) {
-                    saturated(layer);
-                }
-            },
+            |value| observe(layer, value),
         );
-        self.1.bytes(&hidden, y, layer + 1, saturated);
+        self.1.bytes::<IN_F32>(&hidden, y, layer + 1, observe);
     }
 
     /// The sums of the last linear layer are not rounded to bytes.
@@ -70,14 +85,20 @@ impl<const IN: usize, const OUT: usize, R: Int8Chain<In = [u8; OUT]>> Int8Chain 
         if R::IS_OUTPUT {
             // Always: the output has the width of this layer.
             if let Some(y) = y.as_mut().first_chunk_mut() {
-                let Output { params, min, .. } = *self.output();
-                self.0.real(x, y, params.scale, min);
+                let Output { params, relu, .. } = *self.output();
+                self.0.real(x, y, params.scale, relu);
             }
         } else {
             let mut hidden = [0; OUT];
-            self.0.rounded(x, &mut hidden, |_| {});
+            self.0.rounded::<false>(x, &mut hidden, |_| {});
             self.1.real(&hidden, y);
         }
+    }
+
+    fn check_zero_points(&self, x: Option<u8>, layer: usize) -> Result<(), ZeroPointError> {
+        let [expected, y] = self.0.zero_points();
+        check_zero_point(x, expected, Some(layer))?;
+        self.1.check_zero_points(Some(y), layer + 1)
     }
 
     fn output(&self) -> &Output<R::Out> {
@@ -95,13 +116,23 @@ impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
     const ROWS: usize = N + R::ROWS;
 
     #[inline(always)]
-    fn bytes(&self, x: &[u8; N], y: &mut R::Out, layer: usize, saturated: &mut impl FnMut(usize)) {
-        self.1.bytes(&self.0.forward(x), y, layer + 1, saturated);
+    fn bytes<const IN_F32: bool>(
+        &self,
+        x: &[u8; N],
+        y: &mut R::Out,
+        layer: usize,
+        observe: &mut impl FnMut(usize, i32),
+    ) {
+        self.1.bytes::<IN_F32>(&self.0.forward(x), y, layer + 1, observe);
     }
 
     #[inline(always)]
     fn real(&self, x: &[u8; N], y: &mut <R::Out as Bytes>::Real) {
         self.1.real(&self.0.forward(x), y);
+    }
+
+    fn check_zero_points(&self, _: Option<u8>, layer: usize) -> Result<(), ZeroPointError> {
+        self.1.check_zero_points(None, layer + 1)
     }
 
     fn output(&self) -> &Output<R::Out> {
@@ -113,6 +144,18 @@ impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
     }
 }
 
+/// Whether a zero point is the expected one, if it is known.
+pub(crate) fn check_zero_point(
+    found: Option<u8>,
+    expected: u8,
+    layer: Option<usize>,
+) -> Result<(), ZeroPointError> {
+    match found {
+        Some(found) if found != expected => Err(ZeroPointError { layer, found, expected }),
+        _ => Ok(()),
+    }
+}
+
 /// The end of a chain: the real numbers of the output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
@@ -120,21 +163,21 @@ impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
 pub struct Output<Y> {
     /// The scale and the zero point of the output's bytes.
     pub params: QuantParams,
-    /// The lowest real output: 0 after a ReLU, else −∞.
-    pub min: f32,
+    /// Whether a ReLU is the last layer, so that no real output is negative.
+    pub relu: bool,
     bytes: PhantomData<Y>,
 }
 
 impl<Y> Output<Y> {
-    /// The end with this scale and zero point, and this lowest real output: 0 after a ReLU, else −∞.
+    /// The end with this scale and zero point, and whether a ReLU is the last layer.
     #[must_use]
-    pub const fn new(params: QuantParams, min: f32) -> Self {
-        Self { params, min, bytes: PhantomData }
+    pub const fn new(params: QuantParams, relu: bool) -> Self {
+        Self { params, relu, bytes: PhantomData }
     }
 }
 
 impl<Y> Zeroed for Output<Y> {
-    const ZERO: Self = Self::new(QuantParams::ZERO, 0.0);
+    const ZERO: Self = Self::new(QuantParams::ZERO, false);
 }
 
 impl<Y: Bytes> Int8Chain for Output<Y> {
@@ -144,7 +187,7 @@ impl<Y: Bytes> Int8Chain for Output<Y> {
     const ROWS: usize = 0;
 
     #[inline(always)]
-    fn bytes(&self, x: &Y, y: &mut Y, _: usize, _: &mut impl FnMut(usize)) {
+    fn bytes<const IN_F32: bool>(&self, x: &Y, y: &mut Y, _: usize, _: &mut impl FnMut(usize, i32)) {
         *y = *x;
     }
 
@@ -153,6 +196,10 @@ impl<Y: Bytes> Int8Chain for Output<Y> {
         for (y, x) in y.as_mut().iter_mut().zip(x.as_ref()) {
             *y = self.params.dequantize(*x);
         }
+    }
+
+    fn check_zero_points(&self, x: Option<u8>, _: usize) -> Result<(), ZeroPointError> {
+        check_zero_point(x, self.params.zero_point, None)
     }
 
     fn output(&self) -> &Self {

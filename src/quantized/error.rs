@@ -53,6 +53,17 @@ pub enum LinearProblem {
     Sum(i64),
 }
 
+/// A layer takes its input with another zero point than that with which the layer before, or the input, has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZeroPointError {
+    /// The index of the layer in the `f32` network; `None` is the output of the network.
+    pub layer: Option<usize>,
+    /// The zero point of the bytes that the layer gets.
+    pub found: u8,
+    /// The zero point that the layer has for them.
+    pub expected: u8,
+}
+
 impl From<DataError<f32>> for QuantizeError {
     fn from(error: DataError<f32>) -> Self {
         Self::Rows(error)
@@ -89,5 +100,17 @@ impl fmt::Display for LinearError {
     }
 }
 
+impl fmt::Display for ZeroPointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layer, found, expected } = self;
+        match layer {
+            Some(layer) => write!(f, "the input of layer {layer}")?,
+            None => f.write_str("the output")?,
+        }
+        write!(f, " has the zero point {found}, expected {expected}")
+    }
+}
+
 impl core::error::Error for QuantizeError {}
+impl core::error::Error for ZeroPointError {}
 impl core::error::Error for LinearError {}

@@ -6,12 +6,12 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `params.rs` | real numbers as bytes: [`QuantParams`], and the [`Range`] of values |
-//! | `linear.rs`, `table.rs` | the layers on bytes |
+//! | `params.rs`, `ranges.rs` | real numbers as bytes: [`QuantParams`]; the [`Range`] of values, and those of all layers |
+//! | `linear.rs`, `weights.rs`, `multiplier.rs`, `table.rs` | the layers on bytes |
 //! | `chain.rs` | chains of them |
 //! | `layers.rs` | the eight-bit form of each `f32` layer |
 //! | `calibrate.rs` | from a chain of `f32` layers to a chain of layers on bytes |
-//! | `source.rs`, `tensors.rs` | a quantised network as Rust source, and as tensors in files |
+//! | `source.rs`, `tensors.rs`, `values.rs` | a quantised network as Rust source, and as tensors in files |
 //! | `report.rs`, `error.rs` | how accurate a quantised network is; why there is none |
 
 mod calibrate;
@@ -19,12 +19,17 @@ mod chain;
 mod error;
 mod layers;
 mod linear;
+mod multiplier;
 mod params;
+mod ranges;
 mod report;
 mod source;
 mod table;
 #[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 mod tensors;
+#[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
+mod values;
+mod weights;
 
 use self::calibrate::Real;
 /// Without the features of files, nothing is stored.
@@ -32,27 +37,31 @@ use self::calibrate::Real;
 pub trait Stored {}
 #[cfg(not(all(feature = "alloc", any(feature = "safetensors", feature = "serde"))))]
 impl<T> Stored for T {}
-#[cfg(feature = "safetensors")]
-pub(crate) use self::tensors::{Int8Tensor, Values};
 #[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 pub use self::tensors::{Stored, TensorError, Tensors};
+#[cfg(feature = "safetensors")]
+pub(crate) use self::values::{Int8Tensor, Values};
 pub use self::{
-    calibrate::{Before, EightBit, EightBitLayer, Infinite, Ranges},
+    calibrate::{Before, EightBit, EightBitLayer, Infinite},
     chain::{Bytes, Int8Chain, Output},
-    error::{LinearError, LinearProblem, QuantizeError},
+    error::{LinearError, LinearProblem, QuantizeError, ZeroPointError},
     linear::{Int8Linear, valid},
     params::{QuantParams, Range},
+    ranges::Ranges,
     report::QuantizationReport,
     source::{Int8Source, WriteSource},
     table::Table,
 };
 #[cfg(feature = "onnx")]
 pub(crate) use self::{
+    chain::check_zero_point,
     error::NO_EIGHT_BIT_FORM,
     layers::OutputScale,
-    linear::{Multiplier, check},
+    linear::check,
+    multiplier::Multiplier,
     source::{Source, write_linear, write_standardize, write_static},
 };
+pub(crate) use self::{params::saturates, report::Differences};
 use crate::{error::DataError, simd::Zeroed, sizes::Memory};
 
 /// The eight-bit form of the network `Net`, for inference: `Quantized<mlp![5, 64, 3]>`.
@@ -121,10 +130,37 @@ impl<Net: EightBit> Quantized<Net> {
         Ok((quantized, report))
     }
 
-    /// The network of these parts, in a constant: what [`to_rust_source`](Self::to_rust_source) writes.
+    /// The network of these parts, in a constant: what [`to_rust_source`](Self::to_rust_source) writes. Layers that are next to
+    /// each other must have the same zero point for the bytes between them: [`check`](Self::check) finds one that has not.
     #[must_use]
     pub const fn new(before: Net::Before, input: QuantParams, chain: Net::Chain) -> Self {
         Self { before, input, chain }
+    }
+
+    /// Whether the zero points of layers that are next to each other are the same, also those of the input and the output: a
+    /// network that was calibrated or loaded has been checked. Before a table the zero point is not known.
+    ///
+    /// # Errors
+    ///
+    /// The first layer with another zero point.
+    ///
+    /// ```
+    /// use constnet::{
+    ///     Quantized, mlp,
+    ///     quantized::{Int8Linear, Output, QuantParams, ZeroPointError, valid},
+    /// };
+    ///
+    /// const INPUT: QuantParams = QuantParams { scale: 0.1, zero_point: 128 };
+    /// const OUTPUT: QuantParams = QuantParams { scale: 0.2, zero_point: 3 };
+    /// let layer = valid(Int8Linear::new([[100, -50]], [40], [0.01], [127, 3]));
+    /// let net = <Quantized<mlp![2, 1]>>::new((), INPUT, (layer, Output::new(OUTPUT, false)));
+    ///
+    /// assert_eq!(net.check(), Err(ZeroPointError { layer: Some(0), found: 128, expected: 127 }));
+    /// ```
+    pub fn check(&self) -> Result<(), ZeroPointError> {
+        let of_layer =
+            |error: ZeroPointError| ZeroPointError { layer: error.layer.and_then(Net::layer_index), ..error };
+        self.chain.check_zero_points(Some(self.input.zero_point), 0).map_err(of_layer)
     }
 
     /// Quantises a network in place, as [`of`](Self::of): for networks that are too large for the stack.
@@ -160,7 +196,17 @@ impl<Net: EightBit> Quantized<Net> {
     #[must_use]
     pub fn predict_bytes(&self, x: &Net::In) -> Net::Out {
         let mut y = Zeroed::ZERO;
-        self.chain.bytes(x, &mut y, 0, &mut |_| {});
+        self.chain.bytes::<false>(x, &mut y, 0, &mut |_, _| {});
+        y
+    }
+
+    /// The same with the rounding of ONNX Runtime and LiteRT: a sum and its multiple are rounded in `f32`, ties to even. A byte
+    /// of a layer differs by 1 if the product is about half-way between two integers, by at most 2⁻²² of its size.
+    #[inline]
+    #[must_use]
+    pub fn predict_bytes_rounded_in_f32(&self, x: &Net::In) -> Net::Out {
+        let mut y = Zeroed::ZERO;
+        self.chain.bytes::<true>(x, &mut y, 0, &mut |_, _| {});
         y
     }
 
@@ -218,38 +264,26 @@ impl<Net: EightBit> Quantized<Net> {
         net: &Net,
         rows: &[Real<Net::In>],
     ) -> Result<QuantizationReport<Net::Ranges>, QuantizeError> {
-        let (mut largest, mut sum) = (0.0_f64, 0.0);
+        let mut differences = Differences::default();
         let mut ranges = Net::Ranges::EMPTY;
         observe(net, rows, &mut ranges, |x, y, ranges| {
-            for (y, predicted) in y.as_ref().iter().zip(self.predict(x).as_ref()) {
-                let difference = (f64::from(*y) - f64::from(*predicted)).abs();
-                largest = largest.max(difference);
-                sum += difference;
-            }
+            differences.add(y.as_ref(), self.predict(x).as_ref());
             self.count_saturated(x, ranges);
         })?;
-        let outputs = (rows.len() * Net::Out::ZERO.as_ref().len()) as f64;
-        Ok(QuantizationReport {
-            rows: rows.len(),
-            largest_difference: largest as f32,
-            mean_difference: (sum / outputs) as f32,
-            ranges,
-        })
+        Ok(differences.report(rows.len(), ranges))
     }
 
     /// Adds the number of saturated values of a row to each range.
     fn count_saturated(&self, x: &Real<Net::In>, ranges: &mut Net::Ranges) {
-        let outside = |x: &&f32| {
-            let rounded = self.input.dequantize(self.input.quantize(**x));
-            (*x - rounded).abs() > 0.51 * self.input.scale
-        };
-        if let Some(range) = ranges.get_mut(0) {
-            range.saturated += self.before.apply(x).as_ref().iter().filter(outside).count();
+        for x in self.before.apply(x).as_ref() {
+            if self.input.saturates(*x, Net::is_after_relu(0)) {
+                ranges.count_saturated(0);
+            }
         }
         let mut y = Zeroed::ZERO;
-        self.chain.bytes(&self.quantize_input(x), &mut y, 1, &mut |layer| {
-            if let Some(range) = ranges.get_mut(layer) {
-                range.saturated += 1;
+        self.chain.bytes::<false>(&self.quantize_input(x), &mut y, 1, &mut |bytes, value| {
+            if saturates(value, Net::is_after_relu(bytes)) {
+                ranges.count_saturated(bytes);
             }
         });
     }

@@ -16,15 +16,16 @@ pub struct QuantParams {
 impl QuantParams {
     /// The byte of the nearest number; of the even byte if two are equally near, as ONNX's `QuantizeLinear`. A number
     /// outside the range becomes the smallest or the largest byte; NaN becomes the smallest.
-    #[expect(clippy::manual_clamp, reason = "`clamp` keeps NaN, whose bits differ between processors")]
     #[inline]
     #[must_use]
     pub fn quantize(self, real: f32) -> u8 {
-        // So large that a sum with it has no bits for fractions, and is rounded to an integer.
-        const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
-        let steps = (real / self.scale).max(-512.0).min(512.0) + ROUND;
-        let steps = steps.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
-        steps.wrapping_add(i32::from(self.zero_point)).clamp(0, 255) as u8
+        nearest(real / self.scale).wrapping_add(i32::from(self.zero_point)).clamp(0, 255) as u8
+    }
+
+    /// Whether a number is outside the range of the bytes; negative numbers before a ReLU are not.
+    pub(crate) fn saturates(self, real: f32, after_relu: bool) -> bool {
+        let rounded = self.dequantize(self.quantize(real));
+        (real - rounded).abs() > 0.51 * self.scale && !(after_relu && real < 0.0)
     }
 
     /// The number of a byte.
@@ -33,6 +34,21 @@ impl QuantParams {
     pub fn dequantize(self, byte: u8) -> f32 {
         self.scale * f32::from(i16::from(byte) - i16::from(self.zero_point))
     }
+}
+
+/// The same for an output of a linear layer that was not yet limited to 0 to 255.
+pub(crate) fn saturates(value: i32, after_relu: bool) -> bool {
+    value > 255 || value < 0 && !after_relu
+}
+
+/// The nearest integer, ties to even, limited to −512 to 512; for NaN the smallest.
+#[expect(clippy::manual_clamp, reason = "`clamp` keeps NaN, whose bits differ between processors")]
+#[inline(always)]
+pub(super) fn nearest(value: f32) -> i32 {
+    // So large that a sum with it has no bits for fractions, and is rounded to an integer.
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
+    let sum = value.max(-512.0).min(512.0) + ROUND;
+    sum.to_bits().wrapping_sub(ROUND.to_bits()) as i32
 }
 
 impl Zeroed for QuantParams {
@@ -49,7 +65,7 @@ pub struct Range {
     /// The number of values.
     pub values: usize,
     /// The number of values that are outside the range of the bytes, and became the smallest or the largest byte. Negative
-    /// values before a ReLU do not count.
+    /// values before a ReLU do not count, nor the values of other activations.
     pub saturated: usize,
 }
 

@@ -35,21 +35,54 @@ pub struct QuantizationReport<R> {
     pub(super) ranges: R,
 }
 
+/// The differences of outputs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Differences {
+    largest: f64,
+    sum: f64,
+    outputs: usize,
+}
+
+impl Differences {
+    pub(crate) fn add(&mut self, y: &[f32], predicted: &[f32]) {
+        for (y, predicted) in y.iter().zip(predicted) {
+            let difference = (f64::from(*y) - f64::from(*predicted)).abs();
+            self.largest = self.largest.max(difference);
+            self.sum += difference;
+        }
+        self.outputs += y.len();
+    }
+
+    pub(crate) fn report<R>(self, rows: usize, ranges: R) -> QuantizationReport<R> {
+        let mean = self.sum / self.outputs.max(1) as f64;
+        QuantizationReport {
+            rows,
+            largest_difference: self.largest as f32,
+            mean_difference: mean as f32,
+            ranges,
+        }
+    }
+}
+
 impl<R: Ranges> QuantizationReport<R> {
-    /// The ranges of the `f32` values: of the input, and of the output of each layer that has an eight-bit form. Those before
-    /// a ReLU are in the range after it.
-    pub fn ranges(&self) -> impl Iterator<Item = &Range> {
-        (0..).map_while(|index| self.ranges.get(index))
+    /// The ranges of the `f32` values that become bytes: of the input, `None`, then of the outputs of layers, with their
+    /// indices. Of a linear layer and a ReLU these are the outputs of the ReLU; of a first `Standardize` those of it are the
+    /// input.
+    pub fn ranges(&self) -> impl Iterator<Item = (Option<usize>, &Range)> {
+        let layer = |(number, (index, range)): (usize, (usize, _))| {
+            (if number == 0 { None } else { index.checked_sub(1) }, range)
+        };
+        self.ranges.not_empty().enumerate().map(layer)
     }
 }
 
 impl<R: Ranges> fmt::Display for QuantizationReport<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "values      smallest     largest  saturated")?;
-        for (index, range) in self.ranges().enumerate() {
-            match index {
-                0 => write!(f, "input   ")?,
-                _ => write!(f, "layer {index:<2}")?,
+        for (layer, range) in self.ranges() {
+            match layer {
+                None => write!(f, "input   ")?,
+                Some(layer) => write!(f, "layer {layer:<2}")?,
             }
             let (Range { min, max, .. }, saturated) = (range, 100.0 * range.saturation());
             writeln!(f, "  {min:>10.3e}  {max:>10.3e}  {saturated:>7.2} %")?;

@@ -49,7 +49,7 @@ impl<Net: EightBit> Quantized<Net> {
     ///     ], [
     ///         0.007874016,
     ///     ], [0, 0])),
-    ///     constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.01372549, zero_point: 0 }, f32::NEG_INFINITY))),
+    ///     constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.01372549, zero_point: 0 }, false))),
     /// );
     /// "
     /// );
@@ -179,8 +179,7 @@ impl<const N: usize> WriteSource for Table<N> {
 
 impl<Y: Bytes> WriteSource for Output<Y> {
     fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let min = if self.min == 0.0 { "0.0" } else { "f32::NEG_INFINITY" };
-        write!(f, "constnet::quantized::Output::new({}, {min})", Source(&self.params))
+        write!(f, "constnet::quantized::Output::new({}, {})", Source(&self.params), self.relu)
     }
 }
 

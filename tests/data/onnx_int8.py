@@ -75,6 +75,16 @@ def with_matmul(model):
     return model
 
 
+def with_zero_scale(model):
+    """The same with weights of the scale 0, and a bias, at one output of the first layer."""
+    for initializer in model.graph.initializer:
+        if initializer.name in ("w_z_scale", "b_z_quantized_scale"):
+            scale = numpy_helper.to_array(initializer).copy()
+            scale[2] = 0
+            initializer.CopyFrom(numpy_helper.from_array(scale, initializer.name))
+    return model
+
+
 def write(name, layers, form, activation="Relu", matmul=False, signed=False, per_channel=True, change=None):
     path = FOLDER / f"{name}.onnx"
     with tempfile.TemporaryDirectory() as folder:
@@ -103,3 +113,4 @@ write("qdq_tanh", "Linear<5, 8>, Tanh<8>, Linear<8, 3>", QDQ, "Tanh")
 write("operators", RELU, OPERATORS)
 write("operators_sigmoid", "Linear<5, 8>, Sigmoid<8>, Linear<8, 3>", OPERATORS, "Sigmoid")
 write("operators_tanh", "Linear<5, 8>, Tanh<8>, Linear<8, 3>", OPERATORS, "Tanh")
+write("qdq_zero_scale", RELU, QDQ, change=with_zero_scale)

@@ -1,4 +1,4 @@
-"""Writes `quantized.rs` and `quantized_digits.rs`: hashes of the outputs of ONNX Runtime's QGemm and of LiteRT's fully connected operator, which must
+"""Writes `quantized.rs`, `quantized_digits.rs` and `quantized_ties.rs`: hashes of the outputs of ONNX Runtime's QGemm and of LiteRT's fully connected operator, which must
 give the same bytes.
 
     pip install numpy onnx==1.23.2 onnxruntime==1.32.0 ai-edge-litert==2.3.0
@@ -54,6 +54,18 @@ class Layer:
         root = 1 + int(inputs**0.5)
         self.y_scale = self.x_scale * f32(0.016) * f32(60 * root)
         self.x = np.array([[g.below(256) for _ in range(inputs)] for _ in range(ROWS)], np.uint8)
+
+
+class Ties(Layer):
+    """An eighth of the products of the sums with the multiplier, 1/8, is half-way between two integers."""
+
+    def __init__(self):
+        g = Generator(20)
+        self.weight = np.array([[g.below(3) - 1 for _ in range(8)] for _ in range(16)], np.int8)
+        self.bias = np.array([g.below(401) - 200 for _ in range(16)], np.int32)
+        self.w_scale, self.x_scale, self.y_scale = np.full(16, 0.125, f32), f32(1), f32(1)
+        self.x_zero, self.y_zero = 100, 120
+        self.x = np.array([[g.below(256) for _ in range(8)] for _ in range(ROWS)], np.uint8)
 
 
 class Quantized:
@@ -196,6 +208,8 @@ def main():
     y, other = digits(onnx_runtime), digits(lite_rt)
     print(f"digits: {(y != other).sum()} of {y.size} differ from ONNX Runtime")
     differing += (y != other).sum()
+    ties = onnx_runtime(Ties())
+    differing += (ties != lite_rt(Ties())).sum()
     assert differing == 0
     versions = f"ONNX Runtime {onnxruntime.__version__} and LiteRT {ai_edge_litert.__version__}"
     (FOLDER / "quantized.rs").write_text(
@@ -203,6 +217,9 @@ def main():
     )
     (FOLDER / "quantized_digits.rs").write_text(
         f"// Written by quantized.py: the hash of all {y.size} outputs of {versions}.\n{fnv(y.tobytes()):#018x}\n"
+    )
+    (FOLDER / "quantized_ties.rs").write_text(
+        f"// Written by quantized.py: the hash of the {ties.size} outputs of {versions}.\n{fnv(ties.tobytes()):#018x}\n"
     )
 
 

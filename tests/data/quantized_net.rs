@@ -66,5 +66,5 @@ pub static NET: constnet::Quantized<constnet::Sequential![
     ], [
         0.007600269, 0.0057002013,
     ], [127, 0])),
-    constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.016251255, zero_point: 0 }, 0.0)))),
+    constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.016251255, zero_point: 0 }, true)))),
 );

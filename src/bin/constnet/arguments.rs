@@ -22,9 +22,9 @@ options:
   -o, --out FILE         The file to write: FILE.rs or FILE.safetensors.
       --force            Replace the file if it exists.
       --name NAME        The name of the `static`. [default: NET]
-      --int8             Write the network in 8-bit integers, as Rust source.
-      --calibrate FILE   Typical inputs as CSV: a row for each, and perhaps a first line of names. Without it, --int8
-                         reads an ONNX file that is quantised already, with its own scales.
+      --int8             Write the network in 8-bit integers, and print how accurate it is.
+      --calibrate FILE   For --int8: typical inputs as CSV, a row for each, and perhaps a first line of names. A file that
+                         is quantised already, by ONNX Runtime or by this program, needs none: it has its own scales.
       --dtype f32|f64    The element type. [default: that of the file]
       --prefix PREFIX    Read the tensors whose names start with PREFIX (safetensors).
       --names A,B,…      The names of the linear layers in their order (safetensors).
@@ -181,8 +181,8 @@ fn parse(mut parser: Parser) -> Result<Option<Arguments>, String> {
         if arguments.calibrate.is_some() && !arguments.int8 {
             return Err("`--calibrate` is for `--int8`".into());
         }
-        if arguments.int8 && output.extension().is_some_and(|extension| extension != "rs") {
-            return Err("`--int8` writes Rust source: `-o net.rs`".into());
+        if arguments.int8 && arguments.double.is_some() {
+            return Err("`--dtype` is for networks that are not quantised, not for `--int8`".into());
         }
         arguments.command = Command::Convert { output };
     } else if arguments.int8 || arguments.calibrate.is_some() {

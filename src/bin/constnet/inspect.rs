@@ -4,12 +4,15 @@ use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use constnet::formats::{DenseActivation, DenseLayer, DenseNetwork};
+use constnet::{
+    formats::{DenseActivation, DenseInt8, DenseInt8Kind, DenseLayer, DenseNetwork},
+    quantized::QuantParams,
+};
 
 use crate::{
     Failure,
     arguments::{Arguments, Optimizer},
-    read,
+    read::{self, Net},
 };
 
 const HEADING: Style = Style::new().bold();
@@ -26,12 +29,20 @@ pub(crate) fn inspect(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn print(to: &mut impl Write, file: &read::File, arguments: &Arguments) -> io::Result<()> {
-    if let Ok(net) = &file.net {
-        let element = if net.double { "f64" } else { "f32" };
-        writeln!(to, "{}: {}, {element}\n", arguments.file.display(), file.format)?;
-        writeln!(to, "{}\n", layers(net))?;
-        writeln!(to, "{HEADING}needs{HEADING:#}\n{}\n", needs(net, arguments))?;
-        writeln!(to, "{HEADING}Rust type{HEADING:#}\n  {TYPE}{net}{TYPE:#}")?;
+    let (path, format) = (arguments.file.display(), file.format);
+    match &file.net {
+        Ok(Net::Dense(net)) => {
+            let element = if net.double { "f64" } else { "f32" };
+            writeln!(to, "{path}: {format}, {element}\n\n{}\n", layers(net))?;
+            writeln!(to, "{HEADING}needs{HEADING:#}\n{}\n", needs(net, arguments))?;
+            writeln!(to, "{HEADING}Rust type{HEADING:#}\n  {TYPE}{net}{TYPE:#}")?;
+        }
+        Ok(Net::Int8(net)) => {
+            writeln!(to, "{path}: {format}, 8-bit integers\n\n{}\n", int8_layers(net))?;
+            writeln!(to, "{HEADING}real numbers of bytes{HEADING:#}\n{}\n", int8_params(net))?;
+            writeln!(to, "{HEADING}Rust type{HEADING:#}\n  {TYPE}Quantized<{net}>{TYPE:#}")?;
+        }
+        Err(_) => {}
     }
     if !file.unused.is_empty() {
         writeln!(to, "\n{HEADING}not used{HEADING:#}")?;
@@ -40,6 +51,37 @@ fn print(to: &mut impl Write, file: &read::File, arguments: &Arguments) -> io::R
         }
     }
     Ok(())
+}
+
+/// The types of all layers; of those on bytes the size in flash, the zero points and the multipliers.
+fn int8_layers(net: &DenseInt8) -> Table {
+    let row = |(index, name): (usize, &String)| {
+        let kind = net.layers().iter().find(|layer| layer.index == index).map(|layer| &layer.kind);
+        let [bytes, zero_points, multipliers] = match kind {
+            Some(DenseInt8Kind::Linear { weight, bias, multiplier, zero_points: [x, y] }) => {
+                let smallest = multiplier.iter().copied().fold(f32::INFINITY, f32::min);
+                let largest = multiplier.iter().copied().fold(0.0, f32::max);
+                let bytes = weight.len() + 4 * (bias.len() + multiplier.len()) + 2;
+                [bytes.to_string(), format!("{x} → {y}"), format!("{smallest:.3e} to {largest:.3e}")]
+            }
+            Some(DenseInt8Kind::Table(_)) => ["256".into(), String::new(), String::new()],
+            _ => ["0".into(), String::new(), String::new()],
+        };
+        vec![name.clone(), bytes, zero_points, multipliers]
+    };
+    let rows = net.types().iter().enumerate().map(row).collect();
+    table(["layer", "bytes of flash", "zero points", "multipliers"], rows)
+}
+
+/// The scale and the zero point of the input and the output, and the numbers of the smallest and the largest byte.
+fn int8_params(net: &DenseInt8) -> Table {
+    let row = |(name, params): (&str, QuantParams)| {
+        let [smallest, largest] = [0, 255].map(|byte| params.dequantize(byte));
+        let range = format!("{smallest:.3e} to {largest:.3e}");
+        vec![name.into(), format!("{:e}", params.scale), params.zero_point.to_string(), range]
+    };
+    let rows = [("input", net.input_params()), ("output", net.output_params())].map(row);
+    table(["values", "scale", "zero point", "range"], rows.into())
 }
 
 fn parameters(net: &DenseNetwork) -> usize {

@@ -6,11 +6,19 @@ mod read;
 mod rows;
 mod safetensors;
 
-use std::{fmt::Display, fs, path::Path, process::ExitCode};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
-use constnet::formats::{DenseInt8, Onnx, write_file};
+use constnet::formats::{DenseInt8, DenseNetwork, write_file};
 
-use self::arguments::{Arguments, Command};
+use self::{
+    arguments::{Arguments, Command},
+    read::Net,
+};
 
 /// The exit codes for a bad file and for a bad command line.
 const BAD_FILE: u8 = 1;
@@ -59,47 +67,68 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), Failure> {
         }
         _ => {}
     }
-    let name = &arguments.name;
-    let with_test = |net: DenseInt8| net.to_rust_source(name) + &net.to_self_test_source(name);
-    if arguments.int8 && arguments.calibrate.is_none() {
-        let path = &arguments.file;
-        let failed = |error: &dyn Display| format!("{}: {error}", path.display());
-        let bytes = fs::read(path).map_err(|error| failed(&error))?;
-        let onnx = arguments.output.as_deref().map_or(Onnx::new(), |output| Onnx::new().output(output));
-        let net = onnx.read_quantized(&bytes).map_err(|error| {
-            failed(&format!(
-                "{error}; for a network that is not quantised, give typical inputs by `--calibrate rows.csv`"
-            ))
-        })?;
-        return write(arguments, output, &with_test(net));
-    }
     let read = read::read(arguments)?;
     for (what, why) in &read.unused {
         eprintln!("constnet: {}: not used: {what}: {why}", arguments.file.display());
     }
-    let net = read.net?;
-    if let Some(rows) = &arguments.calibrate {
-        let net = net.quantize(&rows::read(rows)?).map_err(|error| format!("{}: {error}", rows.display()))?;
-        return write(arguments, output, &with_test(net));
+    let file = arguments.file.display();
+    match (read.net?, &arguments.calibrate, arguments.int8) {
+        (Net::Dense(net), Some(rows), _) => {
+            let quantized = net.quantize(&rows::read(rows)?);
+            let (net, report) = quantized.map_err(|error| format!("{}: {error}", rows.display()))?;
+            write_int8(arguments, output, &net)?;
+            // A closed pipe is no error.
+            let _ = writeln!(io::stdout(), "{report}");
+            Ok(())
+        }
+        (Net::Dense(_), None, true) => Err(format!(
+            "{file}: the network is not quantised: give typical inputs by `--calibrate rows.csv`"
+        )
+        .into()),
+        (Net::Dense(net), None, false) => write_dense(arguments, output, &net),
+        (Net::Int8(net), None, true) => write_int8(arguments, output, &net),
+        (Net::Int8(_), Some(_), _) => {
+            Err(format!("{file}: the network is quantised already, with its own scales: omit `--calibrate`")
+                .into())
+        }
+        (Net::Int8(_), None, false) => {
+            Err(format!("{file}: the network is quantised: `--int8` writes it in 8-bit integers").into())
+        }
     }
-    if output.extension().is_some_and(|extension| extension == "rs") {
+}
+
+fn is_source(output: &Path) -> bool {
+    output.extension().is_some_and(|extension| extension == "rs")
+}
+
+fn write_dense(arguments: &Arguments, output: &Path, net: &DenseNetwork) -> Result<(), Failure> {
+    if is_source(output) {
         if !net.predict(&net.example()).into_iter().all(|y| net.is_finite(y)) {
             let file = arguments.file.display();
             return Err(format!("{file}: the output for the example of the self-test is not finite").into());
         }
-        return write(arguments, output, &(net.to_rust_source(name) + &net.to_self_test_source(name)));
+        let name = &arguments.name;
+        return write_source(arguments, output, &(net.to_rust_source(name) + &net.to_self_test_source(name)));
     }
-    let content = net.to_safetensors().map_err(|error| error.to_string())?;
-    write_file(output, content).map_err(|error| error.to_string())?;
-    Ok(())
+    write(output, net.to_safetensors().map_err(|error| error.to_string())?)
+}
+
+fn write_int8(arguments: &Arguments, output: &Path, net: &DenseInt8) -> Result<(), Failure> {
+    if is_source(output) {
+        let name = &arguments.name;
+        return write_source(arguments, output, &(net.to_rust_source(name) + &net.to_self_test_source(name)));
+    }
+    write(output, net.to_safetensors().map_err(|error| error.to_string())?)
+}
+
+fn write(output: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
+    Ok(write_file(output, content).map_err(|error| error.to_string())?)
 }
 
 /// Writes Rust source, after a line that says where it is from.
-fn write(arguments: &Arguments, output: &Path, source: &str) -> Result<(), Failure> {
+fn write_source(arguments: &Arguments, output: &Path, source: &str) -> Result<(), Failure> {
     // Without line breaks, because it becomes a comment.
     let file = arguments.file.file_name().unwrap_or_default().to_string_lossy().replace(char::is_control, "");
     let version = env!("CARGO_PKG_VERSION");
-    let content = format!("// Written by constnet {version} from {file}.\n\n{source}");
-    write_file(output, content).map_err(|error| error.to_string())?;
-    Ok(())
+    write(output, format!("// Written by constnet {version} from {file}.\n\n{source}"))
 }

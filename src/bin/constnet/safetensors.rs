@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use constnet::formats::{
-    DenseActivation, DenseLayer, DenseNetwork, Safetensors, StoredTensor, StoredTensors,
+    DenseActivation, DenseInt8, DenseLayer, DenseNetwork, Safetensors, StoredTensor, StoredTensors,
 };
 
-use crate::{arguments::Arguments, read::File};
+use crate::{
+    arguments::Arguments,
+    read::{File, Net},
+};
 
 /// The tensors of a layer with parameters.
 struct Group<'t> {
@@ -27,6 +30,10 @@ enum Kind {
 
 pub(crate) fn read(arguments: &Arguments, bytes: &[u8]) -> Result<File, String> {
     let all = Safetensors::new().tensors(bytes).map_err(|error| error.to_string())?;
+    if all.layers.as_ref().is_some_and(|layers| layers.starts_with("Quantized<")) {
+        let net = DenseInt8::from_safetensors(bytes).map_err(|error| error.to_string())?;
+        return Ok(File { format: "safetensors", net: Ok(Net::Int8(net)), unused: Vec::new() });
+    }
     let mut unused = Vec::new();
     let mut stored = StoredTensors::default();
     stored.layers = all.layers;
@@ -49,7 +56,7 @@ pub(crate) fn read(arguments: &Arguments, bytes: &[u8]) -> Result<File, String> 
              program by `Safetensors::fold_batch_norm`"
             .into())
     } else {
-        network(arguments, groups, stored.layers.as_deref(), &mut unused)
+        network(arguments, groups, stored.layers.as_deref(), &mut unused).map(Net::Dense)
     };
     Ok(File { format: "safetensors", net, unused })
 }

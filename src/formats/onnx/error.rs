@@ -27,6 +27,8 @@ pub enum OnnxError {
     },
     /// The inputs or outputs of the graph are not those of a chain of layers.
     Graph(String),
+    /// The network is quantised: [`Onnx::read_quantized`](crate::formats::Onnx::read_quantized) reads it.
+    Quantized,
     /// A file could not be read.
     File(crate::formats::FileError),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for OnnxError {
             Self::Node { node, op, reason } => write!(f, "node `{node}` ({op}): {reason}"),
             Self::Tensor { name, reason } => write!(f, "tensor `{name}`: {reason}"),
             Self::Graph(reason) => f.write_str(reason),
+            Self::Quantized => f.write_str("the network is quantised: read it by `Onnx::read_quantized`"),
             Self::File(error) => write!(f, "{error}"),
         }
     }

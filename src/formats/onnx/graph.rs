@@ -43,9 +43,8 @@ pub(super) fn read(
     let output = the_output(graph, output)?;
     let nodes = needed(graph, output)?;
     let quantized = ["QuantizeLinear", "DequantizeLinear", "QGemm", "QLinearMatMul"];
-    if let Some(node) = nodes.iter().find(|node| quantized.contains(&&*node.op)) {
-        let reason = "the network is quantised: read it by `Onnx::read_quantized`, or by `--int8`";
-        return Err(fail(node, reason));
+    if nodes.iter().any(|node| quantized.contains(&&*node.op)) {
+        return Err(OnnxError::Quantized);
     }
     let used: BTreeSet<&str> = nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
 

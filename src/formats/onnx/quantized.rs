@@ -13,7 +13,7 @@ use super::{
 use crate::{
     formats::{
         dense::DenseActivation,
-        dense_int8::{DenseInt8, Function, Int8Layer, check_linear, function},
+        dense_int8::{DenseInt8, DenseInt8Kind, DenseInt8Layer, Function, function},
     },
     quantized::QuantParams,
     simd::Zeroed as _,
@@ -23,8 +23,15 @@ use crate::{
 enum Constant {
     /// As it is stored, with its element type.
     Stored(Tensor, i32),
-    /// The output of `DequantizeLinear`: integers, from which the zero point was subtracted, and their scales.
-    Scaled(Tensor, Vec<f32>),
+    /// The output of `DequantizeLinear`: integers, from which the zero point was subtracted.
+    Scaled(Tensor, Scales),
+}
+
+/// The scales of integers: one, or one for each index of an axis.
+#[derive(Clone)]
+struct Scales {
+    values: Vec<f32>,
+    axis: i64,
 }
 
 /// The value that the nodes so far have computed.
@@ -204,12 +211,13 @@ impl<'g> Reader<'g> {
                         format!("its zero point after a ReLU is byte {zero}, expected the lowest byte, 0"),
                     ));
                 }
+                // In `f32`, in the same order as in ONNX Runtime.
                 let multiplier = scale.iter().map(|scale| x.scale * scale / y.scale).collect();
                 let bias = bias.unwrap_or_else(|| alloc::vec![0; outputs]);
                 let zero_points = [x.zero_point, y.zero_point];
-                let layer = Int8Layer::Linear { weight, bias, multiplier, zero_points };
-                check_linear(&layer, inputs).map_err(|error| fail(node, format!("{error}")))?;
-                self.net.layers.push(layer);
+                let kind = DenseInt8Kind::Linear { weight, bias, multiplier, zero_points };
+                kind.check(inputs).map_err(|error| fail(node, format!("{error}")))?;
+                self.net.layers.push(DenseInt8Layer { index: self.net.types.len(), kind });
                 self.net.types.push(format!("Linear<{inputs}, {outputs}>"));
                 // There are no bytes for negative numbers.
                 self.net.relu = y.zero_point == 0;
@@ -221,7 +229,8 @@ impl<'g> Reader<'g> {
                 let width = self.net.outputs();
                 let mut table = Box::new(crate::quantized::Table::ZERO);
                 table.set(x, y, function);
-                self.net.layers.push(Int8Layer::Table(table));
+                let kind = DenseInt8Kind::Table(table);
+                self.net.layers.push(DenseInt8Layer { index: self.net.types.len(), kind });
                 let name = activation.name();
                 self.net.types.push(match activation {
                     DenseActivation::LeakyRelu(percent) => format!("{name}<{width}, {percent}>"),
@@ -275,12 +284,12 @@ impl<'g> Reader<'g> {
         &mut self,
         node: &Node,
         x: QuantParams,
-        weight: fn(&Self, &Node, usize) -> Result<(Tensor, Vec<f32>), OnnxError>,
+        weight: fn(&Self, &Node, usize) -> Result<(Tensor, Scales), OnnxError>,
         weight_index: usize,
         bias_index: usize,
         transposed: bool,
     ) -> Result<Value, OnnxError> {
-        let (tensor, mut scale) = weight(self, node, weight_index)?;
+        let (tensor, Scales { values: mut scale, axis }) = weight(self, node, weight_index)?;
         let [rows, columns] = tensor.sizes[..] else {
             return Err(fail(
                 node,
@@ -292,6 +301,16 @@ impl<'g> Reader<'g> {
         } else {
             (tensor.transpose(rows, columns), columns, rows)
         };
+        // Those of operators on bytes are always for the outputs.
+        let axis_of_outputs = if transposed { 0 } else { 1 };
+        if scale.len() > 1 && !node.op.starts_with('Q') && axis.rem_euclid(2) != axis_of_outputs {
+            return Err(fail(
+                node,
+                format!(
+                    "its scales are for axis {axis} of the weights, expected {axis_of_outputs}: the outputs"
+                ),
+            ));
+        }
         if scale.len() == 1 {
             scale = alloc::vec![scale[0]; outputs];
         }
@@ -334,7 +353,7 @@ impl<'g> Reader<'g> {
                     format!("its biases have the element type {found}, expected INT32 or FLOAT"),
                 ));
             }
-            Constant::Scaled(tensor, scale) => (tensor, Some(scale.clone())),
+            Constant::Scaled(tensor, scales) => (tensor, Some(scales.values.clone())),
         };
         if tensor.values.len() != scale.len() {
             let found = tensor.values.len();
@@ -344,11 +363,14 @@ impl<'g> Reader<'g> {
             return Err(fail(node, format!("its biases do not have one scale, or {}", scale.len())));
         }
         let biases = tensor.values.iter().zip(scale).enumerate().map(|(o, (bias, scale))| {
-            let own =
-                own.as_ref().map(|own| f64::from(own[if own.len() == 1 { 0 } else { o.min(own.len() - 1) }]));
-            let factor = own.map_or(1.0, |own| own / (f64::from(x.scale) * f64::from(*scale)));
+            let sums = f64::from(x.scale) * f64::from(*scale);
+            let own = own.as_ref().map_or(sums, |own| f64::from(own[if own.len() == 1 { 0 } else { o }]));
+            // If weights have the scale 0, all sums mean 0.
+            if *bias == 0.0 || own == 0.0 {
+                return 0.0;
+            }
             // The two scales are the same, except for their rounding.
-            let factor = if (factor - 1.0).abs() < 1e-5 { 1.0 } else { factor };
+            let factor = if (own - sums).abs() < 1e-5 * sums { 1.0 } else { own / sums };
             num_traits::Float::round(bias * factor)
         });
         let biases: Vec<f64> = biases.collect();
@@ -396,10 +418,24 @@ impl<'g> Reader<'g> {
     }
 
     /// The integers at this input without their zero point, which is two inputs later, and the scales between the two.
-    fn stored_input(&self, node: &Node, index: usize) -> Result<(Tensor, Vec<f32>), OnnxError> {
-        let (mut tensor, _) = self.stored(node, index).map(|(tensor, element)| (tensor.clone(), element))?;
-        let scales: Vec<f32> =
-            self.stored(node, index + 1)?.0.values.iter().map(|scale| *scale as f32).collect();
+    fn stored_input(&self, node: &Node, index: usize) -> Result<(Tensor, Scales), OnnxError> {
+        let (tensor, element) = self.stored(node, index)?;
+        if !matches!(element, tensor::INT8 | tensor::UINT8 | tensor::INT32) {
+            let found = tensor::type_name(element);
+            return Err(fail(
+                node,
+                format!("its input {index} has the element type {found}, expected integers"),
+            ));
+        }
+        let (mut tensor, of_scales) = (tensor.clone(), self.stored(node, index + 1)?.0);
+        if of_scales.sizes.len() > 1 {
+            let sizes = &of_scales.sizes;
+            return Err(fail(
+                node,
+                format!("its scales have the sizes {sizes:?}, expected one size at most"),
+            ));
+        }
+        let scales: Vec<f32> = of_scales.values.iter().map(|scale| *scale as f32).collect();
         if scales.is_empty() || scales.iter().any(|scale| !(*scale >= 0.0 && *scale < f32::INFINITY)) {
             return Err(fail(node, "a scale of its weights is not a finite number of at least 0"));
         }
@@ -411,10 +447,10 @@ impl<'g> Reader<'g> {
             }
             tensor.values.iter_mut().for_each(|value| *value -= zero);
         }
-        Ok((tensor, scales))
+        Ok((tensor, Scales { values: scales, axis: node.int("axis", 1) }))
     }
 
-    fn scaled_input(&self, node: &Node, index: usize) -> Result<(Tensor, Vec<f32>), OnnxError> {
+    fn scaled_input(&self, node: &Node, index: usize) -> Result<(Tensor, Scales), OnnxError> {
         match self.constant(node, index)? {
             Constant::Scaled(tensor, scales) => Ok((tensor.clone(), scales.clone())),
             Constant::Stored(..) => Err(fail(node, "its weights are not quantised")),

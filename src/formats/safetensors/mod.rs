@@ -30,6 +30,8 @@ pub use self::checkpoint::{CheckpointError, CheckpointedFit};
 #[cfg(feature = "onnx")]
 pub use self::dense::{StoredTensor, StoredTensors};
 pub use self::error::WeightsError;
+#[cfg(feature = "onnx")]
+pub(super) use self::quantized::{read as read_quantized, write as write_quantized};
 use crate::{
     layers::{Elem, Layer, Layers, Parameter, parameters},
     network::Sequential,

@@ -66,7 +66,7 @@ pub static NET: constnet::Quantized<constnet::Sequential![
     ], [
         0.0037602242, 0.004195823, 0.0049208365,
     ], [71, 117])),
-    constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.0067214346, zero_point: 117 }, f32::NEG_INFINITY)))),
+    constnet::quantized::Output::new(constnet::quantized::QuantParams { scale: 0.0067214346, zero_point: 117 }, false)))),
 );
 
 /// The bytes of an input, and those of the output of the network for it.
