@@ -12,7 +12,7 @@ use constnet::{
     layers::{Features, Layer},
     sizes::{
         Report,
-        budget::{ParameterBudget, TrainingRam},
+        budget::{ParameterBudget, RamSize},
     },
 };
 use typenum::Unsigned;
@@ -380,7 +380,7 @@ fn each_epoch_has_a_seed() -> Result<(), constnet::Error<f32>> {
 
 #[test]
 fn memory_and_multiply_adds() {
-    fn bytes<T: TrainingRam>() -> [usize; 2] {
+    fn bytes<T: RamSize>() -> [usize; 2] {
         [T::Bytes::USIZE, size_of::<T>()]
     }
     fn parameters<N: Layer + ParameterBudget<64>>(_: &N) -> usize {

@@ -13,6 +13,7 @@ use typenum::{Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U
 use crate::{
     layers::{CacheSize, Elem, Layer, ParamCount},
     optim::{Optimizer, OptimizerSize},
+    quantized::{EightBit, Int8Linear, Output, Quantized, Table},
     training::Trainer,
 };
 
@@ -62,9 +63,9 @@ impl ElementSize for f64 {
     type Bytes = U8;
 }
 
-/// The bytes of RAM of a [`Trainer`] on a device, as a type.
+/// The bytes of RAM of a [`Trainer`] on a device, or of the rows of a [`Quantized`] network, as a type.
 ///
-/// | part | numbers |
+/// | part of a trainer | numbers |
 /// |---|---|
 /// | the network and the values that the optimiser keeps | parameters · (1 + [`PerParameter`](OptimizerSize::PerParameter)) |
 /// | the cache and the output | `B` · ([`Cached`](CacheSize::Cached) + [`Output`](CacheSize::Output)) |
@@ -72,18 +73,22 @@ impl ElementSize for f64 {
 /// | the number of steps and the seed | 8 bytes |
 ///
 /// It is the exact size on a 32-bit device. On a machine with SIMD a trainer is larger: it has scratch space for
-/// transposed weights, and aligns its arrays.
+/// transposed weights, and aligns its arrays. Of a quantised network it is the `ram` of
+/// [`Quantized::MEMORY`]: its weights are in flash.
 ///
 /// # Examples
 ///
 /// ```
-/// use constnet::{Sgd, Trainer, mlp, sizes::budget::TrainingRam};
+/// use constnet::{Quantized, Sgd, Trainer, mlp, sizes::budget::RamSize};
 /// use typenum::Unsigned;
 ///
-/// type Bytes = <Trainer<mlp![5, 64, 64, 3], Sgd, 1> as TrainingRam>::Bytes;
+/// type Bytes = <Trainer<mlp![5, 64, 64, 3], Sgd, 1> as RamSize>::Bytes;
 /// assert_eq!(Bytes::USIZE, 4 * (4739 + (5 + 64 + 64 + 3) + 1) + 8);
+///
+/// type Rows = <Quantized<mlp![5, 64, 64, 3]> as RamSize>::Bytes;
+/// assert_eq!(Rows::USIZE, 5 + 64 + 64 + 3 + 3);
 /// ```
-pub trait TrainingRam {
+pub trait RamSize {
     /// The bytes.
     type Bytes: Unsigned;
 }
@@ -100,7 +105,7 @@ type Counters = U8;
 /// The bytes of all numbers of a trainer.
 type NumberBytes<N, Opt, const B: usize> = Prod<Numbers<N, Opt, B>, <Elem<N> as ElementSize>::Bytes>;
 
-impl<N, Opt, const B: usize> TrainingRam for Trainer<N, Opt, B>
+impl<N, Opt, const B: usize> RamSize for Trainer<N, Opt, B>
 where
     N: Layer + ParamCount + CacheSize,
     Opt: Optimizer<Elem<N>> + OptimizerSize,
@@ -119,20 +124,60 @@ where
     type Bytes = Sum<NumberBytes<N, Opt, B>, Counters>;
 }
 
-/// A bound: a [`Trainer`] that takes at most `KIB` · 1024 bytes of RAM on a device.
+/// The bytes of the rows of a chain of layers on bytes: of the input of each layer, of the last output, and of its copy for the
+/// caller.
+pub trait RowBytes {
+    /// The bytes.
+    type Bytes: Unsigned;
+}
+
+impl<const N: usize> RowBytes for Output<[u8; N]>
+where
+    Const<N>: ToUInt,
+    U<N>: Add<U<N>>,
+    Sum<U<N>, U<N>>: Unsigned,
+{
+    type Bytes = Sum<U<N>, U<N>>;
+}
+
+/// Implements [`RowBytes`] for a layer with this number of inputs and the rest of the chain.
+macro_rules! row_bytes {
+    ($($layer:ident<$inputs:ident $(, $outputs:ident)?>;)+) => { $(
+        impl<const $inputs: usize, $(const $outputs: usize,)? R: RowBytes> RowBytes
+            for ($layer<$inputs $(, $outputs)?>, R)
+        where
+            Const<$inputs>: ToUInt,
+            U<$inputs>: Add<R::Bytes>,
+            Sum<U<$inputs>, R::Bytes>: Unsigned,
+        {
+            type Bytes = Sum<U<$inputs>, R::Bytes>;
+        }
+    )+ };
+}
+
+row_bytes! {
+    Int8Linear<IN, OUT>;
+    Table<N>;
+}
+
+impl<Net: EightBit<Chain: RowBytes>> RamSize for Quantized<Net> {
+    type Bytes = <Net::Chain as RowBytes>::Bytes;
+}
+
+/// A bound: a [`Trainer`], or the rows of a [`Quantized`] network, that take at most `KIB` · 1024 bytes of RAM on a device.
 ///
 /// # Examples
 ///
 /// ```
-/// use constnet::{Sgd, Trainer, mlp, sizes::budget};
+/// use constnet::{Quantized, Sgd, Trainer, mlp, sizes::budget};
 ///
 /// type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1>;
 ///
 /// const _: () = budget::fits_ram::<20, Training>();
+/// const _: () = budget::fits_ram::<1, Quantized<mlp![5, 64, 64, 3]>>();
 /// ```
 ///
-/// A wider network does not pass `cargo check`: "training this network with this optimiser and batch size takes more
-/// than 20 KiB of RAM".
+/// A wider network does not pass `cargo check`: "this trainer or quantised network takes more than 20 KiB of RAM".
 ///
 /// ```compile_fail,E0277
 /// # use constnet::{Sgd, Trainer, mlp, sizes::budget};
@@ -140,9 +185,14 @@ where
 ///
 /// const _: () = budget::fits_ram::<20, Training>();
 /// ```
+///
+/// ```compile_fail,E0277
+/// # use constnet::{Quantized, mlp, sizes::budget};
+/// const _: () = budget::fits_ram::<1, Quantized<mlp![5, 512, 512, 3]>>();
+/// ```
 pub trait RamBudget<const KIB: usize> {}
 
-impl<T: TrainingRam, const KIB: usize> RamBudget<KIB> for T
+impl<T: RamSize, const KIB: usize> RamBudget<KIB> for T
 where
     Const<KIB>: ToUInt,
     U<KIB>: Mul<U1024>,
@@ -154,7 +204,7 @@ where
 /// Implemented for `typenum`'s "true" only: the result of comparing a number of bytes with its limit.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "training this network with this optimiser and batch size takes more than {KIB} KiB of RAM",
+    message = "this trainer or quantised network takes more than {KIB} KiB of RAM",
     label = "over the budget of {KIB} KiB, which are {KIB} times 1024 bytes"
 )]
 pub trait WithinRamBudget<const KIB: usize> {}
@@ -162,7 +212,7 @@ pub trait WithinRamBudget<const KIB: usize> {}
 impl<const KIB: usize> WithinRamBudget<KIB> for B1 {}
 
 /// Checks a [`RamBudget`]: `const _: () = fits_ram::<32, Training>();` does not compile if `Training` is a
-/// [`Trainer`] of more than 32 KiB.
+/// [`Trainer`] or [`Quantized`] network of more than 32 KiB.
 pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB>>() {}
 
 /// A bound on a [`Batch`] size: it divides the size of the data set, so that every batch is full.

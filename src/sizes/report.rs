@@ -123,7 +123,8 @@ mod tests {
         StaticNetwork, Tanh, Trainer, Zeroed,
         layers::{CacheSize, Layer, Shape},
         mlp,
-        sizes::budget::TrainingRam,
+        quantized::{EightBit, Quantized},
+        sizes::budget::RamSize,
     };
 
     type BodyNet = Sequential![Linear<5, 64>, Relu<64>];
@@ -157,7 +158,7 @@ mod tests {
     /// transposed weights. On a device the two are equal: the programs for it assert that.
     #[test]
     fn the_budget_counts_every_number_of_a_trainer() {
-        fn check<T: TrainingRam>(expected: usize) {
+        fn check<T: RamSize>(expected: usize) {
             assert_eq!(T::Bytes::USIZE, expected);
             assert!(expected <= size_of::<T>());
         }
@@ -167,6 +168,20 @@ mod tests {
         check::<Trainer<mlp![5, 64, 3], ClipNorm<Adam>, 8>>(4 * (4 * 579 + 8 * (5 + 64 + 3) + 6) + 8);
         let head = 64 * 8 + 8 + 8 * 3 + 3;
         check::<Trainer<Adapted, Sgd, 2>>(4 * (head + 2 * (5 + 64 + 8 + 3) + 1) + 8);
+    }
+
+    /// The memory of a quantised network and its budget count the same rows.
+    #[test]
+    fn the_budget_counts_every_row_of_a_quantised_network() {
+        fn check<Net: EightBit>(expected: usize)
+        where
+            Quantized<Net>: RamSize,
+        {
+            assert_eq!(<Quantized<Net> as RamSize>::Bytes::USIZE, expected);
+            assert_eq!(Quantized::<Net>::MEMORY.ram, expected);
+        }
+        check::<mlp![7, 3]>(7 + 3 + 3);
+        check::<Sequential![Linear<5, 9>, Tanh<9>, Dropout<9>, Linear<9, 2>, Relu<2>]>(5 + 9 + 9 + 2 + 2);
     }
 
     /// A cache is as many numbers as its layers count.
