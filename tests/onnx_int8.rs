@@ -78,19 +78,52 @@ fn scales_of_another_axis_are_refused() {
 #[test]
 fn changed_files_do_not_panic() {
     let mut rng = rng(1);
-    for name in NAMES {
-        let original = bytes(&format!("int8/{name}"));
+    let mut check = |original: &[u8], read: &dyn Fn(&[u8]) -> Option<DenseInt8>| {
         for _ in 0..500 {
-            let mut changed = original.clone();
+            let mut changed = original.to_vec();
             for _ in 0..rng.random_range(1..4) {
                 let at = rng.random_range(0..changed.len());
                 changed[at] = rng.random();
             }
             changed.truncate(rng.random_range(changed.len() / 2..2 * changed.len()));
-            if let Ok(net) = Onnx::new().read_quantized(&changed) {
+            if let Some(net) = read(&changed) {
                 let y = net.predict_bytes(&vec![7; net.inputs()]);
                 assert_eq!(y.len(), net.outputs());
             }
         }
+    };
+    for name in NAMES {
+        let original = bytes(&format!("int8/{name}"));
+        check(&original, &|bytes| Onnx::new().read_quantized(bytes).ok());
+        #[cfg(feature = "safetensors")]
+        {
+            let net = Onnx::new().read_quantized(&original).expect("a network");
+            let saved = net.to_safetensors().expect("a file");
+            assert_eq!(DenseInt8::from_safetensors(&saved).expect("the same network"), net);
+            check(&saved, &|bytes| DenseInt8::from_safetensors(bytes).ok());
+        }
     }
+}
+
+/// Layers that a file records, but that do not fit to each other or to its tensors.
+#[test]
+#[cfg(feature = "safetensors")]
+fn recorded_layers_are_checked() {
+    let saved = read("int8/qdq_tanh").expect("a network").to_safetensors().expect("a file");
+    let layers = "Linear<5, 8>, Tanh<8>, Linear<8, 3>";
+    let error = |other: &str| {
+        let at = saved.windows(layers.len()).position(|text| text == layers.as_bytes()).expect("layers");
+        let mut changed = saved.clone();
+        changed[at..at + layers.len()].copy_from_slice(other.as_bytes());
+        DenseInt8::from_safetensors(&changed).expect_err("other layers").to_string()
+    };
+    let fits = |name: &str| format!("the file records the layer `{name}`, which does not fit there");
+    assert_eq!(error("Linear<5, 8>, Tanh<8>, Linear<7, 3>"), fits("Linear<7, 3>"));
+    assert_eq!(error("Linear<5, 8>, What<8>, Linear<8, 3>"), fits("What<8>"));
+    assert_eq!(error("Linear<5, 8>, Tanh<0>, Linear<8, 3>"), fits("Tanh<0>"));
+    assert!(error("Linear<5, 9>, Tanh<9>, Linear<9, 3>").contains("`0.weight` is I8 [8, 5]"));
+    assert!(
+        error("Linear<5, 8>, Relu<8>, Linear<8, 3>").starts_with("the input of layer 2 has the zero point")
+    );
+    assert!(error("Linear<9999999999999999999, 888888>").contains("`0.weight` is I8 [8, 5]"));
 }

@@ -200,8 +200,8 @@ impl<Net: EightBit> Quantized<Net> {
         y
     }
 
-    /// The same with the rounding of ONNX Runtime and LiteRT: a sum and its multiple are rounded in `f32`, ties to even. A byte
-    /// of a layer differs by 1 if the product is about half-way between two integers, by at most 2⁻²² of its size.
+    /// The same with the rounding of ONNX Runtime and of LiteRT on a host: a sum and its product are rounded in `f32`, ties to
+    /// even. A byte of a layer differs, by 1, only if the product is half-way between two integers, up to 2⁻²³ of its size.
     #[inline]
     #[must_use]
     pub fn predict_bytes_rounded_in_f32(&self, x: &Net::In) -> Net::Out {

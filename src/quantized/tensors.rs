@@ -224,7 +224,8 @@ impl Tensors {
             return Err(TensorError::Missing { name: name.to_owned() });
         };
         let tensor = self.all.swap_remove(index);
-        let numbers: usize = shape.iter().product();
+        // A shape that a file records can be too large.
+        let numbers = shape.iter().fold(1_usize, |numbers, size| numbers.saturating_mul(*size));
         match T::unwrap(&tensor.values) {
             Some(values) if tensor.shape == shape && values.len() == numbers => Ok(values.to_vec()),
             _ => {

@@ -115,9 +115,8 @@ impl<'r> Type<'r> {
         let (name, numbers) = text.split_once('<').ok_or_else(error)?;
         let is_table =
             || DenseActivation::from_name(name).is_some_and(|activation| activation.name() == name);
-        let mut numbers = numbers.split(", ").map(str::parse);
-        let first = numbers.next().and_then(Result::ok).filter(|first| *first > 0);
-        let second = numbers.next().and_then(Result::ok);
+        let mut numbers = numbers.split(", ").map(|number| number.parse().ok().filter(|number| *number > 0));
+        let (first, second) = (numbers.next().flatten(), numbers.next().flatten());
         match (name, first, second) {
             ("Linear", Some(inputs), Some(outputs)) => Ok(Self { name, numbers: [inputs, outputs] }),
             ("Standardize" | "Dropout", Some(features), _) => Ok(Self { name, numbers: [features, 0] }),

@@ -1,13 +1,13 @@
 //! Any bytes as a file of weights: nothing panics, and a network is loaded whole or not at all.
 #![no_main]
 
-use constnet::{Safetensors, mlp};
+use constnet::{Quantized, Safetensors, Zeroed, formats::DenseInt8, mlp};
 use libfuzzer_sys::fuzz_target;
 
 type Net = mlp![2, 3, 1];
 
 fn start() -> Net {
-    let mut net: Net = constnet::Zeroed::ZERO;
+    let mut net: Net = Zeroed::ZERO;
     net.for_each_parameter_mut(|parameter| parameter.values.fill(-1.5));
     net
 }
@@ -33,5 +33,14 @@ fuzz_target!(|bytes: &[u8]| {
             }
             Ok(()) => {}
         }
+    }
+    let mut quantized = Quantized::<Net>::ZERO;
+    match quantized.load_safetensors(bytes) {
+        Ok(()) => assert_eq!(quantized.check(), Ok(())),
+        Err(error) => assert!(quantized == Zeroed::ZERO && !error.to_string().is_empty()),
+    }
+    match DenseInt8::from_safetensors(bytes) {
+        Ok(net) => assert!(!net.to_rust_source("NET").is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 });
