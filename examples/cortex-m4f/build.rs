@@ -6,11 +6,14 @@ use std::{env, error::Error, fs, path::Path};
 use constnet::{Quantized, Safetensors, Zeroed, mlp, synthetic};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
 
-#[path = "src/hash.rs"]
-mod hash;
+#[path = "../../tests/data/random_layers.rs"]
+#[allow(dead_code, reason = "the layers are for the programs")]
+mod random_layers;
 #[path = "src/task.rs"]
 #[allow(dead_code, reason = "the targets are for the programs")]
 mod task;
+
+use random_layers::Hash;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
@@ -85,6 +88,9 @@ fn digits() -> Result<String, Box<dyn Error>> {
     Safetensors::new().load_file(&mut net, "../data/digits.safetensors")?;
     let text = fs::read_to_string("../data/digits.txt")?;
     let mut samples: Vec<([f32; 64], u8)> = text.lines().map(image).collect();
+    let all: Vec<[f32; 64]> = samples.iter().map(|(x, _)| *x).collect();
+    let (of_all, _) = Quantized::of(&net, &all)?;
+    let all: Vec<_> = all.iter().map(|x| of_all.quantize_input(x)).collect();
     samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
     let (train, test) = samples.split_at(samples.len() - TEST);
     let train: Vec<[f32; 64]> = train.iter().map(|(x, _)| *x).collect();
@@ -92,7 +98,7 @@ fn digits() -> Result<String, Box<dyn Error>> {
     let (images, digits): (Vec<_>, Vec<_>) =
         test.iter().map(|(x, digit)| (quantized.quantize_input(x), *digit)).unzip();
     let outputs = images.iter().map(|x| quantized.predict_bytes(x));
-    let hash = outputs.fold(hash::Hash::EMPTY, |hash, y| hash.with(&y));
+    let hash = outputs.fold(Hash::EMPTY, |hash, y| hash.with(&y));
     Ok(format!(
         "/// The network of `examples/data/digits.safetensors`.\n{}\n\
          /// A test image.\npub const IMAGE: [u8; 64] = {:?};\n\n\
@@ -100,10 +106,14 @@ fn digits() -> Result<String, Box<dyn Error>> {
          /// The test images.\npub static IMAGES: [[u8; 64]; {TEST}] = {images:?};\n\n\
          /// The digits that they show.\npub const DIGITS_SHOWN: [u8; {TEST}] = {digits:?};\n\n\
          /// The hash of the outputs for all test images, computed on the host.\n\
-         pub const OUTPUTS: Hash = {hash:?};\n",
+         pub const OUTPUTS: Hash = {hash:?};\n\n\
+         /// The same network, calibrated with all images.\n{}\n\
+         /// All images.\npub static ALL_IMAGES: [[u8; 64]; {}] = {all:?};\n",
         quantized.to_rust_source("DIGITS"),
         images[0],
         quantized.predict_bytes(&images[0]),
+        of_all.to_rust_source("ALL_DIGITS"),
+        all.len(),
     ))
 }
 

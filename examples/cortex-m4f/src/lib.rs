@@ -2,14 +2,15 @@
 #![no_std]
 
 mod failure;
-mod hash;
 pub mod measure;
 pub mod quantized;
+#[path = "../../../tests/data/random_layers.rs"]
+pub mod random_layers;
 mod start;
 mod task;
 pub mod trained;
 
-use constnet::sizes::budget::{self, RamBudget, TrainingRam};
+use constnet::sizes::budget::{self, RamBudget, RamSize};
 #[cfg(target_arch = "arm")]
 pub use cortex_m_rt;
 pub use failure::{Failure, as_on_host, below, below_goal};
@@ -45,7 +46,7 @@ pub fn print(line: core::fmt::Arguments<'_>) {
 
 /// Checks at compile time that a trainer takes at most `KIB` KiB of RAM, and that the library's budget counts its
 /// exact size.
-pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB> + TrainingRam>() {
+pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB> + RamSize>() {
     budget::fits_ram::<KIB, T>();
     assert!(size_of::<T>() == <T::Bytes as typenum::Unsigned>::USIZE);
 }
