@@ -6,6 +6,7 @@ mod graph;
 mod node;
 mod proto;
 mod quantized;
+mod quantized_constants;
 mod shapes;
 mod simplify;
 mod tensor;
