@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 
 const RUNS = 3;
 
-for (const name of ["step", "inference", "inference-int8", "digits-int8", "adapt", "synthetic", "lm"]) {
+for (const name of ["step", "inference", "inference-int8", "digits-int8", "layers-int8", "adapt", "synthetic", "lm"]) {
   const file = new URL(`target/wasm32-unknown-unknown/release/${name}.wasm`, import.meta.url);
   const module = await WebAssembly.compile(await readFile(file));
   // An allocator would need one of these: a function of the host, or memory that grows.

@@ -37,6 +37,8 @@ use self::calibrate::Real;
 pub trait Stored {}
 #[cfg(not(all(feature = "alloc", any(feature = "safetensors", feature = "serde"))))]
 impl<T> Stored for T {}
+#[cfg(all(feature = "onnx", feature = "safetensors"))]
+pub(crate) use self::chain::check_zero_point;
 #[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 pub use self::tensors::{Stored, TensorError, Tensors};
 #[cfg(feature = "safetensors")]
@@ -54,7 +56,6 @@ pub use self::{
 };
 #[cfg(feature = "onnx")]
 pub(crate) use self::{
-    chain::check_zero_point,
     error::NO_EIGHT_BIT_FORM,
     layers::OutputScale,
     linear::check,
