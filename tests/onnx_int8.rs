@@ -74,6 +74,17 @@ fn scales_of_another_axis_are_refused() {
     assert!(error.contains("its scales are for axis 1 of the weights, expected 0: the outputs"), "{error}");
 }
 
+#[test]
+fn weights_of_another_type_are_refused() {
+    let mut bytes = bytes("int8/operators");
+    // The element type of tensors, INT8, becomes BOOL, whose numbers have a byte too.
+    while let Some(at) = bytes.windows(2).position(|window| window == b"\x10\x03") {
+        bytes[at + 1] = 9;
+    }
+    let error = Onnx::new().read_quantized(&bytes).expect_err("another type").to_string();
+    assert!(error.contains("its input 3 has the element type BOOL, expected integers"), "{error}");
+}
+
 /// A changed file is read or refused, without a panic.
 #[test]
 fn changed_files_do_not_panic() {
