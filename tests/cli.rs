@@ -393,6 +393,8 @@ fn a_network_is_quantised_as_the_library_does_it() {
     let text = succeeds(&["inspect", &out]);
     assert!(text.contains("net.safetensors: safetensors, 8-bit integers\n"), "{text}");
     assert!(text.contains("Quantized<Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]>\n"), "{text}");
+    let all = text.lines().find(|line| line.trim().starts_with("all")).expect("the sum");
+    assert!(all.contains(&(5 * 8 + 8 * 8 + 2 + 256 + 8 * 3 + 8 * 3 + 2).to_string()), "{text}");
     let params = quantized.output_params();
     let row = text.lines().find(|line| line.trim().starts_with("output")).expect("the output");
     assert!(row.contains(&format!("{:e}", params.scale)), "{text}");

@@ -55,21 +55,24 @@ fn print(to: &mut impl Write, file: &read::File, arguments: &Arguments) -> io::R
 
 /// The types of all layers; of those on bytes the size in flash, the zero points and the multipliers.
 fn int8_layers(net: &DenseInt8) -> Table {
-    let row = |(index, name): (usize, &String)| {
+    let mut all = 0;
+    let mut rows = Vec::new();
+    for (index, name) in net.types().iter().enumerate() {
         let kind = net.layers().iter().find(|layer| layer.index == index).map(|layer| &layer.kind);
-        let [bytes, zero_points, multipliers] = match kind {
+        let (bytes, zero_points, multipliers) = match kind {
             Some(DenseInt8Kind::Linear { weight, bias, multiplier, zero_points: [x, y] }) => {
                 let smallest = multiplier.iter().copied().fold(f32::INFINITY, f32::min);
                 let largest = multiplier.iter().copied().fold(0.0, f32::max);
                 let bytes = weight.len() + 4 * (bias.len() + multiplier.len()) + 2;
-                [bytes.to_string(), format!("{x} → {y}"), format!("{smallest:.3e} to {largest:.3e}")]
+                (bytes, format!("{x} → {y}"), format!("{smallest:.3e} to {largest:.3e}"))
             }
-            Some(DenseInt8Kind::Table(_)) => ["256".into(), String::new(), String::new()],
-            _ => ["0".into(), String::new(), String::new()],
+            Some(DenseInt8Kind::Table(_)) => (256, String::new(), String::new()),
+            _ => (0, String::new(), String::new()),
         };
-        vec![name.clone(), bytes, zero_points, multipliers]
-    };
-    let rows = net.types().iter().enumerate().map(row).collect();
+        all += bytes;
+        rows.push(vec![name.clone(), bytes.to_string(), zero_points, multipliers]);
+    }
+    rows.push(vec!["all".into(), all.to_string(), String::new(), String::new()]);
     table(["layer", "bytes of flash", "zero points", "multipliers"], rows)
 }
 
