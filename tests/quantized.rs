@@ -422,6 +422,25 @@ fn safetensors_files_hold_quantised_networks() {
     assert_eq!(replaced(&[x, y], &[x + 1]), error);
 }
 
+/// The network takes 768 KB, and the stack 256 KB.
+#[test]
+#[cfg(feature = "safetensors")]
+fn a_large_network_is_loaded_in_a_small_stack() {
+    type Large = mlp![512, 1024, 256];
+    let work = || {
+        let mut net = Large::boxed();
+        net.init(&mut rng(0));
+        let mut quantized: Box<Quantized<Large>> = Zeroed::boxed();
+        quantized.calibrate(&net, &[[0.5; 512], [-0.5; 512]]).expect("a quantised network");
+        let bytes = quantized.to_safetensors().expect("a file");
+        let mut loaded: Box<Quantized<Large>> = Zeroed::boxed();
+        loaded.load_safetensors(&bytes).expect("the same network");
+        assert!(loaded == quantized);
+    };
+    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(work);
+    thread.expect("a thread").join().expect("no overflow");
+}
+
 #[test]
 #[cfg(all(feature = "serde", feature = "alloc"))]
 fn serde_keeps_every_bit() {

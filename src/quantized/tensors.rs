@@ -249,7 +249,7 @@ impl Tensors {
 }
 
 /// A part of a quantised network that is stored as tensors.
-pub trait Stored {
+pub trait Stored: bytemuck::Zeroable {
     /// Adds the tensors. Layers are counted from `layer` on.
     fn save(&self, layer: usize, to: &mut Tensors);
 

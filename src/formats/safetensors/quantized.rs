@@ -36,9 +36,9 @@ impl<Net: EightBit> Quantized<Net> {
         if let Some(found) = layers.filter(|layers| *layers != expected) {
             return Err(WeightsError::Quantized(TensorError::Layers { expected, found }));
         }
-        let mut net = Self::ZERO;
-        net.load_tensors(tensors).map_err(WeightsError::Quantized)?;
-        *self = net;
+        // A first time on the heap, for the errors: the network can be too large for the stack.
+        Self::boxed().load_tensors(tensors.clone()).map_err(WeightsError::Quantized)?;
+        self.load_tensors(tensors).map_err(WeightsError::Quantized)?;
         Ok(())
     }
 }
