@@ -16,9 +16,9 @@ use super::{
     Bytes, EightBit, Int8Linear, LinearError, Output, QuantParams, Quantized, Table, ZeroPointError,
     values::{Int8Tensor, Number},
 };
-use crate::Standardize;
 #[cfg(feature = "serde")]
 use crate::Zeroed as _;
+use crate::{Standardize, layers::print::from_fn};
 
 /// Why tensors are not those of a quantised network.
 #[derive(Clone, Debug, PartialEq)]
@@ -287,7 +287,7 @@ impl<Net: EightBit> Quantized<Net> {
     /// The type of the `f32` network, as the macro `Sequential!` takes it.
     #[cfg(feature = "safetensors")]
     pub(crate) fn layers(&self) -> String {
-        let types = format!("{}", fmt::from_fn(Net::write_type));
+        let types = format!("{}", from_fn(Net::write_type));
         let types: Vec<_> = types.lines().map(|line| line.trim_start_matches("    constnet::")).collect();
         format!("Sequential![{}]", types.join(" ").trim_end_matches(','))
     }

@@ -4,25 +4,28 @@ use alloc::{format, string::String, vec::Vec};
 use core::fmt::{self, Formatter};
 
 use super::{DenseInt8, DenseInt8Kind};
-use crate::quantized::{Output, Source, WriteSource as _, write_linear, write_standardize, write_static};
+use crate::{
+    layers::print::from_fn,
+    quantized::{Output, Source, WriteSource as _, write_linear, write_standardize, write_static},
+};
 
 impl DenseInt8 {
     /// The Rust source of a `static` with this name, as
     /// [`Quantized::to_rust_source`](crate::Quantized::to_rust_source) writes it.
     #[must_use]
     pub fn to_rust_source(&self, name: &str) -> String {
-        format!("{}", fmt::from_fn(|f| self.write_source(f, name)))
+        format!("{}", from_fn(|f| self.write_source(f, name)))
     }
 
     fn write_source(&self, f: &mut Formatter<'_>, name: &str) -> fmt::Result {
         let write_type = |f: &mut Formatter<'_>| {
             self.types.iter().try_for_each(|name| writeln!(f, "    constnet::{name},"))
         };
-        let before = fmt::from_fn(|f| match &self.before {
+        let before = from_fn(|f| match &self.before {
             Some([mean, deviation]) => write_standardize(f, mean, deviation),
             None => f.write_str("()"),
         });
-        let chain = fmt::from_fn(|f| {
+        let chain = from_fn(|f| {
             let mut inputs = self.inputs;
             for layer in &self.layers {
                 f.write_str("(")?;
