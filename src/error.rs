@@ -162,7 +162,7 @@ pub enum DataError<T> {
     },
     /// The threshold of a binary metric is NaN.
     Threshold(T),
-    /// The probabilities of a target do not sum to one.
+    /// The probabilities of a target, or of a prediction, do not sum to one.
     ProbabilitySum {
         /// The index of the sample.
         sample: usize,

@@ -10,7 +10,10 @@ use constnet::{
     Zeroed,
     init::Orthogonal,
     layers::Features,
-    metrics::{ConfusionMatrix, accuracy, binary_accuracy, r2_score},
+    metrics::{
+        ConfusionMatrix, accuracy, binary_accuracy, binary_log_loss, log_loss, mean_absolute_error, r2_score,
+        roc_auc_with,
+    },
     mlp,
     optim::{WithSchedule, schedule::Cosine},
     synthetic,
@@ -126,9 +129,15 @@ fn metrics() {
     assert_no_allocation("the accuracy of one output", || {
         assert!(binary_accuracy(logits, &classes, 0.0).is_ok());
         assert!(ConfusionMatrix::binary(logits, &classes, 0.0).is_ok());
+        assert!(binary_log_loss(logits, &classes).is_ok());
+        assert!(roc_auc_with(&logits, &classes, &mut [0.0; 2]).is_ok());
     });
+    assert_no_allocation("the log loss", || assert!(log_loss([[0.25, 0.75]; 2], &[0, 1]).is_ok()));
     assert_no_allocation("a confusion matrix", || assert!(ConfusionMatrix::new(y_hat, &[0, 1, 1]).is_ok()));
-    assert_no_allocation("R²", || assert!(r2_score(y_hat, &[[0.0, 1.0]; 3]).is_ok()));
+    assert_no_allocation("R² and the absolute error", || {
+        assert!(r2_score(y_hat, &[[0.0, 1.0]; 3]).is_ok());
+        assert!(mean_absolute_error(y_hat, &[[0.0, 1.0]; 3]).is_ok());
+    });
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn mean_loss<T: Element>(y_hat: &[T], y: &[T]) -> T {
 
 /// The loss of one logit and its derivative, `σ(ŷ) − y`. Both are computed from `e^−|ŷ|`, which is at most 1.
 #[inline(always)]
-fn logit_loss_and_slope<T: Element>(y_hat: T, y: T) -> [T; 2] {
+pub(crate) fn logit_loss_and_slope<T: Element>(y_hat: T, y: T) -> [T; 2] {
     let e = (-y_hat.abs()).exp();
     let loss = y_hat.max(T::ZERO) - y_hat * y + e.ln_1p();
     let sigma = if y_hat < T::ZERO { e } else { T::ONE } / (T::ONE + e);

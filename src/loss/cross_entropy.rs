@@ -164,10 +164,6 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 pub struct SoftCrossEntropy;
 
 impl SoftCrossEntropy {
-    /// The largest accepted difference between 1 and the sum of a row, so that probabilities may be written
-    /// with few digits: 2⁻¹⁰, which `f32` and `f64` represent exactly.
-    const SUM_TOLERANCE: f64 = 1.0 / 1024.0;
-
     /// The forward pass: the mean of `−Σ y ln p` over the samples.
     #[must_use]
     pub fn forward<T: Element, const K: usize, const B: usize>(
@@ -199,6 +195,18 @@ impl SoftCrossEntropy {
     }
 }
 
+/// Refuses probabilities that do not sum to 1.
+pub(crate) fn check_sum<T: Element>(sample: usize, probabilities: &[T]) -> Result<(), DataError<T>> {
+    /// The largest accepted difference between 1 and the sum of a row, so that probabilities may be written
+    /// with few digits: 2⁻¹⁰, which `f32` and `f64` represent exactly.
+    const TOLERANCE: f64 = 1.0 / 1024.0;
+    let sum = probabilities.iter().fold(T::ZERO, |sum, p| sum + *p);
+    if (sum - T::ONE).abs() > T::from_f64(TOLERANCE) {
+        return Err(DataError::ProbabilitySum { sample, sum });
+    }
+    Ok(())
+}
+
 /// Overwrites a row of logits with its gradient, `p Σ y − y`, and returns its loss, `−Σ y ln p`.
 #[inline(always)]
 fn soft_loss_and_gradient<T: Element>(row: &mut [T], y: &[T]) -> T {
@@ -220,13 +228,7 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for SoftCrossEntropy {
 
     fn check(&self, y: &[[T; K]]) -> Result<(), Error<T>> {
         check_probabilities::<Features<K, T>>(y)?;
-        for (sample, y) in y.iter().enumerate() {
-            let sum = y.iter().fold(T::ZERO, |sum, y| sum + *y);
-            if (sum - T::ONE).abs() > T::from_f64(Self::SUM_TOLERANCE) {
-                return Err(DataError::ProbabilitySum { sample, sum }.into());
-            }
-        }
-        Ok(())
+        y.iter().enumerate().try_for_each(|(sample, y)| Ok(check_sum(sample, y)?))
     }
 
     #[inline(always)]

@@ -21,7 +21,6 @@ mod mse;
 mod traits;
 mod weighted;
 
-pub(crate) use self::traits::first_invalid;
 pub use self::{
     bce_with_logits::BceWithLogits,
     cross_entropy::{CrossEntropy, SoftCrossEntropy},
@@ -31,6 +30,9 @@ pub use self::{
     mse::Mse,
     traits::{Loss, OnProbabilities},
     weighted::Weighted,
+};
+pub(crate) use self::{
+    bce_with_logits::logit_loss_and_slope, cross_entropy::check_sum, traits::first_invalid,
 };
 use self::{
     difference::{DifferenceLoss, difference_loss, difference_value, difference_value_and_gradient},

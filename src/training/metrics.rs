@@ -1,14 +1,28 @@
-//! Metrics, the measures by which predictions are compared, the same as scikit-learn's: accuracy, the confusion matrix with
-//! precision, recall and F1, the area under the ROC curve, the log loss, R², the mean absolute error.
+//! Metrics, the measures by which predictions are compared, the same as scikit-learn's.
+//!
+//! | metric | scikit-learn | an output is infinite | a class has no samples |
+//! |---|---|---|---|
+//! | [`accuracy`] | `accuracy_score` | allowed | does not count |
+//! | [`binary_accuracy`] | `accuracy_score(y, y_hat > threshold)` | allowed | does not count |
+//! | [`ConfusionMatrix`] | `confusion_matrix` | allowed | a row of zeros |
+//! | [`precision`](ConfusionMatrix::precision), [`recall`](ConfusionMatrix::recall), [`f1`](ConfusionMatrix::f1) | `precision_score`, … | | `None` where it is 0/0 |
+//! | [`macro_f1`](ConfusionMatrix::macro_f1) | `f1_score(average="macro")` | | left out if it was never predicted, else counted as 0 |
+//! | `roc_auc`, [`roc_auc_with`] | `roc_auc_score` | allowed | NaN |
+//! | [`log_loss`] | `log_loss` | an error | does not count |
+//! | [`binary_log_loss`] | `log_loss` of `σ(ŷ)` | an error | does not count |
+//! | [`r2_score`] | `r2_score` | an error | |
+//! | [`mean_absolute_error`] | `mean_absolute_error` | an error | |
+//!
+//! For each of them, NaN in a prediction or a target, infinite targets, no samples, and numbers of predictions and targets
+//! that differ are a [`DataError`]. scikit-learn refuses infinite scores too; here only their order counts where they are
+//! allowed.
 
 use core::fmt;
 
-pub use super::scores::{log_loss, mean_absolute_error, roc_auc};
-use super::sum::CompensatedSum;
-use crate::{
-    error::DataError,
-    simd::{Element, Zeroed},
-};
+#[cfg(feature = "alloc")]
+pub use super::scores::roc_auc;
+pub use super::scores::{binary_log_loss, log_loss, mean_absolute_error, r2_score, roc_auc_with};
+use crate::{error::DataError, simd::Element};
 
 /// The index of the largest output, the first of equal ones: the class that a network predicts.
 ///
@@ -283,75 +297,6 @@ impl<const K: usize> fmt::Display for ConfusionMatrix<K> {
         }
         Ok(())
     }
-}
-
-/// The coefficient of determination, `R² = 1 − Σ(ŷ − y)² / Σ(y − ȳ)²`, averaged over the `D` outputs. Same as
-/// scikit-learn's `r2_score`.
-///
-/// 1 is perfect. Always predicting the mean `ȳ` of the targets gives 0, worse predictions a negative number.
-/// If all targets are equal, it is 1 if the predictions are equal to them, else 0. For a single sample it is not
-/// defined: NaN. The sums are computed in `f64`.
-///
-/// # Errors
-///
-/// If there are no samples, the numbers of predictions and targets differ, or a prediction or a target is not finite.
-///
-/// # Examples
-///
-/// ```
-/// use constnet::metrics::r2_score;
-///
-/// let y = [[1.0], [2.0], [3.0], [6.0]];
-/// assert_eq!(r2_score(y, &y), Ok(1.0));
-/// assert_eq!(r2_score([[3.0]; 4], &y), Ok(0.0));
-/// assert_eq!(r2_score([[1.0], [2.0], [3.0], [5.0]], &y), Ok(1.0 - 1.0 / 14.0));
-/// ```
-pub fn r2_score<T: Element, const D: usize>(
-    y_hat: impl IntoIterator<Item = [T; D]>,
-    y: &[[T; D]],
-) -> Result<T, DataError<T>> {
-    let mut residuals = [CompensatedSum::<f64>::ZERO; D];
-    each(y_hat, y, |sample, y_hat, y| {
-        for (feature, ((sum, y_hat), y)) in residuals.iter_mut().zip(y_hat).zip(y).enumerate() {
-            let expected = "a finite number";
-            if !y_hat.is_finite() {
-                return Err(DataError::Prediction { sample, feature, value: y_hat, expected });
-            }
-            if !y.is_finite() {
-                return Err(DataError::Target { sample, feature, value: *y, expected });
-            }
-            let residual = wide(y_hat) - wide(*y);
-            sum.add(residual * residual);
-        }
-        Ok(())
-    })?;
-    let [first, _, ..] = y else { return Ok(T::nan()) };
-    let samples = y.len() as f64;
-    let mut sum = 0.0;
-    for (output, residual) in residuals.into_iter().enumerate() {
-        // Offsets from the first target, so that equal targets give exactly 0.
-        let offsets = || y.iter().map(|y| wide(y[output]) - wide(first[output]));
-        let mean = total(offsets()) / samples;
-        let total = total(offsets().map(|y| (y - mean) * (y - mean)));
-        let residual = residual.total();
-        sum += match (residual == 0.0, total == 0.0) {
-            (true, _) => 1.0,
-            (false, true) => 0.0,
-            (false, false) => 1.0 - residual / total,
-        };
-    }
-    Ok(T::from_f64(sum / D as f64))
-}
-
-/// The number as `f64`.
-fn wide<T: Element>(x: T) -> f64 {
-    x.to_f64().unwrap_or(f64::NAN)
-}
-
-fn total(numbers: impl Iterator<Item = f64>) -> f64 {
-    let mut sum = CompensatedSum::ZERO;
-    numbers.for_each(|number| sum.add(number));
-    sum.total()
 }
 
 /// Calls `f` with the true and the predicted class of each sample.

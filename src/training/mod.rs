@@ -10,7 +10,7 @@
 //! | `targets.rs` | the targets of a batch: copied, or read in place if they are large |
 //! | `sum.rs` | sums of many losses |
 //! | `gradient_check.rs` | backward passes compared with differences of the loss |
-//! | `metrics.rs`, `scores.rs` | accuracy, the confusion matrix, R²; metrics of scores and probabilities |
+//! | `metrics.rs`, `scores.rs` | accuracy and the confusion matrix; metrics of scores, probabilities and numbers |
 
 mod data;
 mod fit;

@@ -11,7 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, r2_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
 
 random = np.random.default_rng(0)
 
@@ -51,6 +61,11 @@ logits[:, 0] += binary - 0.5
 logits[0] = 0  # an output at the threshold is class 0
 probabilities = np.round(64 / (1 + np.exp(-logits))) / 64
 by_logit, by_probability = logits[:, 0] > 0, probabilities[:, 0] > 0.5
+tied = np.round(logits)  # several samples of both classes have the same output
+
+rows = np.array([random.multinomial(64, np.ones(K) / K) for _ in range(N)]) / 64
+rows[0] = np.eye(K)[(classes[0] + 1) % K]  # the right class has the probability 0
+rows[1] = np.eye(K)[classes[1]]
 
 text = "// Metrics of random predictions.\n"
 text += f"// Written by metrics.py with scikit-learn {sklearn.__version__}.\n\n"
@@ -61,6 +76,10 @@ text += constant("CONFUSION", f"[[usize; {K}]; {K}]", confusion_matrix(classes, 
 nan = {"average": None, "labels": labels, "zero_division": np.nan}
 text += constant("RECALL", f"[Option<f64>; {K}]", shares(recall_score(classes, predicted, **nan)))
 text += constant("PRECISION", f"[Option<f64>; {K}]", shares(precision_score(classes, predicted, **nan)))
+text += constant("F1", f"[Option<f64>; {K}]", shares(f1_score(classes, predicted, **nan)))
+text += constant("MACRO_F1", "f64", repr(float(f1_score(classes, predicted, average="macro"))))
+text += constant("ROWS", f"[[f64; {K}]; {N}]", rows)
+text += constant("LOG_LOSS", "f64", repr(float(log_loss(classes, rows, labels=labels))))
 text += constant("TARGETS", f"[[f64; 3]; {N}]", targets)
 text += constant("PREDICTIONS", f"[[f64; 3]; {N}]", predictions)
 text += constant("R2", "f64", repr(float(r2_score(targets, predictions))))
@@ -75,5 +94,11 @@ text += constant("LOGIT_ACCURACY", "f64", repr(float(accuracy_score(binary, by_l
 text += constant("LOGIT_CONFUSION", "[[usize; 2]; 2]", confusion_matrix(binary, by_logit))
 text += constant("PROBABILITY_ACCURACY", "f64", repr(float(accuracy_score(binary, by_probability))))
 text += constant("PROBABILITY_CONFUSION", "[[usize; 2]; 2]", confusion_matrix(binary, by_probability))
+text += constant("TIED", f"[[f64; 1]; {N}]", tied)
+for name, scores in {"LOGIT": logits, "PROBABILITY": probabilities, "TIED": tied}.items():
+    text += constant(f"{name}_AUC", "f64", repr(float(roc_auc_score(binary, scores[:, 0]))))
+text += constant("LOGIT_LOG_LOSS", "f64", repr(float(log_loss(binary, 1 / (1 + np.exp(-logits[:, 0]))))))
+text += constant("PROBABILITY_LOG_LOSS", "f64", repr(float(log_loss(binary, probabilities[:, 0]))))
+text += constant("ABSOLUTE_ERROR", "f64", repr(float(mean_absolute_error(targets, predictions))))
 
 (Path(__file__).parent / "metrics.rs").write_text(text)
