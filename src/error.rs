@@ -160,6 +160,8 @@ pub enum DataError<T> {
         /// The weight.
         value: T,
     },
+    /// No sample has a weight: all weights are 0, or all samples are of the class that is ignored.
+    NoWeight,
     /// The threshold of a binary metric is NaN.
     Threshold(T),
     /// The probabilities of a target, or of a prediction, do not sum to one.
@@ -309,6 +311,12 @@ impl<T: Element> fmt::Display for DataError<T> {
             }
             Self::Weight { sample, value } => {
                 write!(f, "the weight of sample {sample} is {value}: expected a finite number of at least 0")
+            }
+            Self::NoWeight => {
+                write!(
+                    f,
+                    "each sample has the weight 0 or is ignored: expected at least 1 sample with a weight"
+                )
             }
             Self::Threshold(threshold) => {
                 write!(f, "the threshold is {threshold}: expected a number, not NaN")

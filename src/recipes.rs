@@ -82,17 +82,15 @@
 //! Each class counts as much as the others: scikit-learn's `class_weight="balanced"`.
 //!
 //! ```
-//! use constnet::{Adam, CrossEntropy, Trainer, Weighted, Zeroed, mlp};
+//! use constnet::{Adam, Trainer, WeightedCrossEntropy, Zeroed, mlp};
 //! use rand::{SeedableRng, rngs::StdRng};
 //!
-//! let (x, classes) = ([[0.0], [0.1], [0.2], [1.0]], [0, 0, 0, 1]);
-//! let mut counts = [0.0_f32; 2];
-//! classes.iter().for_each(|class| counts[*class] += 1.0);
-//! let y = classes.map(|class| (class, 4.0 / (2.0 * counts[class])));
-//! assert_eq!(y[3], (1, 2.0));
+//! let (x, y) = ([[0.0], [0.1], [0.2], [1.0]], [0, 0, 0, 1]);
+//! let loss = WeightedCrossEntropy::balanced(&y);
+//! assert_eq!(loss.weight, [2.0 / 3.0, 2.0]);
 //!
 //! let mut trainer: Trainer<mlp![1, 8, 2], Adam, 4, _> =
-//!     Trainer::with_loss(Zeroed::ZERO, Adam::default(), Weighted(CrossEntropy));
+//!     Trainer::with_loss(Zeroed::ZERO, Adam::default(), loss);
 //! trainer.fit(&x, &y).epochs(10).run(&mut StdRng::seed_from_u64(0))?;
 //! # Ok::<(), constnet::Error<f32>>(())
 //! ```

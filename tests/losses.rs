@@ -8,8 +8,9 @@ mod recorded;
 
 use common::{assert_derivatives, bits, flat, rng, rows, rows_of, set_flat};
 use constnet::{
-    BceWithLogits, CrossEntropy, DataError, Error, GeluTanh, He, Huber, L1, Linear, Loss, Mse, Sequential,
-    Sgd, Sigmoid, SoftCrossEntropy, Softmax, Trainer, Zeroed,
+    BceWithLogits, CrossEntropy, DataError, Error, GaussianNll, GeluTanh, He, Huber, L1, Linear, Loss, Mse,
+    Sequential, Sgd, Sigmoid, SoftCrossEntropy, Softmax, Trainer, WeightedBceWithLogits,
+    WeightedCrossEntropy, Zeroed,
     layers::{Features, Probabilities, Row, Shape},
     loss::OnProbabilities,
     mlp,
@@ -133,6 +134,40 @@ fn losses_match_pytorch_at_kinks() {
     );
 }
 
+/// PyTorch divides by the sum of the weights of the samples, to which normalised weights add up to 1 for each sample.
+#[test]
+fn weights_of_classes_match_pytorch() {
+    let weighted = WeightedCrossEntropy { weight: [0.5, 2.0, 1.0, 0.25, 3.0], ..Default::default() };
+    let ignored = WeightedCrossEntropy { ignore_index: 2, ..Default::default() };
+    let smoothed = WeightedCrossEntropy { ignore_index: 2, label_smoothing: 0.25, ..weighted };
+    let positive = WeightedBceWithLogits { pos_weight: [0.5, 1.0, 2.0, 4.0, 0.25] };
+    assert_recorded!(weighted.normalized(&py::LABELS), py::WEIGHTED, classes);
+    assert_recorded!(weighted.normalized(&py::LABELS), py::WEIGHTED_EXTREME, classes);
+    assert_recorded!(ignored.normalized(&py::LABELS), py::IGNORED, classes);
+    assert_recorded!(ignored.normalized(&py::LABELS), py::IGNORED_EXTREME, classes);
+    assert_recorded!(smoothed.normalized(&py::LABELS), py::SMOOTHED, classes);
+    assert_recorded!(smoothed.normalized(&py::LABELS), py::SMOOTHED_EXTREME, classes);
+    assert_recorded!(positive, py::POS_WEIGHT);
+    assert_recorded!(positive, py::POS_WEIGHT_EXTREME);
+    assert_recorded!(positive, py::POS_WEIGHT_CERTAIN);
+    assert_recorded!(positive, py::POS_WEIGHT_CERTAIN_EXTREME);
+
+    assert_recorded!(WeightedCrossEntropy::<5, f64>::default(), py::CROSS_ENTROPY, classes);
+    assert_recorded!(WeightedBceWithLogits::<5, f64>::default(), py::BCE);
+    let y = rows_of::<Features<1, f64>, 7>(py::GAUSSIAN.y);
+    assert_recorded!(GaussianNll, py::GAUSSIAN, 7, 2, y);
+}
+
+/// Balanced weights are normalised: 7 samples, `[2, 1, 2, 1, 1]` in 5 classes; 6 in 2 of 3 classes.
+#[test]
+fn balanced_weights() {
+    let weight = [2.0, 1.0, 2.0, 1.0, 1.0].map(|count| 7.0 / (5.0 * count));
+    let balanced = WeightedCrossEntropy::<5, f64>::balanced(&py::LABELS);
+    assert_eq!(balanced.weight, weight);
+    assert!(balanced.normalized(&py::LABELS).weight.iter().zip(weight).all(|(a, b)| (a - b).abs() < 1e-15));
+    assert_eq!(WeightedCrossEntropy::<3, f32>::balanced(&[0, 2, 2, 0, 0, 0]).weight, [0.75, 0.0, 1.5]);
+}
+
 /// `label_smoothing`, by the formula in the documentation of `SoftCrossEntropy`.
 #[test]
 fn smoothed_labels() {
@@ -222,6 +257,27 @@ macro_rules! for_every_loss {
         $check!(BceWithLogits, unit, $rng, $t, $d, $b);
         $check!(SoftCrossEntropy, summing_to_one, $rng, $t, $d, $b);
         $check!(CrossEntropy, classes, $rng, $t, $d, $b, class);
+        $check!(
+            WeightedCrossEntropy {
+                weight: core::array::from_fn(|class| 0.5 + class as $t),
+                label_smoothing: 0.25,
+                ..Default::default()
+            },
+            classes,
+            $rng,
+            $t,
+            $d,
+            $b,
+            class
+        );
+        $check!(
+            WeightedBceWithLogits { pos_weight: core::array::from_fn(|output| 0.5 + output as $t) },
+            unit,
+            $rng,
+            $t,
+            $d,
+            $b
+        );
     };
 }
 
@@ -392,6 +448,32 @@ fn cross_entropy_of_a_row_that_does_not_sum_to_one() {
     assert!((loss - (0.75 + 2.0) * 4_f64.ln() / 2.0).abs() < 1e-15, "{loss}");
     let expected = [[-0.3125, 0.1875, -0.0625, 0.1875], [-0.5, 0.0, 0.5, 0.0]];
     assert_eq!(SoftCrossEntropy.backward(&y_hat, &y), expected);
+}
+
+#[test]
+fn weights_that_are_not_valid() {
+    let weighted = WeightedCrossEntropy { ignore_index: 7, ..Default::default() };
+    let check = |loss: WeightedCrossEntropy<3>, y: &[usize]| Loss::<Features<3>>::check(&loss, y);
+    let class = DataError::Class { sample: 1, class: 3, classes: 3 };
+    assert_eq!(check(weighted, &[7, 3]), Err(class.into()));
+    assert_eq!(check(weighted, &[7, 2]), Ok(()));
+    assert!(weighted.forward(&[[0.0; 3]; 2], &[7, 3]).is_nan());
+    for value in [-1.0, f32::INFINITY, f32::NEG_INFINITY] {
+        let (name, expected) = ("weight of a class", "a finite number of at least 0");
+        let error = Error::Hyperparameter { name, value, expected };
+        assert_eq!(check(WeightedCrossEntropy { weight: [1.0, value, 1.0], ..weighted }, &[0]), Err(error));
+        let error = Error::Hyperparameter { name: "weight of positive samples", value, expected };
+        let loss = WeightedBceWithLogits { pos_weight: [1.0, value] };
+        assert_eq!(Loss::<Features<2>>::check(&loss, &[[0.0; 2]]), Err(error));
+    }
+    for value in [-0.25, 1.25, f32::INFINITY] {
+        let (name, expected) = ("label smoothing", "a number from 0 to 1");
+        let error = Error::Hyperparameter { name, value, expected };
+        assert_eq!(check(WeightedCrossEntropy { label_smoothing: value, ..weighted }, &[0]), Err(error));
+    }
+    let nan = WeightedCrossEntropy { weight: [1.0, 1.0, f32::NAN], ..weighted };
+    let error = check(nan, &[0]).unwrap_err().to_string();
+    assert_eq!(error, "the weight of a class is NaN: expected a finite number of at least 0");
 }
 
 #[test]

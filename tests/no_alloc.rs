@@ -119,6 +119,8 @@ fn layers_and_losses() {
     training("BceWithLogits", BceWithLogits, [0.5; 3]);
     training("CrossEntropy", CrossEntropy, 2);
     training("SoftCrossEntropy", SoftCrossEntropy, [0.25, 0.25, 0.5]);
+    training("WeightedCrossEntropy", WeightedCrossEntropy::default(), 2);
+    training("WeightedBceWithLogits", WeightedBceWithLogits::default(), [0.5; 3]);
 }
 
 #[test]

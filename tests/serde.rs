@@ -7,7 +7,7 @@ use common::{Chain, flat, network, rng};
 use constnet::{
     Adam, AdamW, ClipNorm, ClipValue, Dropout, Elu, Error, Frozen, L1, LayerNorm, Linear, Momentum,
     Optimizer, Relu, Residual, RmsProp, Selu, Sequential, Sgd, Sigmoid, Standardize, StaticNetwork, Tanh,
-    Trainer, Zeroed,
+    Trainer, WeightedBceWithLogits, WeightedCrossEntropy, Zeroed,
     formats::{LoadError, LoadInPlace, Mismatch, load_boxed, load_in_place},
     layers::{Elem, Layer},
     mlp,
@@ -446,4 +446,24 @@ fn values_before_the_header_are_refused() {
         load_in_place(&mut net, &mut serde_json::Deserializer::from_str(json)).expect_err("no header");
     assert!(error.to_string().contains("`values` before `header`"), "{error}");
     assert_eq!(net, Zeroed::ZERO);
+}
+
+/// A loss with more weights than serde itself has arrays for.
+#[test]
+fn losses_with_weights() {
+    let loss = WeightedCrossEntropy::<40> {
+        weight: std::array::from_fn(|class| class as f32),
+        ignore_index: 255,
+        label_smoothing: 0.25,
+    };
+    let json = serde_json::to_string(&loss).expect("JSON");
+    assert!(
+        json.starts_with(r#"{"weight":[0.0,1.0,2.0,"#)
+            && json.ends_with(r#","ignore_index":255,"label_smoothing":0.25}"#)
+    );
+    assert_eq!(serde_json::from_str::<WeightedCrossEntropy<40>>(&json).expect("our own JSON"), loss);
+    assert!(serde_json::from_str::<WeightedCrossEntropy<41>>(&json).is_err());
+    let loss = WeightedBceWithLogits { pos_weight: [0.5; 40] };
+    let bytes = postcard::to_allocvec(&loss).expect("postcard");
+    assert_eq!((postcard::from_bytes(&bytes), bytes.len()), (Ok(loss), 4 * 40));
 }

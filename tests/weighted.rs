@@ -2,9 +2,11 @@
 
 use approx::assert_relative_eq;
 use constnet::{
-    Cache, CrossEntropy, DataError, Error, GaussianNll, Lbfgs, LevenbergMarquardt, Loss, Mse,
-    SoftCrossEntropy, Weighted, Zeroed, gradient_check, layers::Features, mlp, second_order::LbfgsMemory,
+    Cache, CrossEntropy, DataError, Error, GaussianNll, Lbfgs, LevenbergMarquardt, Loss, Mse, Sgd,
+    SoftCrossEntropy, Trainer, Weighted, WeightedCrossEntropy, Zeroed, gradient_check, layers::Features, mlp,
+    second_order::LbfgsMemory,
 };
+use rand::{SeedableRng, rngs::StdRng};
 
 /// A weight of 2 is the same as the sample twice; a weight of 0 is the same as no sample, but for the divisor.
 #[test]
@@ -20,6 +22,39 @@ fn a_weight_is_a_number_of_samples() {
     let same = net.gradient(&CrossEntropy, &repeated, &[2, 2, 0], &mut expected, &mut cache).unwrap();
     assert_relative_eq!(loss, same, max_relative = 1e-14);
     assert_relative_eq!(found, expected, epsilon = 1e-15);
+}
+
+/// Nothing can be learned from samples without a weight: a step changes nothing, a run is refused.
+#[test]
+fn samples_without_a_weight() {
+    type Net = mlp![2, 3];
+    let (x, y) = ([[1.0, 2.0], [-1.0, 0.5]], [2, 0]);
+    let mut net = Net::ZERO;
+    net.init(&mut StdRng::seed_from_u64(0));
+    let ignored = WeightedCrossEntropy { ignore_index: 0, weight: [1.0, 1.0, 0.0], ..Default::default() };
+    let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, ignored);
+    assert_eq!((trainer.step(&x, &y), trainer.net), (0.0, net));
+    let weightless = y.map(|class| (class, 0.0));
+    let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, Weighted(CrossEntropy));
+    assert_eq!((trainer.step(&x, &weightless), trainer.net), (0.0, net));
+
+    let error = Error::Training(DataError::NoWeight);
+    assert_eq!(trainer.fit(&x, &weightless).run(&mut StdRng::seed_from_u64(0)), Err(error));
+    let memory = &mut { LbfgsMemory::ZERO };
+    assert_eq!(Lbfgs::<5>::new().fit(&mut net, &ignored, &x, &y).run(memory), Err(error));
+    let zeros = [([0.0; 3], 0.0); 2];
+    let mut workspace = LevenbergMarquardt::workspace::<Net>();
+    let run = LevenbergMarquardt::new().fit(&mut net, &Weighted(Mse), &x, &zeros).run(&mut workspace);
+    assert_eq!(run, Err(error));
+    assert_eq!(trainer.net, net);
+    assert_eq!(
+        error.to_string(),
+        "training data: each sample has the weight 0 or is ignored: expected at least 1 sample with a weight"
+    );
+    // One sample that counts is enough, also beside one that the loss itself ignores.
+    let check = |y: &[(usize, f32)]| Loss::<Features<3>>::check(&Weighted(ignored), y);
+    assert_eq!(check(&[(0, 1.0), (1, 1.0)]), Ok(()));
+    assert_eq!(check(&[(0, 1.0), (1, 0.0)]), Err(DataError::NoWeight.into()));
 }
 
 /// The line of weighted least squares through three points: numpy.polyfit([0, 1, 2], [1, 3, 2], 1, w=sqrt([1, 2, 5])).
@@ -60,6 +95,7 @@ fn a_predicted_variance_is_that_of_the_samples() {
 fn invalid_weights_and_targets_name_their_sample() {
     let check = |y: &[(usize, f32)]| Loss::<Features<3>>::check(&Weighted(CrossEntropy), y);
     assert_eq!(check(&[(0, 1.0), (2, 0.0)]), Ok(()));
+    assert_eq!(check(&[(0, 0.0), (2, 0.0)]), Err(DataError::NoWeight.into()));
     assert_eq!(check(&[(0, 1.0), (2, -1.0)]), Err(DataError::Weight { sample: 1, value: -1.0 }.into()));
     assert!(matches!(check(&[(0, f32::NAN)]), Err(Error::Data(DataError::Weight { sample: 0, .. }))));
     let error = DataError::Class { sample: 1, class: 3, classes: 3 };

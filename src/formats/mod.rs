@@ -42,6 +42,8 @@ pub use self::safetensors::{CheckpointError, CheckpointedFit};
 pub use self::safetensors::{Safetensors, WeightsError};
 #[cfg(all(feature = "onnx", feature = "safetensors"))]
 pub use self::safetensors::{StoredTensor, StoredTensors};
+#[cfg(feature = "serde")]
+pub(crate) use self::serde::array;
 #[cfg(all(feature = "serde", feature = "alloc"))]
 pub use self::serde::load_boxed;
 #[cfg(feature = "serde")]

@@ -145,8 +145,8 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for CrossEntropy {
 /// | gradient | `(B, K)` | `p Σ y − y`, per sample |
 ///
 /// Use it where the classes are not certain: for labels on which several people disagree, for smoothed labels,
-/// or for the predictions of a larger network (distillation). PyTorch's `label_smoothing=ε` is the target
-/// `(1 − ε) · onehot + ε / K`.
+/// or for the predictions of a larger network (distillation). Labels that are smoothed all alike are the
+/// `label_smoothing` of [`WeightedCrossEntropy`](crate::WeightedCrossEntropy).
 ///
 /// # Examples
 ///
@@ -209,7 +209,7 @@ pub(crate) fn check_sum<T: Element>(sample: usize, probabilities: &[T]) -> Resul
 
 /// Overwrites a row of logits with its gradient, `p Σ y − y`, and returns its loss, `−Σ y ln p`.
 #[inline(always)]
-fn soft_loss_and_gradient<T: Element>(row: &mut [T], y: &[T]) -> T {
+pub(super) fn soft_loss_and_gradient<T: Element>(row: &mut [T], y: &[T]) -> T {
     subtract_largest(row);
     let (mut total, mut logit) = (T::ZERO, T::ZERO);
     for (x, y) in row.iter().zip(y) {

@@ -18,7 +18,7 @@ use crate::{
 /// | loss | the mean of `(s + (y − μ)² exp(−s)) / 2` |
 /// | gradient | `(μ − y) exp(−s)` and `(1 − (y − μ)² exp(−s)) / 2`, per sample |
 ///
-/// As in PyTorch the constant `ln(2π)/2` is left out.
+/// As in PyTorch the constant `ln(2π)/2` is left out. PyTorch replaces variances below 1e-6; here none are replaced.
 ///
 /// # Examples
 ///

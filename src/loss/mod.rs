@@ -8,8 +8,10 @@
 //! | [`GaussianNll`] | a row of one number | `nn.GaussianNLLLoss()` |
 //! | [`BceWithLogits`] | a row of probabilities | `nn.BCEWithLogitsLoss()` |
 //! | [`CrossEntropy`] | a class | `nn.CrossEntropyLoss()` |
-//! | [`Weighted`] around another | a pair of its target and a weight | `weight`, `ignore_index`, `pos_weight` |
 //! | [`SoftCrossEntropy`] | a row of probabilities that sum to 1 | `nn.CrossEntropyLoss()` |
+//! | [`WeightedBceWithLogits`] | a row of probabilities | `nn.BCEWithLogitsLoss(pos_weight=…)` |
+//! | [`WeightedCrossEntropy`] | a class | `nn.CrossEntropyLoss(weight, ignore_index=…, label_smoothing=…)` |
+//! | [`Weighted`] around another | a pair of its target and the weight of the sample | `reduction="none"`, then a mean of products |
 
 mod bce_with_logits;
 mod cross_entropy;
@@ -20,6 +22,8 @@ mod l1;
 mod mse;
 mod traits;
 mod weighted;
+mod weighted_bce_with_logits;
+mod weighted_cross_entropy;
 
 pub use self::{
     bce_with_logits::BceWithLogits,
@@ -30,6 +34,8 @@ pub use self::{
     mse::Mse,
     traits::{Loss, OnProbabilities},
     weighted::Weighted,
+    weighted_bce_with_logits::WeightedBceWithLogits,
+    weighted_cross_entropy::WeightedCrossEntropy,
 };
 pub(crate) use self::{
     bce_with_logits::logit_loss_and_slope, cross_entropy::check_sum, traits::first_invalid,
@@ -43,5 +49,6 @@ use self::{
 pub(crate) mod root {
     pub use super::{
         BceWithLogits, CrossEntropy, GaussianNll, Huber, L1, Loss, Mse, SoftCrossEntropy, Weighted,
+        WeightedBceWithLogits, WeightedCrossEntropy,
     };
 }

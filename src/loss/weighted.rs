@@ -18,24 +18,24 @@ use crate::{
 /// | loss | the mean of `w ℓ` over the samples, with the loss `ℓ` of each; it is not divided by the sum of the weights |
 /// | gradient | `w` times that of the sample |
 ///
-/// With the weight of its class for each sample it balances classes: PyTorch's `CrossEntropyLoss(weight=…)` and scikit-learn's
-/// `class_weight`, which divide by the sum of the weights. A sample with the weight 0 is ignored, but it counts in the mean,
-/// and its target has to be valid. With one output, a weight of the samples of class 1 is `pos_weight`.
+/// A sample with the weight 0 is ignored, but it counts in the mean, and its target has to be valid. If all weights of a batch
+/// are 0, the loss and the gradient are 0; a training run on such a data set is refused with [`DataError::NoWeight`].
+///
+/// For weights of classes see [`WeightedCrossEntropy`](crate::WeightedCrossEntropy) and
+/// [`WeightedBceWithLogits`](crate::WeightedBceWithLogits).
 ///
 /// [`LevenbergMarquardt`](crate::LevenbergMarquardt) minimises `Weighted(Mse)`.
 ///
 /// # Examples
 ///
 /// ```
-/// use constnet::{CrossEntropy, Sgd, Trainer, Weighted, Zeroed, mlp};
+/// use constnet::{Mse, Sgd, Trainer, Weighted, Zeroed, mlp};
 ///
-/// // Class 1 is rare: its samples count nine times as much.
-/// let classes = [0, 0, 1, 0];
-/// let y = classes.map(|class| (class, [1.0, 9.0][class]));
-/// let mut trainer: Trainer<mlp![1, 2], Sgd, 4, _> =
-///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, Weighted(CrossEntropy));
-/// let loss = trainer.step(&[[0.0]; 4], &y);
-/// assert!((loss - 12.0 / 4.0 * 2.0_f32.ln()).abs() < 1e-6);
+/// // A measurement with the standard deviation σ has the weight 1/σ².
+/// let y = [([1.0], 1.0), ([3.0], 0.25)];
+/// let mut trainer: Trainer<mlp![1, 1], Sgd, 2, _> =
+///     Trainer::with_loss(Zeroed::ZERO, Sgd { lr: 0.1 }, Weighted(Mse));
+/// assert_eq!(trainer.step(&[[0.0]; 2], &y), (1.0 + 0.25 * 9.0) / 2.0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -49,16 +49,20 @@ impl<S: Shape, C: Loss<S>> Loss<S> for Weighted<C> {
         if y.is_empty() {
             return self.0.check(&[]);
         }
+        let mut counts = false;
         for (sample, (target, weight)) in y.iter().enumerate() {
             if !(weight.is_finite() && *weight >= S::Elem::ZERO) {
                 return Err(DataError::Weight { sample, value: *weight }.into());
             }
-            self.0.check(from_ref(target)).map_err(|error| match error {
-                Error::Data(error) => Error::Data(error.of_sample(sample)),
-                other => other,
-            })?;
+            match self.0.check(from_ref(target)) {
+                Ok(()) => counts |= *weight > S::Elem::ZERO,
+                // The loss itself ignores this sample.
+                Err(Error::Data(DataError::NoWeight)) => {}
+                Err(Error::Data(error)) => return Err(error.of_sample(sample).into()),
+                Err(other) => return Err(other),
+            }
         }
-        Ok(())
+        if counts { Ok(()) } else { Err(DataError::NoWeight.into()) }
     }
 
     #[inline(always)]

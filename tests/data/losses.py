@@ -128,4 +128,25 @@ for name, loss, y in [
 ]:
     text += steps(name, loss, y)
 
+# Weights of classes and of positive samples, ignored samples, smoothing; the likelihood of a normal distribution. As many
+# inputs as above, drawn after them.
+weight, positive = torch.tensor([0.5, 2.0, 1.0, 0.25, 3.0]), torch.tensor([0.5, 1.0, 2.0, 4.0, 0.25])
+for kind, y_hat in [("", exact(B, D)), ("_EXTREME", far)]:
+    cases = {
+        "WEIGHTED": (nn.CrossEntropyLoss(weight), labels),
+        "IGNORED": (nn.CrossEntropyLoss(ignore_index=2), labels),
+        "SMOOTHED": (nn.CrossEntropyLoss(weight, ignore_index=2, label_smoothing=0.25), labels),
+        "POS_WEIGHT": (nn.BCEWithLogitsLoss(pos_weight=positive), some),
+        "POS_WEIGHT_CERTAIN": (nn.BCEWithLogitsLoss(pos_weight=positive), ones),
+    }
+    for name, (loss, y) in cases.items():
+        text += case(name + kind, loss, y_hat.clone(), y)
+
+
+def gaussian(y_hat, y):
+    return nn.GaussianNLLLoss()(y_hat[:, :1], y, y_hat[:, 1:].exp())
+
+
+text += case("GAUSSIAN", gaussian, exact(B, 2), exact(B, 1))
+
 (Path(__file__).parent / "losses.rs").write_text(text.rstrip() + "\n")

@@ -7,8 +7,10 @@
 //! | [`Trainer`] | `header`, `net`, `optimizer`, `loss`, `state`, `seed` |
 //!
 //! All weights are read in place. Files: `header.rs` (version and names, which are checked first), `fields.rs` (structs
-//! that are read in place), `tensors.rs` (`Linear`, `LayerNorm` and `Standardize`), `trainer.rs` (`Trainer` and `OptimizerState`).
+//! that are read in place), `tensors.rs` (`Linear`, `LayerNorm` and `Standardize`), `trainer.rs` (`Trainer` and `OptimizerState`),
+//! `array.rs` (the weights of a loss).
 
+pub(crate) mod array;
 mod fields;
 mod header;
 mod tensors;
