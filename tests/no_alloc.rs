@@ -7,7 +7,7 @@ use constnet::{
     Adam, BceWithLogits, Cache, ClipNorm, ClipValue, CrossEntropy, Dropout, Elu, Gelu, GeluTanh, Hardsigmoid,
     Hardswish, Hardtanh, He, Huber, L1, LayerNorm, LeakyRelu, Linear, Loss, Mse, Optimizer, Residual,
     RmsProp, Selu, Sequential, Sgd, Sigmoid, Silu, SoftCrossEntropy, Softmax, Softplus, Tanh, Trainer,
-    Zeroed,
+    WeightedBceWithLogits, WeightedCrossEntropy, Zeroed,
     init::Orthogonal,
     layers::Features,
     metrics::{
