@@ -324,6 +324,8 @@ fn workloads() -> Vec<Workload> {
         step::<mlp![32, 128, 128, 8], 64>("32-128-128-8", p(86.0)),
         step::<mlp![32, 512, 512, 8], 64>("32-512-512-8", p(85.0)),
         forward::<mlp![32, 256, 256, 8], 256>("32-256-256-8", p(93.0)),
+        forward::<mlp![64, 128, 10], 64>("64-128-10", Nothing),
+        predict_all::<mlp![64, 128, 10], _, _>("64-128-10", Nothing),
         forward::<mlp![5, 64, 64, 3], 1>("5-64-64-3", ns(105.0)),
         predict::<mlp![5, 64, 64, 3], _>("5-64-64-3", ns(105.0)),
         forward::<mlp![5, 64, 3], 1>("5-64-3", ns(15.0)),
@@ -438,6 +440,27 @@ where
             }
         }),
     )
+}
+
+/// Inference on 10,000 rows with `predict_all`, in batches of 64: at most 5 % slower than the forward passes.
+fn predict_all<N, X, Y>(shape: &str, wanted: Wanted) -> Workload
+where
+    X: Copy + Zeroed + AsMut<[Elem<N::Chain>]> + 'static,
+    Y: 'static,
+    N: Network<Chain: Cost<In: Shape<Row = X>, Out: Shape<Row = Y>> + Sync> + 'static,
+    Cache<Sequential<N::Chain>, 64>: bytemuck::Zeroable,
+{
+    const ROWS: usize = 10_000;
+    let mut rng = StdRng::seed_from_u64(0);
+    let net: Box<Sequential<N::Chain>> = Box::new(rng.sample(He));
+    let x = normal::<X, Elem<N::Chain>, ROWS>(&mut rng);
+    let run = Box::new(move |repeats| {
+        for _ in 0..repeats {
+            black_box(black_box(&*net).predict_all(black_box(&*x)));
+        }
+    });
+    let workload = inference::<N::Chain, ROWS>("predict_all", shape, wanted, run);
+    Workload { name: workload.name.replace("b10000", "10,000 rows"), ..workload }
 }
 
 fn inference<N: Cost, const B: usize>(name: &str, shape: &str, wanted: Wanted, run: Repeat) -> Workload {

@@ -1,11 +1,13 @@
 //! Deep Q-learning with a replay memory and a target network.
 
-use constnet::{Adam, Error, Loss, Trainer, Zeroed, layers::Features, mlp, simd::Simd};
+use std::error::Error;
+
+use constnet::{Adam, Loss, Trainer, Zeroed, layers::Features, mlp, simd::Simd};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use crate::{DISCOUNT, LONGEST, State, average_return, next};
+use crate::{DISCOUNT, GOAL, LONGEST, State, average_return, next};
 
-type Net = mlp![4, 64, 64, 2];
+pub(crate) type Net = mlp![4, 64, 64, 2];
 
 const BATCH: usize = 64;
 /// The largest number of steps that are kept.
@@ -37,9 +39,9 @@ impl Loss<Features<2>> for ActionValue {
     }
 }
 
-/// Trains until the average return is 475. Returns the number of steps, and the average.
-pub(crate) fn train() -> Result<(usize, f32), Error<f32>> {
-    let mut rng = StdRng::seed_from_u64(0);
+/// Trains until the target network reaches the goal. Returns the number of steps, and this network.
+pub(crate) fn train(seed: u64) -> Result<(usize, Net), Box<dyn Error>> {
+    let mut rng = StdRng::seed_from_u64(seed);
     let mut trainer: Trainer<Net, Adam, BATCH, _> =
         Trainer::with_loss(Zeroed::ZERO, Adam::new(1e-3), ActionValue);
     trainer.net.init(&mut rng);
@@ -83,11 +85,11 @@ pub(crate) fn train() -> Result<(usize, f32), Error<f32>> {
             target.lerp(&trainer.net, 0.005);
         }
         if step % 1000 == 999 {
-            let average = average_return(&mut rng, |state| target.predict(state));
-            if average >= 475.0 {
-                return Ok((step + 1, average));
+            let average = average_return(&mut rng, 100, |state| target.predict(state));
+            if average >= GOAL {
+                return Ok((step + 1, target));
             }
         }
     }
-    panic!("an average return of 475 was not reached");
+    Err("deep Q-learning did not reach the goal in 100,000 steps".into())
 }

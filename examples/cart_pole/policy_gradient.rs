@@ -1,14 +1,16 @@
 //! Policy gradients (REINFORCE).
 
+use std::error::Error;
+
 use constnet::{
-    Adam, Cache, Error, Linear, Loss, Optimizer, Sequential, Tanh, Zeroed, layers::Features,
-    optim::OptimizerState, simd::Simd,
+    Adam, Cache, Linear, Loss, Optimizer, Sequential, Tanh, Zeroed, layers::Features, optim::OptimizerState,
+    simd::Simd,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use crate::{DISCOUNT, average_return, episode};
+use crate::{DISCOUNT, GOAL, average_return, episode};
 
-type Policy = Sequential![Linear<4, 32>, Tanh<32>, Linear<32, 2>];
+pub(crate) type Policy = Sequential![Linear<4, 32>, Tanh<32>, Linear<32, 2>];
 
 /// The episodes of an update.
 const EPISODES: usize = 16;
@@ -39,9 +41,9 @@ fn probability(scores: &[f32; 2], action: usize) -> f32 {
     1.0 / (1.0 + (scores[1 - action] - scores[action]).exp())
 }
 
-/// Trains until the average return is 475. Returns the number of updates, and the average.
-pub(crate) fn train() -> Result<(usize, f32), Error<f32>> {
-    let mut rng = StdRng::seed_from_u64(0);
+/// Trains until the goal is reached. Returns the number of updates, and the policy.
+pub(crate) fn train(seed: u64) -> Result<(usize, Policy), Box<dyn Error>> {
+    let mut rng = StdRng::seed_from_u64(seed);
     let (mut policy, mut state, optimizer) = (Policy::ZERO, OptimizerState::ZERO, Adam::new(1e-2));
     policy.init(&mut rng);
     let mut cache = Cache::<_, 64>::ZERO;
@@ -69,11 +71,11 @@ pub(crate) fn train() -> Result<(usize, f32), Error<f32>> {
         optimizer.step(&mut policy, &gradient, &mut state)?;
 
         if update % 10 == 0 {
-            let average = average_return(&mut rng, |state| policy.predict(state));
-            if average >= 475.0 {
-                return Ok((update, average));
+            let average = average_return(&mut rng, 100, |state| policy.predict(state));
+            if average >= GOAL {
+                return Ok((update, policy));
             }
         }
     }
-    panic!("an average return of 475 was not reached");
+    Err("policy gradients did not reach the goal in 500 updates".into())
 }
