@@ -1,10 +1,10 @@
 //! Recipes: short pieces of code for training loops of your own. There is no code in this module, only documentation.
 //!
-//! Longer ones are programs in the folder `examples`:
+//! Longer ones are programs in the folder `examples`, each of which checks its result:
 //!
 //! | program | what it shows |
 //! |---|---|
-//! | `cross_validation` | stratified folds from a CSV file, standardisation, L-BFGS |
+//! | `cross_validation` | data from CSV files, folds, standardisation, L-BFGS, the choice of the weight decay |
 //! | `cart_pole` | reinforcement learning: policy gradients; deep Q-learning with a target network |
 //! | `inverse_kinematics` | a model of an arm, and its Jacobian matrix to reach a target |
 //! | `differential_equation` | a solution whose residual contains the derivative of the network |
@@ -12,6 +12,66 @@
 //! | `real_time` | weights handed from a thread that trains to one that predicts, without a lock |
 //! | `sweep` | seeds, learning rates and widths on all cores, as CSV |
 //! | `second_order` | the method of Levenberg and Marquardt on four tasks |
+//!
+//! # For users of scikit-learn and MATLAB
+//!
+//! | there | here |
+//! |---|---|
+//! | `StandardScaler` | [`Standardize::fit`](crate::Standardize::fit), then [`apply`](crate::Standardize::apply) to each row |
+//! | `MLPClassifier(solver="lbfgs")` | a network, [`CrossEntropy`](crate::CrossEntropy), [`Lbfgs`](crate::Lbfgs) |
+//! | `MLPRegressor`, `solver="adam"` | a network, [`Mse`](crate::Mse), a [`Trainer`](crate::Trainer) with [`Adam`](crate::Adam) |
+//! | `alpha` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay), [`AdamW`](crate::AdamW) |
+//! | `predict`, `predict_proba` | [`predict_all`](crate::Sequential::predict_all), with [`Softmax`](crate::Softmax) as last layer |
+//! | `score`, `sklearn.metrics` | [`metrics`](crate::metrics) |
+//! | `cross_val_score`, `GridSearchCV` | the program `cross_validation` |
+//! | MATLAB's `fitnet`, `trainlm` | [`LevenbergMarquardt`](crate::LevenbergMarquardt) |
+//!
+//! A row of data is an array, a data set a slice of rows: the compiler checks their widths against the network.
+//!
+//! # Fit, predict, score
+//!
+//! A classifier of two measurements, on samples that were not used for training.
+//!
+//! ```
+//! # #[cfg(feature = "alloc")] {
+//! use constnet::{CrossEntropy, Lbfgs, Standardize, Zeroed, metrics::accuracy, mlp, second_order::LbfgsMemory};
+//! use rand::{SeedableRng, rngs::StdRng};
+//!
+//! // Two measurements of 100 samples; class 1 if their sum is large.
+//! let x: Vec<[f32; 2]> = (0..100).map(|i| [(i % 10) as f32, (i / 10) as f32 * 50.0]).collect();
+//! let y: Vec<usize> = x.iter().map(|[a, b]| usize::from(a * 50.0 + b > 450.0)).collect();
+//! let standardize = Standardize::fit(&x[..80])?;
+//! let x: Vec<[f32; 2]> = x.iter().map(|x| standardize.apply(x)).collect();
+//!
+//! let mut net = <mlp![2, 16, 2]>::ZERO;
+//! net.init(&mut StdRng::seed_from_u64(0));
+//! let method = Lbfgs { weight_decay: 0.001, ..Lbfgs::new() };
+//! method.fit(&mut net, &CrossEntropy, &x[..80], &y[..80]).run(&mut { LbfgsMemory::ZERO })?;
+//! assert!(accuracy(net.predict_all(&x[80..]), &y[80..])? >= 0.95);
+//! # }
+//! # Ok::<(), constnet::Error<f32>>(())
+//! ```
+//!
+//! # Fit a curve
+//!
+//! As MATLAB's `fitnet(8, "trainlm")`: few weights, squared errors, no learning rate.
+//!
+//! ```
+//! # #[cfg(feature = "alloc")] {
+//! use constnet::{LevenbergMarquardt, Linear, Mse, Sequential, Tanh, Zeroed};
+//! use rand::{SeedableRng, rngs::StdRng};
+//!
+//! type Net = Sequential![Linear<1, 8>, Tanh<8>, Linear<8, 1>];
+//! let (x, y): (Vec<_>, Vec<_>) = (0..=40).map(|i| i as f32 / 10.0).map(|x| ([x], [x.sin()])).unzip();
+//!
+//! let mut net = Net::ZERO;
+//! net.init(&mut StdRng::seed_from_u64(0));
+//! let method = LevenbergMarquardt { goal: 1e-6, ..LevenbergMarquardt::new() };
+//! method.fit(&mut net, &Mse, &x, &y).run(&mut LevenbergMarquardt::workspace::<Net>())?;
+//! assert!((net.predict(&[1.55])[0] - 1.55_f32.sin()).abs() < 0.01);
+//! # }
+//! # Ok::<(), constnet::Error<f32>>(())
+//! ```
 //!
 //! # A target network
 //!
