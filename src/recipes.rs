@@ -45,7 +45,7 @@
 //!
 //! let mut net = <mlp![2, 16, 2]>::ZERO;
 //! net.init(&mut StdRng::seed_from_u64(0));
-//! let method = Lbfgs { weight_decay: 0.001, ..Lbfgs::new() };
+//! let method: Lbfgs = Lbfgs { weight_decay: 0.001, ..Lbfgs::new() };
 //! method.fit(&mut net, &CrossEntropy, &x[..80], &y[..80]).run(&mut { LbfgsMemory::ZERO })?;
 //! assert!(accuracy(net.predict_all(&x[80..]), &y[80..])? >= 0.95);
 //! # }
