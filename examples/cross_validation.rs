@@ -2,7 +2,7 @@
 //!
 //! The weight decay is chosen anew for each fold, by a part of its training data that is held out: a test fold has no influence on it.
 //! `scipy/scikit_learn.py` recorded the folds and the scores. Fails if a score is worse than that of scikit-learn's best solver
-//! by more than the standard error.
+//! by more than the standard error of the difference.
 //!
 //! `cargo run --release --example cross_validation [name of a data set]…`
 
@@ -144,16 +144,16 @@ fn regress<const IN: usize>(name: &str) -> Result<[f32; 2]> {
     })
 }
 
-/// The recorded score of scikit-learn's best solver, and its name.
-fn best_of_scikit_learn(name: &str) -> Result<(f32, String)> {
-    let mut best = (f32::NEG_INFINITY, String::new());
+/// The recorded score of scikit-learn's best solver, its standard error, and its name.
+fn best_of_scikit_learn(name: &str) -> Result<(f32, f32, String)> {
+    let mut best = (f32::NEG_INFINITY, 0.0, String::new());
     for line in data_file("scikit_learn.csv")?.lines() {
-        if let [data, solver, score, _] = line.split(',').collect::<Vec<_>>()[..]
+        if let [data, solver, score, error] = line.split(',').collect::<Vec<_>>()[..]
             && data == name
         {
-            let score = score.parse()?;
+            let (score, error) = (score.parse()?, error.parse()?);
             if score > best.0 {
-                best = (score, solver.into());
+                best = (score, error, solver.into());
             }
         }
     }
@@ -176,12 +176,12 @@ fn main() -> Result<()> {
     {
         let start = Instant::now();
         let [mean, error] = run(name)?;
-        let (best, solver) = best_of_scikit_learn(name)?;
+        let (best, error_of_best, solver) = best_of_scikit_learn(name)?;
         println!(
-            "{name:13} {mean:.4} ± {error:.4}, {:.3?}; scikit-learn {best:.4} ({solver})",
+            "{name:13} {mean:.4} ± {error:.4}, {:.3?}; scikit-learn {best:.4} ± {error_of_best:.4} ({solver})",
             start.elapsed()
         );
-        if mean + error < best {
+        if mean + error.hypot(error_of_best) < best {
             return Err(format!("{name}: worse than scikit-learn").into());
         }
     }
