@@ -463,7 +463,7 @@ fn losses_with_weights() {
     );
     assert_eq!(serde_json::from_str::<WeightedCrossEntropy<40>>(&json).expect("our own JSON"), loss);
     assert!(serde_json::from_str::<WeightedCrossEntropy<41>>(&json).is_err());
-    let loss = WeightedBceWithLogits { pos_weight: [0.5; 40] };
+    let loss = WeightedBceWithLogits { pos_weight: [0.5_f32; 40] };
     let bytes = postcard::to_allocvec(&loss).expect("postcard");
     assert_eq!((postcard::from_bytes(&bytes), bytes.len()), (Ok(loss), 4 * 40));
 }
