@@ -5,9 +5,13 @@
 //!
 //! `cargo run --release --example second_order [losses.svg]`
 
+#[path = "shared/plot.rs"]
+mod plot;
+
 use std::{
     error::Error,
     ops::ControlFlow,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -18,7 +22,7 @@ use constnet::{
     second_order::Stop,
     synthetic::Task,
 };
-use plotters::prelude::*;
+use plotters::prelude::{IntoLogRange as _, SeriesLabelPosition};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 type Curve = Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
@@ -28,6 +32,7 @@ type Data<const IN: usize, const OUT: usize> = (Vec<[f32; IN]>, Vec<[f32; OUT]>)
 /// The losses of a task, a list for each start.
 struct Losses {
     task: &'static str,
+    goal: f32,
     runs: Vec<Vec<f32>>,
 }
 
@@ -66,7 +71,7 @@ where
     }
     let jacobians: Vec<usize> = losses.iter().map(Vec::len).collect();
     println!("{task:26} {jacobians:?} Jacobians, {best:.1?}");
-    Ok(Losses { task, runs: losses })
+    Ok(Losses { task, goal, runs: losses })
 }
 
 fn notebook(rng: &mut StdRng) -> Data<5, 3> {
@@ -88,22 +93,19 @@ fn arm(rng: &mut StdRng) -> Data<2, 2> {
     (0..500).map(|_| position()).unzip()
 }
 
-fn draw(file: &str, tasks: &[Losses]) -> Result<(), Box<dyn Error>> {
-    let area = SVGBackend::new(file, (900, 600)).into_drawing_area();
-    area.fill(&WHITE)?;
-    for (area, Losses { task, runs }) in area.split_evenly((2, 2)).iter().zip(tasks) {
-        let steps = runs.iter().map(Vec::len).max().unwrap_or(1);
-        let mut chart = ChartBuilder::on(area)
-            .caption(format!("{task}: loss after each step"), ("sans-serif", 16))
-            .margin(10)
-            .x_label_area_size(25)
-            .y_label_area_size(55)
-            .build_cartesian_2d(1..steps.max(2), (1e-10_f32..10.0).log_scale())?;
-        chart.configure_mesh().y_label_formatter(&|loss| format!("{loss:.0e}")).draw()?;
-        for (seed, run) in runs.iter().enumerate() {
-            let points = run.iter().enumerate().map(|(step, loss)| (step + 1, *loss));
-            chart.draw_series(LineSeries::new(points, Palette99::pick(seed)))?;
+fn draw(file: &str, tasks: &[Losses]) -> plot::Result {
+    let area = plot::picture(Path::new(file), (900, 640))?;
+    for (area, Losses { task, goal, runs }) in area.split_evenly((2, 2)).iter().zip(tasks) {
+        let last = runs.iter().map(Vec::len).max().unwrap_or(1).max(2) as f32;
+        let range = (1e-9_f32..10.0).log_scale();
+        let mut chart = plot::chart(area, task, ["step", "mean squared error"], 1.0..last, range)?;
+        plot::goal(&mut chart, "goal", [(1.0, *goal), (last, *goal)])?;
+        for (start, run) in runs.iter().enumerate() {
+            let points = run.iter().enumerate().map(|(step, loss)| (step as f32 + 1.0, *loss));
+            let name = if start == 0 { "five starts" } else { "" };
+            plot::curve(&mut chart, name, plot::BLUE, points)?;
         }
+        plot::legend(&mut chart, SeriesLabelPosition::LowerLeft)?;
     }
     Ok(area.present()?)
 }

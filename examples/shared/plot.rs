@@ -77,17 +77,19 @@ fn number(value: &f32) -> String {
     }
 }
 
-/// A curve, with a name for [`legend`].
+/// A curve, with a name for [`legend`]; no name if it is empty.
 pub(crate) fn curve<Y: Ranged<ValueType = f32>>(
     chart: &mut Chart<'_, Y>,
     name: &str,
     color: RGBColor,
     points: impl IntoIterator<Item = (f32, f32)>,
 ) -> Result {
-    chart
-        .draw_series(LineSeries::new(points, color.stroke_width(2)))?
-        .label(name)
-        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    let series = chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?;
+    if !name.is_empty() {
+        series
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+    }
     Ok(())
 }
 
