@@ -7,11 +7,12 @@ use std::{ops::ControlFlow, sync::Mutex};
 use approx::assert_relative_eq;
 use common::{ROUNDING, bits, flat, network, rng, rows, set_flat};
 use constnet::{
-    Adam, ClipNorm, CrossEntropy, DataError, Dropout, Error, He, LayerNorm, Linear, Loss, Mse, Relu,
-    Residual, Sequential, Sgd, Trainer, Unchecked, Zeroed,
+    Adam, Cache, ClipNorm, CrossEntropy, DataError, Dropout, Error, He, LayerNorm, Lbfgs, LevenbergMarquardt,
+    Linear, Loss, Mse, Relu, Residual, Sequential, Sgd, Trainer, Unchecked, Weighted, Zeroed,
     layers::Features,
     mlp,
     parallel::{Workers, train_each},
+    second_order::LbfgsMemory,
     simd::Simd,
 };
 use rand::RngExt;
@@ -566,4 +567,82 @@ fn the_mean_of_many_losses_is_exact_to_rounding() -> Result<(), Error<f32>> {
     close(trainer.step_parallel(&mut workers, &x, &y)?);
     close(trainer.fit(&x, &y).parallel(1).run(&mut rng(0))?.loss);
     Ok(())
+}
+
+/// Random samples for `mlp![IN, …, OUT]`, the targets with weights, of which some are 0.
+fn weighted<const IN: usize, const OUT: usize>(count: usize) -> (Vec<[f32; IN]>, Vec<([f32; OUT], f32)>) {
+    let mut rng = rng(5);
+    let x = (0..count).map(|_| [(); IN].map(|()| rng.random_range(-1.0..1.0))).collect();
+    let y = (0..count).map(|i| ([(); OUT].map(|()| rng.random_range(-1.0..1.0)), (i % 4) as f32)).collect();
+    (x, y)
+}
+
+/// Two steps of the method of Levenberg and Marquardt on a data set of this size, on all cores: the bits of one core.
+fn assert_same_steps<const IN: usize, const HIDDEN: usize, const OUT: usize>(samples: usize) {
+    let (x, y) = weighted::<IN, OUT>(samples);
+    let method = LevenbergMarquardt { max_iterations: 2, ..LevenbergMarquardt::new() };
+    let mut alone: mlp![IN, HIDDEN, OUT] = network(&mut rng(6));
+    let mut workspace = LevenbergMarquardt::workspace::<mlp![IN, HIDDEN, OUT]>();
+    let expected = method.fit(&mut alone, &Weighted(Mse), &x, &y).run(&mut workspace).expect("a step");
+    for threads in [1, 2, 3] {
+        let mut net: mlp![IN, HIDDEN, OUT] = network(&mut rng(6));
+        let run = || method.fit(&mut net, &Weighted(Mse), &x, &y).parallel().run(&mut workspace);
+        assert_eq!(on(threads, run), Ok(expected), "{threads} threads");
+        assert_eq!(bits(&net), bits(&alone), "{threads} threads");
+    }
+}
+
+#[test]
+fn levenberg_marquardt_computes_the_same_bits_on_all_cores() {
+    // Many samples of few parameters, so that the losses are divided too.
+    assert_same_steps::<1, 8, 1>(6_003);
+    // More residuals than parameters, and fewer; the last rows of the matrix do not fill a tile.
+    assert_same_steps::<2, 20, 2>(203);
+    assert_same_steps::<2, 40, 2>(55);
+    // Too little work for more than one core.
+    assert_same_steps::<2, 4, 1>(20);
+}
+
+#[test]
+fn lbfgs_computes_the_same_bits_on_any_number_of_threads() {
+    let (x, y) = weighted::<1, 1>(11_003);
+    let method = Lbfgs::<3> { max_iterations: 2, ..Lbfgs::new() };
+    let run = |threads| {
+        let mut net: mlp![1, 8, 1] = network(&mut rng(6));
+        let mut memory = LbfgsMemory::ZERO;
+        let run = || {
+            let run = method.fit(&mut net, &Weighted(Mse), &x, &y).validate(&x, &y);
+            run.parallel().run(&mut memory).expect("a step")
+        };
+        (on(threads, run), net)
+    };
+    let (alone, mut net) = run(1);
+    for threads in [2, 3] {
+        let (report, other) = run(threads);
+        assert_eq!((report, bits(&other)), (alone, bits(&net)), "{threads} threads");
+    }
+    let parallel = flat(&net);
+    net = network(&mut rng(6));
+    method.fit(&mut net, &Weighted(Mse), &x, &y).run(&mut { LbfgsMemory::ZERO }).expect("a step");
+    for (found, expected) in parallel.iter().zip(flat(&net)) {
+        assert_relative_eq!(*found, expected, max_relative = 1e-3, epsilon = 1e-3);
+    }
+}
+
+#[test]
+fn predictions_on_all_cores_are_those_of_one() {
+    let net: mlp![1, 8, 1] = network(&mut rng(6));
+    for count in [0, 1, 64, 512, 513, 2000] {
+        let (x, _) = weighted::<1, 1>(count);
+        let mut expected = vec![[0.0]; count];
+        net.predict_into(&x, &mut expected, &mut { Cache::<_, 64>::ZERO }).expect("the same length");
+        for threads in [1, 2, 3] {
+            let mut y = vec![[f32::NAN]; count];
+            on(threads, || net.predict_into_parallel(&x, &mut y)).expect("the same length");
+            assert_eq!(y, expected);
+            assert_eq!(on(threads, || net.predict_all(&x)), expected);
+        }
+    }
+    let error = Error::Length { name: "outputs", given: 2, expected: 1 };
+    assert_eq!(net.predict_into_parallel(&[[0.0]], &mut [[0.0]; 2]), Err(error));
 }

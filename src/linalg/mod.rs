@@ -32,7 +32,15 @@ pub(crate) const fn stride(size: usize) -> usize {
 /// `C ← C + AᵀA`: `a` holds any number of rows of as many columns as `c`, a matrix of this size and one more column.
 #[inline(never)]
 pub(crate) fn add_gram<T: Element>(c: &mut [T], a: &[T], size: usize) {
-    T::dispatch(products::Gram { c, a, stride: stride(size), size });
+    T::dispatch(products::Gram { c, a, stride: stride(size), first: 0, size });
+}
+
+/// The same for some rows of `C`, which `c` holds: those from `first`, a multiple of 16, to `end`. To the last rows of `C` the
+/// [`GUARD`] is appended.
+#[cfg(feature = "rayon")]
+#[inline(never)]
+pub(crate) fn add_gram_rows<T: Element>(c: &mut [T], a: &[T], size: usize, first: usize, end: usize) {
+    T::dispatch(products::Gram { c, a, stride: stride(size), first, size: end });
 }
 
 /// `C ← A Aᵀ`: `a` holds as many rows as `c` has, each of the stride of a matrix of size `columns`.

@@ -5,11 +5,12 @@ use crate::simd::{Element, Kernel, Real, Simd, Vector, transform};
 /// A multiple of the height of every tile.
 pub(super) const BLOCK: usize = 16;
 
-/// `C ← C + AᵀA`
+/// `C ← C + AᵀA`, for the rows from `first` to `size`: see [`gram`].
 pub(super) struct Gram<'a, T> {
     pub(super) c: &'a mut [T],
     pub(super) a: &'a [T],
     pub(super) stride: usize,
+    pub(super) first: usize,
     pub(super) size: usize,
 }
 
@@ -18,8 +19,8 @@ impl<T: Element> Kernel<T> for Gram<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd<T>>(self, simd: S) {
-        let Self { c, a, stride, size } = self;
-        gram(simd, c, a, stride, 0, size, S::add);
+        let Self { c, a, stride, first, size } = self;
+        gram(simd, c, a, stride, first, size, S::add);
     }
 }
 

@@ -4,18 +4,21 @@ use core::{fmt, iter::zip, ops::ControlFlow};
 
 use num_traits::Float;
 
+#[cfg(feature = "rayon")]
+use super::all_cores::AllCores;
 use super::{
+    cores::{Cores, OneCore},
     line_search::{Point, strong_wolfe},
     run::{Report, Run, Stop},
 };
 use crate::{
     error::Error,
-    layers::{Elem, Layer, LayerTypes, Mode, Parameter, Row, Shape, not_finite, parameters, zero},
+    layers::{Elem, Layer, LayerTypes, Parameter, Row, Shape, not_finite, parameters},
     loss::Loss,
     network::{Buffers, add_scaled, copy, dot, scale},
     optim::check_not_negative,
     simd::{Element, VECTORS, Zeroed, largest_absolute},
-    training::{add_gradient, finite_loss},
+    training::finite_loss,
 };
 
 /// The number of samples of a pass.
@@ -115,7 +118,7 @@ impl<const M: usize, T: Element> Lbfgs<M, T> {
         C: Loss<N::Out>,
     {
         const { assert!(M > 0, "a history has at least one step") };
-        Run { method: self, net, loss, training: (x, y), validation: None }
+        Run { method: self, net, loss, training: (x, y), validation: None, cores: OneCore }
     }
 
     fn check(&self) -> Result<(), Error<T>> {
@@ -175,7 +178,17 @@ impl<N: LayerTypes, const M: usize> fmt::Debug for LbfgsMemory<N, M> {
     }
 }
 
-impl<N: Layer, C: Loss<N::Out>, const M: usize> Run<'_, Lbfgs<M, Elem<N>>, N, C> {
+#[cfg(feature = "rayon")]
+impl<'a, N: Layer, C: Loss<N::Out>, const M: usize> Run<'a, Lbfgs<M, Elem<N>>, N, C> {
+    /// Computes losses and gradients on all cores, as [`Workers`](crate::parallel::Workers) do: the result does not depend on
+    /// the number of threads. On a data set for which that takes longer, one core is used.
+    pub fn parallel(self) -> Run<'a, Lbfgs<M, Elem<N>>, N, C, AllCores<N, BATCH>> {
+        self.on_all_cores()
+    }
+}
+
+#[expect(private_bounds, reason = "`OneCore` and `AllCores` implement it")]
+impl<N: Layer, C: Loss<N::Out>, const M: usize, P: Cores<N, C, BATCH>> Run<'_, Lbfgs<M, Elem<N>>, N, C, P> {
     /// Runs the method until it stops.
     ///
     /// # Errors
@@ -200,24 +213,25 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize> Run<'_, Lbfgs<M, Elem<N>>, N, C>
     ) -> Result<Report<Elem<N>>, Error<Elem<N>>> {
         self.method.check()?;
         self.check()?;
-        let Self { method, net, loss, training: (x, y), validation } = self;
-        let mut evaluate = |net: &N, gradient: &mut N, buffers: &mut _| {
-            zero(gradient);
-            let loss = add_gradient(net, loss, buffers, Mode::Eval, x, y, gradient);
+        let Self { method, net, loss, training: (x, y), validation, mut cores } = self;
+        let evaluate = |cores: &mut P, net: &N, gradient: &mut N, buffers: &mut _| {
+            let loss = cores.gradient(net, loss, buffers, x, y, gradient);
             [loss, add_decay(net, method.weight_decay, gradient)]
         };
         memory.stored = 0;
-        let [first, mut decay] = evaluate(net, &mut memory.gradient, &mut memory.buffers);
+        let [first, mut decay] = evaluate(&mut cores, net, &mut memory.gradient, &mut memory.buffers);
         finite_loss(first, net)?;
         if let Some((Parameter { layer, name, .. }, [row, column], value)) = not_finite(&memory.gradient) {
             return Err(Error::Gradient { layer, name, row, column, value });
         }
         let mut report = Report::start(first, method.goal);
-        report.validate(net, loss, &mut memory.buffers, validation)?;
+        report.validate(&mut cores, net, loss, &mut memory.buffers, validation)?;
         while report.stop.is_none() {
             report.iterations += 1;
+            let mut evaluate =
+                |net: &N, gradient: &mut N, buffers: &mut _| evaluate(&mut cores, net, gradient, buffers);
             report.stop = memory.iteration(&method, net, &mut evaluate, &mut decay, &mut report)?;
-            report.validate(net, loss, &mut memory.buffers, validation)?;
+            report.validate(&mut cores, net, loss, &mut memory.buffers, validation)?;
             if each_iteration(report, net).is_break() {
                 report.stop = report.stop.or(Some(Stop::Callback));
             }

@@ -6,20 +6,24 @@ use core::ops::ControlFlow;
 
 use num_traits::Float;
 
+#[cfg(feature = "rayon")]
+use super::all_cores::AllCores;
 use super::{
+    cores::{Jacobians, OneCore},
     least_squares::LeastSquares,
-    passes::{BATCH, jacobian_rows},
+    passes::BATCH,
     run::{Report, Run, Stop},
     workspace::{Workspace, workspace_len},
 };
+#[cfg(feature = "rayon")]
+use crate::loss::Loss;
 use crate::{
     error::{Error, check_length},
     layers::{Elem, Layer, Row, Shape},
-    linalg::stride,
     network::Buffers,
     optim::check_not_negative,
     simd::{Element, Zeroed},
-    training::{finite_loss, mean_loss},
+    training::finite_loss,
 };
 
 /// Minimises the mean of squared errors by the method of Levenberg and Marquardt: MATLAB's `trainlm`, SciPy's
@@ -145,7 +149,7 @@ impl<T: Element> LevenbergMarquardt<T> {
         N: Layer<In: Shape<Elem = T>>,
         C: LeastSquares<N::Out>,
     {
-        Run { method: self, net, loss, training: (x, y), validation: None }
+        Run { method: self, net, loss, training: (x, y), validation: None, cores: OneCore }
     }
 
     fn check(&self) -> Result<(), Error<T>> {
@@ -166,7 +170,37 @@ impl<T: Element> LevenbergMarquardt<T> {
     }
 }
 
-impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, C> {
+#[cfg(feature = "rayon")]
+impl<'a, N: Layer, C: Loss<N::Out>> Run<'a, LevenbergMarquardt<Elem<N>>, N, C> {
+    /// Computes losses, Jacobian matrices and their products on all cores. The result is the same, bit for bit, as on one
+    /// core.
+    ///
+    /// It pays off from some million multiply-adds for each Jacobian matrix; smaller ones are computed on one core. The Cholesky
+    /// factorisation always is.
+    ///
+    /// ```
+    /// use constnet::{LevenbergMarquardt, Mse, Zeroed, mlp};
+    /// use rand::{SeedableRng, rngs::StdRng};
+    ///
+    /// type Net = mlp![1, 40, 1];
+    ///
+    /// let x: Vec<[f32; 1]> = (0..2000).map(|i| [i as f32 / 1000.0]).collect();
+    /// let y: Vec<[f32; 1]> = x.iter().map(|[x]| [x * x]).collect();
+    /// let mut net = Net::ZERO;
+    /// net.init(&mut StdRng::seed_from_u64(0));
+    /// let mut workspace = LevenbergMarquardt::workspace::<Net>();
+    /// let method = LevenbergMarquardt { goal: 1e-4, ..LevenbergMarquardt::new() };
+    /// let report = method.fit(&mut net, &Mse, &x, &y).parallel().run(&mut workspace)?;
+    /// assert!(report.loss <= 1e-4);
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    pub fn parallel(self) -> Run<'a, LevenbergMarquardt<Elem<N>>, N, C, AllCores<N, BATCH>> {
+        self.on_all_cores()
+    }
+}
+
+#[expect(private_bounds, reason = "`OneCore` and `AllCores` implement it")]
+impl<N: Layer, C: LeastSquares<N::Out>, P: Jacobians<N, C>> Run<'_, LevenbergMarquardt<Elem<N>>, N, C, P> {
     /// Runs the method until it stops.
     ///
     /// # Errors
@@ -198,17 +232,17 @@ impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, 
         check_length("workspace", workspace.len(), workspace_len(N::PARAMS))?;
         self.method.check()?;
         self.check()?;
-        let Self { method, net, loss, training: (x, y), validation } = self;
+        let Self { method, net, loss, training: (x, y), validation, cores } = self;
 
         let residuals = y.len() * N::Out::LEN;
         let workspace = Workspace::new(workspace, N::PARAMS, residuals);
-        let mut memory = Memory { workspace, damping: method.damping, buffers: Zeroed::ZERO };
-        let first = finite_loss(mean_loss(net, loss, &mut memory.buffers, x, y), net)?;
-        let mut report = Report::start(first, method.goal);
-        report.validate(net, loss, &mut memory.buffers, validation)?;
+        let mut memory = Memory { workspace, damping: method.damping, buffers: Zeroed::ZERO, cores };
+        let first = memory.cores.mean_loss(net, loss, &mut memory.buffers, x, y);
+        let mut report = Report::start(finite_loss(first, net)?, method.goal);
+        report.validate(&mut memory.cores, net, loss, &mut memory.buffers, validation)?;
         while report.stop.is_none() {
             report.stop = memory.step(&method, net, loss, x, y, &mut report)?;
-            report.validate(net, loss, &mut memory.buffers, validation)?;
+            report.validate(&mut memory.cores, net, loss, &mut memory.buffers, validation)?;
             if each_step(report, net).is_break() {
                 report.stop = report.stop.or(Some(Stop::Callback));
             }
@@ -218,13 +252,14 @@ impl<N: Layer, C: LeastSquares<N::Out>> Run<'_, LevenbergMarquardt<Elem<N>>, N, 
 }
 
 /// The memory of a run.
-struct Memory<'a, N: Layer> {
+struct Memory<'a, N: Layer, P> {
     workspace: Workspace<'a, Elem<N>>,
     damping: Elem<N>,
     buffers: Buffers<N, BATCH>,
+    cores: P,
 }
 
-impl<N: Layer> Memory<'_, N> {
+impl<N: Layer, P> Memory<'_, N, P> {
     /// One Jacobian matrix, and the first step that decreases the loss. Returns why the run ends, if it does.
     fn step<C: LeastSquares<N::Out>>(
         &mut self,
@@ -234,11 +269,14 @@ impl<N: Layer> Memory<'_, N> {
         x: &[Row<N::In>],
         y: &[C::Target],
         report: &mut Report<Elem<N>>,
-    ) -> Result<Option<Stop>, Error<Elem<N>>> {
+    ) -> Result<Option<Stop>, Error<Elem<N>>>
+    where
+        P: Jacobians<N, C>,
+    {
         let residuals = Elem::<N>::from_count(y.len() * N::Out::LEN);
         let [one, two] = [1, 2].map(Elem::<N>::from_count);
         let squares = report.loss * residuals;
-        self.jacobian::<C>(net, x, y);
+        self.cores.jacobian(net, &mut self.buffers, x, y, &mut self.workspace);
         report.iterations += 1;
         if self.workspace.finish(Float::sqrt(squares)) <= method.gradient_tolerance {
             return Ok(Some(Stop::Gradient));
@@ -249,7 +287,7 @@ impl<N: Layer> Memory<'_, N> {
             if let Some(predicted) = self.workspace.solve(self.damping) {
                 solved = true;
                 let is_small = self.workspace.take_step(net, method.step_tolerance);
-                let new = mean_loss(net, loss, &mut self.buffers, x, y);
+                let new = self.cores.mean_loss(net, loss, &mut self.buffers, x, y);
                 report.evaluations += 1;
                 if new < report.loss {
                     let gain = (report.loss - new) * residuals / (two * predicted);
@@ -279,25 +317,5 @@ impl<N: Layer> Memory<'_, N> {
             growth = growth * two;
         }
         if solved { Ok(Some(Stop::Step)) } else { Err(Error::Singular { loss: report.loss }) }
-    }
-
-    /// The Jacobian matrix and the residuals of all samples.
-    fn jacobian<C: LeastSquares<N::Out>>(&mut self, net: &N, x: &[Row<N::In>], y: &[C::Target]) {
-        let Self { workspace, buffers, .. } = self;
-        let stride = stride(N::PARAMS);
-        workspace.clear();
-        let mut filled = 0;
-        for output in 0..N::Out::LEN {
-            for (x, y) in x.chunks(BATCH).zip(y.chunks(BATCH)) {
-                if (filled + y.len()) * stride > workspace.rows.len() {
-                    workspace.add_rows(filled);
-                    filled = 0;
-                }
-                let rows = workspace.rows.get_mut(filled * stride..).unwrap_or_default();
-                jacobian_rows::<N, C>(net, buffers, x, y, output, rows);
-                filled += y.len();
-            }
-        }
-        workspace.add_rows(filled);
     }
 }

@@ -9,6 +9,9 @@
 //! `p` parameters and `r` residuals (samples times outputs), a step of [`LevenbergMarquardt`] takes about `r p²/2 + p³/6`
 //! multiply-adds.
 
+#[cfg(feature = "rayon")]
+mod all_cores;
+mod cores;
 mod lbfgs;
 mod least_squares;
 mod levenberg_marquardt;
@@ -17,7 +20,10 @@ mod passes;
 mod run;
 mod workspace;
 
+#[cfg(feature = "rayon")]
+pub use self::all_cores::AllCores;
 pub use self::{
+    cores::OneCore,
     lbfgs::{Lbfgs, LbfgsMemory},
     least_squares::LeastSquares,
     levenberg_marquardt::LevenbergMarquardt,

@@ -1,26 +1,29 @@
 //! What the runs of all second-order methods have in common.
 
+use super::cores::{Cores, OneCore};
 use crate::{
     error::Error,
     layers::{Elem, Layer, LayerTypes, Row, Shape},
     loss::Loss,
     network::Buffers,
     simd::Element,
-    training::{check, check_network, mean_loss},
+    training::{check, check_network},
 };
 
-/// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`.
+/// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`. `P` is
+/// [`OneCore`], or after `parallel` [`AllCores`](super::AllCores).
 #[derive(Debug)]
 #[must_use = "a run does nothing before `run`"]
-pub struct Run<'a, Method, N: LayerTypes, C: Loss<N::Out>> {
+pub struct Run<'a, Method, N: LayerTypes, C: Loss<N::Out>, P = OneCore> {
     pub(super) method: Method,
     pub(super) net: &'a mut N,
     pub(super) loss: &'a C,
     pub(super) training: (&'a [Row<N::In>], &'a [C::Target]),
     pub(super) validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
+    pub(super) cores: P,
 }
 
-impl<'a, Method, N: Layer, C: Loss<N::Out>> Run<'a, Method, N, C> {
+impl<'a, Method, N: Layer, C: Loss<N::Out>, P> Run<'a, Method, N, C, P> {
     /// Computes the loss of these data after each iteration. They are not used for training.
     pub fn validate(self, x: &'a [Row<N::In>], y: &'a [C::Target]) -> Self {
         Self { validation: Some((x, y)), ..self }
@@ -63,6 +66,7 @@ impl<T: Element> Report<T> {
     /// Computes the loss of the validation data, which has to be finite.
     pub(super) fn validate<N: Layer, C: Loss<N::Out>, const B: usize>(
         &mut self,
+        cores: &mut impl Cores<N, C, B>,
         net: &N,
         loss: &C,
         buffers: &mut Buffers<N, B>,
@@ -71,7 +75,7 @@ impl<T: Element> Report<T> {
     where
         N::In: Shape<Elem = T>,
     {
-        self.validation_loss = data.map(|(x, y)| mean_loss(net, loss, buffers, x, y));
+        self.validation_loss = data.map(|(x, y)| cores.mean_loss(net, loss, buffers, x, y));
         match self.validation_loss {
             Some(loss) if !loss.is_finite() => Err(Error::ValidationLoss { epoch: self.iterations, loss }),
             _ => Ok(()),

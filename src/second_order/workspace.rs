@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The rows of a Jacobian matrix that are computed before their product is added to the matrix: a multiple of [`BATCH`].
-const ROWS: usize = if VECTORS { 4 * BATCH } else { BATCH };
+pub(super) const ROWS: usize = if VECTORS { 4 * BATCH } else { BATCH };
 
 /// The number of vectors of as many numbers as there are parameters.
 const VECTORS_OF_PARAMS: usize = 5;
@@ -96,6 +96,18 @@ impl<'a, T: Element> Workspace<'a, T> {
     pub(super) fn take_step<N: Layer<In: Shape<Elem = T>>>(&self, net: &mut N, tolerance: T) -> bool {
         set(net, zip(&*self.before, &*self.step).map(|(before, step)| *before + *step));
         norm(&*self.step) <= tolerance * (tolerance + self.norm)
+    }
+
+    /// Whether the rows of the whole Jacobian matrix fit.
+    #[cfg(feature = "rayon")]
+    pub(super) const fn holds_all_rows(&self) -> bool {
+        self.residuals.is_some()
+    }
+
+    /// `JᵀJ`, to which the products of rows are added.
+    #[cfg(feature = "rayon")]
+    pub(super) const fn matrix_mut(&mut self) -> &mut [T] {
+        self.matrix
     }
 
     /// Starts a new Jacobian matrix.

@@ -25,6 +25,8 @@ mod sum;
 mod targets;
 mod trainer;
 
+#[cfg(feature = "rayon")]
+pub(crate) use self::trainer::{batch_losses, mean_of};
 #[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
 pub(crate) use self::{

@@ -183,7 +183,7 @@ where
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>> {
         check::<N, C>(loss, x, y)?;
-        finite_loss(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, true), net)
+        finite_loss(self.gradient_in_units(net, loss, x, y, 1), net)
     }
 
     /// The mean loss over a data set of any length, in inference mode.
@@ -199,7 +199,20 @@ where
         y: &[C::Target],
     ) -> Result<Elem<N>, Error<Elem<N>>> {
         check::<N, C>(loss, x, y)?;
-        finite_loss(self.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false), net)
+        finite_loss(self.pass(net, loss, x, y, 0..x.len(), 1, Mode::Eval, false), net)
+    }
+
+    /// The mean loss of data that have been checked, in inference mode. Its gradient is then [`sum`](Self::sum). A unit takes at
+    /// least this number of shards.
+    pub(crate) fn gradient_in_units<C: Loss<N::Out, Target: Sync> + Sync>(
+        &mut self,
+        net: &N,
+        loss: &C,
+        x: &[Row<N::In>],
+        y: &[C::Target],
+        least: usize,
+    ) -> Elem<N> {
+        self.pass(net, loss, x, y, 0..x.len(), least, Mode::Eval, true)
     }
 
     /// The mean loss of the samples with these indices. If `with_gradient`, their gradient is left in the first unit.
@@ -210,6 +223,7 @@ where
         x: &[Row<N::In>],
         y: &[C::Target],
         indices: impl Iterator<Item = usize>,
+        least: usize,
         mode: Mode,
         with_gradient: bool,
     ) -> Elem<N> {
@@ -217,7 +231,7 @@ where
         order.clear();
         order.extend(indices);
         // Every unit gets the same number of shards; the last may get fewer.
-        let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(1) * B;
+        let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(least) * B;
         let count = order.len().div_ceil(per_unit);
         if units.len() < count {
             units.resize_with(count, Unit::new);
@@ -271,7 +285,7 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out, Target: Sync> + Sync,
     {
         let mode = self.training_mode();
-        let loss = workers.pass(&self.net, &self.loss, x, y, indices, mode, true);
+        let loss = workers.pass(&self.net, &self.loss, x, y, indices, 1, mode, true);
         if let Some(gradient) = workers.sum()
             && loss.is_finite()
         {
@@ -331,7 +345,9 @@ impl<N: Layer, Opt: Optimizer<Elem<N>>, const B: usize, C: Loss<N::Out>> Passes<
             step: |trainer, workers, x, y, indices| {
                 trainer.step_on_samples(workers, x, y, indices).unwrap_or_else(|_| Elem::<N>::nan())
             },
-            evaluate: |workers, net, loss, x, y| workers.pass(net, loss, x, y, 0..x.len(), Mode::Eval, false),
+            evaluate: |workers, net, loss, x, y| {
+                workers.pass(net, loss, x, y, 0..x.len(), 1, Mode::Eval, false)
+            },
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
 
 /// Any number of rows, in batches of `B`.
 impl<L: Layer> Sequential<L> {
-    /// The prediction for each row, in inference mode.
+    /// The prediction for each row, in inference mode. On all cores: `predict_into_parallel`, with the feature `rayon`.
     ///
     /// ```
     /// use constnet::{Cache, Linear, Zeroed, sequential};
@@ -51,7 +51,7 @@ impl<L: Layer> Sequential<L> {
     /// The mean loss of any number of rows. **Adds** the gradient of that mean to `gradient`. The pass is one of inference:
     /// [`Dropout`](crate::Dropout) drops nothing.
     ///
-    /// On all cores: [`Workers::gradient`](crate::parallel::Workers::gradient), with the feature `rayon`.
+    /// On all cores: `parallel::Workers::gradient`, with the feature `rayon`.
     ///
     /// ```
     /// use constnet::{Cache, Linear, Mse, Sequential, Zeroed, sequential};
@@ -98,24 +98,55 @@ where
     /// ```
     #[must_use]
     pub fn predict_all(&self, x: &[Row<L::In>]) -> Vec<Row<L::Out>> {
-        #[cfg(not(feature = "rayon"))]
-        let y = {
-            let mut y = Vec::with_capacity(x.len());
-            predict(self, x, &mut Cache::<Self, ROWS>::boxed().buffers, |outputs| {
-                y.extend_from_slice(outputs)
-            });
-            y
-        };
         #[cfg(feature = "rayon")]
-        let y = {
+        if x.len() > PER_TASK {
             let mut y = vec![Zeroed::ZERO; x.len()];
-            let parts = y.par_chunks_mut(PER_TASK).zip(x.par_chunks(PER_TASK));
-            parts.for_each_init(Cache::<Self, ROWS>::boxed, |cache, (y, x)| {
-                predict_slice(self, x, y, &mut cache.buffers);
-            });
-            y
-        };
+            self.predict_tasks(x, &mut y);
+            return y;
+        }
+        let mut y = Vec::with_capacity(x.len());
+        predict(self, x, &mut Cache::<Self, ROWS>::boxed().buffers, |outputs| y.extend_from_slice(outputs));
         y
+    }
+
+    /// The prediction for each row, in inference mode, on all cores: [`predict_into`](Self::predict_into) with caches on the
+    /// heap. The result does not depend on the number of threads.
+    ///
+    /// ```
+    /// use constnet::{Linear, sequential};
+    ///
+    /// let net = sequential![Linear::new([[2.0]], [1.0])];
+    /// let mut y = [[0.0]; 3];
+    /// net.predict_into_parallel(&[[1.0], [2.0], [3.0]], &mut y)?;
+    /// assert_eq!(y, [[3.0], [5.0], [7.0]]);
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Length`], if there are not as many results as rows.
+    #[cfg(feature = "rayon")]
+    pub fn predict_into_parallel(
+        &self,
+        x: &[Row<L::In>],
+        y: &mut [Row<L::Out>],
+    ) -> Result<(), Error<Elem<L>>> {
+        check_length("outputs", y.len(), x.len())?;
+        if x.len() > PER_TASK {
+            self.predict_tasks(x, y);
+        } else {
+            predict_slice(self, x, y, &mut Cache::<Self, ROWS>::boxed().buffers);
+        }
+        Ok(())
+    }
+
+    /// The predictions for as many rows, in tasks for all threads.
+    #[cfg(feature = "rayon")]
+    fn predict_tasks(&self, x: &[Row<L::In>], y: &mut [Row<L::Out>]) {
+        let tasks = y.par_chunks_mut(PER_TASK).zip(x.par_chunks(PER_TASK));
+        tasks.for_each_init(Cache::<Self, ROWS>::boxed, |cache, (y, x)| {
+            predict_slice(self, x, y, &mut cache.buffers);
+        });
     }
 }
 
@@ -123,13 +154,15 @@ where
 #[cfg(feature = "alloc")]
 const ROWS: usize = 64;
 
-/// The number of rows for each of which a thread allocates no more memory.
+/// The rows of a task: at least as many as one thread predicts in the time in which another is woken.
 #[cfg(feature = "rayon")]
 const PER_TASK: usize = 8 * ROWS;
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// One step on any number of rows: the gradient of their mean loss, computed in batches of `B`, then the update. Returns
     /// the loss before it. `gradient` is overwritten.
+    ///
+    /// On all cores: `step_parallel`, with the feature `rayon`.
     ///
     /// ```
     /// use constnet::{Sgd, Trainer, Zeroed, mlp};

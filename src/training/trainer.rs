@@ -340,13 +340,29 @@ pub(crate) fn mean_loss<N: Layer, C: Loss<N::Out>, const B: usize>(
     x: &[Row<N::In>],
     y: &[C::Target],
 ) -> Elem<N> {
-    let mut sum = CompensatedSum::<Elem<N>>::ZERO;
-    for (x, y) in x.chunks(B).zip(y.chunks(B)) {
+    mean_of(batch_losses(net, loss, buffers, x, y), x.len())
+}
+
+/// The mean loss of as many samples, given the sums of the losses of each batch.
+pub(crate) fn mean_of<T: Element>(sums: impl Iterator<Item = T>, samples: usize) -> T {
+    let mut total = CompensatedSum::<T>::ZERO;
+    sums.for_each(|sum| total.add(sum));
+    total.total() / T::from_count(samples)
+}
+
+/// The sum of the losses of each batch.
+pub(crate) fn batch_losses<N: Layer, C: Loss<N::Out>, const B: usize>(
+    net: &N,
+    loss: &C,
+    buffers: &mut Buffers<N, B>,
+    x: &[Row<N::In>],
+    y: &[C::Target],
+) -> impl Iterator<Item = Elem<N>> {
+    x.chunks(B).zip(y.chunks(B)).map(move |(x, y)| {
         buffers.set_first_inputs(x);
-        let loss = dispatch::<N, _>(Evaluate { net, loss, buffers: &mut *buffers, y });
-        sum.add(loss * Elem::<N>::from_count(y.len()));
-    }
-    sum.total() / Elem::<N>::from_count(x.len())
+        let mean = dispatch::<N, _>(Evaluate { net, loss, buffers: &mut *buffers, y });
+        mean * Elem::<N>::from_count(y.len())
+    })
 }
 
 /// A whole step on the first `y.len()` inputs in the buffers.
