@@ -15,10 +15,10 @@ use constnet::{
     Adam, AdamW, Cache, ClipNorm, ClipValue, Custom, CustomLayer, Elu, Error, Frozen, LayerNorm, Linear,
     Momentum, Mse, Optimizer, Relu, Residual, RmsProp, Sequential, Sgd, Sigmoid, StaticNetwork, Tanh,
     Trainer, Unchecked, Zeroed,
-    layers::{Features, Layer, Shape},
+    layers::{Features, Layer, Shape, TensorId},
     mlp,
     optim::{
-        OptimizerState, WithSchedule,
+        BiasesAndNorms, LayersFrom, OneLayer, OptimizerState, ParameterGroup, WithSchedule,
         schedule::{Constant, Cosine, Schedule, StepDecay, Warmup},
     },
     simd::Element,
@@ -102,6 +102,22 @@ pytorch! {
             optimizer: ClipNorm { optimizer: Adam { eps: 0.01, ..Adam::new(0.05) }, max_norm: 0.7 },
             max_value: 0.3,
         }, CLIP_BOTH;
+    no_decay_of_biases:
+        ParameterGroup {
+            parameters: BiasesAndNorms,
+            optimizer: AdamW { lr: 0.05, betas: (0.8, 0.95), eps: 1e-3, weight_decay: 0.0 },
+            others: AdamW { lr: 0.05, betas: (0.8, 0.95), eps: 1e-3, weight_decay: 0.1 },
+        }, MATRICES_DECAY;
+    a_learning_rate_for_each_layer:
+        ParameterGroup {
+            parameters: OneLayer::<0>,
+            optimizer: Sgd { lr: 0.02 }.with_momentum(0.9),
+            others: ParameterGroup {
+                parameters: |tensor: TensorId| tensor.name == "weight",
+                optimizer: SGD.with_momentum(0.9),
+                others: Sgd { lr: 0.1 }.with_momentum(0.5),
+            },
+        }, RATE_OF_EACH_LAYER;
     scheduled:
         WithSchedule { optimizer: Adam::default(), schedule: StepDecay { lr: 0.05, step_size: 3, gamma: 0.5 } },
         SCHEDULED;
@@ -260,6 +276,18 @@ where
     assert_fused_step_equals_two_step_update::<L, _, D>(ClipNorm { optimizer: clipped, max_norm: 0.1 });
     let schedule = Cosine { lr: 0.01, eta_min: 0.0, t_max: 5 };
     assert_fused_step_equals_two_step_update::<L, _, D>(WithSchedule { optimizer: sgd, schedule });
+    let adam = AdamW { eps: 1e-2, ..AdamW::default() };
+    let faster = AdamW { lr: 0.1, weight_decay: 0.5, ..adam };
+    let groups = ParameterGroup { parameters: LayersFrom::<1>, optimizer: faster, others: adam };
+    assert_fused_step_equals_two_step_update::<L, _, D>(groups);
+    let others = ClipValue { optimizer: faster, max_value: 0.1 };
+    let groups = ParameterGroup { parameters: BiasesAndNorms, optimizer: groups, others };
+    assert_fused_step_equals_two_step_update::<L, _, D>(Unchecked { optimizer: groups });
+    assert_fused_step_equals_two_step_update::<L, _, D>(ClipNorm { optimizer: groups, max_norm: 0.1 });
+    // Neighbouring layers of a chain, of a residual block and of a network in it are in different groups.
+    let parameters = |tensor: TensorId| tensor.layer % 4 < 2;
+    let groups = ParameterGroup { parameters, optimizer: faster, others: adam };
+    assert_fused_step_equals_two_step_update::<L, _, D>(groups);
 }
 
 macro_rules! each_layer {
@@ -281,6 +309,32 @@ each_layer! {
     fused_step_equals_two_step_update_on_a_residual_block: (Linear<3, 9, f64>, (Residual<(Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>))>, Linear<9, 2, f64>)), 2;
     fused_step_equals_two_step_update_on_a_network_in_a_network: (Sequential<(Linear<3, 9, f64>, Relu<9, f64>)>, Linear<9, 2, f64>), 2;
     fused_step_equals_two_step_update_around_activations_in_a_row: (Linear<3, 9, f64>, (Tanh<9, f64>, (Elu<9, f64>, (Linear<9, 2, f64>, (Tanh<2, f64>, Sigmoid<2, f64>))))), 2;
+}
+
+/// A group changes the parameters of its own tensors only; tensors of every kind of layer have PyTorch's index.
+#[test]
+fn groups_choose_tensors_by_layer_name_and_dimensions() {
+    type Body = (Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>));
+    type Net = Sequential<(
+        Linear<3, 9, f64>,
+        (Residual<Body>, (LayerNorm<9, f64>, (Linear<9, 17, f64>, (Custom<Scale>, Linear<17, 2, f64>)))),
+    )>;
+    let rng = &mut rng(7);
+    let net: Net = network(rng);
+    let (x, y) = (rows::<Features<3, f64>, 2>(rng), rows::<Features<2, f64>, 2>(rng));
+    // The residual block contains the layers 1 to 3.
+    let tensors: Vec<_> = net.parameters().map(|p| (p.layer, p.name, p.dims)).collect();
+    assert_eq!(tensors[4..8], [(3, "weight", 2), (3, "bias", 1), (4, "weight", 1), (4, "bias", 1)]);
+    for &(layer, name, dims) in &tensors {
+        let parameters = |tensor: TensorId| tensor == TensorId { layer, name, dims };
+        let (optimizer, others) = (Sgd { lr: 0.1 }, Sgd { lr: 0.0 });
+        let mut trainer = Trainer::<_, _, 2>::new(net, ParameterGroup { parameters, optimizer, others });
+        trainer.step(&x, &y);
+        for (before, after) in net.parameters().zip(trainer.net.parameters()) {
+            let is_chosen = (after.layer, after.name, after.dims) == (layer, name, dims);
+            assert_eq!(before.values != after.values, is_chosen, "{name} of layer {}", after.layer);
+        }
+    }
 }
 
 /// Training resumes from a copy of the optimiser's state: ten steps equal five and five, bit for bit.

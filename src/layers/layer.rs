@@ -7,7 +7,7 @@ use rand::Rng;
 
 use super::{
     Context, Ends, Epilogue, FiniteCheck, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row,
-    SampleGradients, Shape, Slots, SlotsOf, UpdateRule,
+    SampleGradients, Shape, Slots, SlotsOf, TensorId, UpdateRule,
     depth::Depth,
     update::{UpdateCheck, update_slice},
 };
@@ -114,7 +114,7 @@ pub trait Layer: LayerTypes {
     ) -> bool {
         let mut gradient = Self::ZERO;
         self.backward(ctx, cache, scratch, dy, input_grad, &mut gradient);
-        update(ctx.token, rule, self, &gradient, state, rule.finite_check())
+        update(ctx.token, rule, self, ctx.layer, &gradient, state, rule.finite_check())
     }
 
     /// Backward pass for derivatives of each sample: given `dy`, overwrites the columns of `gradients` from `first` on, one
@@ -243,7 +243,7 @@ pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
     values.iter().fold(true, |all, value| all & value.is_finite())
 }
 
-/// Updates all parameters of a network, given its whole gradient. `state` holds, for each value that the rule
+/// Updates all parameters of a network, or of a part whose first layer has the index `layer`, given its whole gradient. `state` holds, for each value that the rule
 /// keeps, a network of the same type. A parameter that does not pass the check keeps its old value and state, and the
 /// result is false.
 #[inline(always)]
@@ -251,6 +251,7 @@ pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     token: S,
     rule: R,
     net: &mut L,
+    layer: u32,
     gradient: &L,
     mut state: SlotsOf<R, Elem<L>, &mut L>,
     check: FiniteCheck<Elem<L>>,
@@ -258,15 +259,17 @@ pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     let mut check = UpdateCheck::of(token, check);
     let mut index = 0;
     while let (Some(parameter), Some(gradient)) = (net.parameter_mut(index), gradient.parameter(index)) {
-        let tensor = index;
+        let number = index;
         index += 1;
         if !parameter.trained {
             continue;
         }
         let state = R::Slots::map(R::Slots::reborrow(&mut state), |s| {
-            s.parameter_mut(tensor).map_or(&mut [][..], |parameter| parameter.values)
+            s.parameter_mut(number).map_or(&mut [][..], |parameter| parameter.values)
         });
-        update_slice(token, rule, parameter.values, gradient.values, state, &mut check);
+        let tensor =
+            TensorId { layer: layer as usize + parameter.layer, name: parameter.name, dims: parameter.dims };
+        update_slice(token, rule.for_tensor(tensor), parameter.values, gradient.values, state, &mut check);
     }
     check.passed()
 }

@@ -18,7 +18,8 @@ use typenum::{Const, Prod, ToUInt, U, U2, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, Initializer, InputGrad, Layer, LayerTypes, NoActivation,
-    NoInputGrad, ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, Unfused, UpdateRule,
+    NoInputGrad, ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, TensorId, Unfused,
+    UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element_suffix, from_fn},
     update::{UpdateCheck, update_vector},
@@ -297,7 +298,7 @@ impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS
     #[inline(always)]
     fn backward_update<S: Simd<T>, R: UpdateRule<T>, const B: usize>(
         &mut self,
-        Context { token, .. }: Context<S>,
+        Context { token, layer, .. }: Context<S>,
         x: &mut [[T; N]; B],
         (): &mut (),
         dy: &mut [[T; N]; B],
@@ -307,13 +308,15 @@ impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS
     ) -> bool {
         let mut check = UpdateCheck::of(token, rule.finite_check());
         let rows = self.row_means(token, x, dy, input_grad);
+        let [weight_rule, bias_rule] =
+            ["weight", "bias"].map(|name| rule.for_tensor(TensorId::vector(layer, name)));
         for at in (0..N).step_by(S::LANES) {
             let w = Vector::load(token, &self.weight[at..]);
             let [dw, db] = backward_features(at, w, x, dy, &rows, input_grad);
             let weights = R::Slots::map(R::Slots::reborrow(&mut state), |s| &mut s.weight[at..]);
-            update_vector(rule, &mut self.weight[at..], dw, T::ONE, weights, &mut check);
+            update_vector(weight_rule, &mut self.weight[at..], dw, T::ONE, weights, &mut check);
             let biases = R::Slots::map(R::Slots::reborrow(&mut state), |s| &mut s.bias[at..]);
-            update_vector(rule, &mut self.bias[at..], db, T::ONE, biases, &mut check);
+            update_vector(bias_rule, &mut self.bias[at..], db, T::ONE, biases, &mut check);
         }
         check.passed()
     }

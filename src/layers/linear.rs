@@ -18,7 +18,7 @@ use typenum::{Add1, B1, Const, Prod, ToUInt, U, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
-    ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, Unfused, UpdateRule,
+    ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, TensorId, Unfused, UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element, element_suffix},
     update::{UpdateCheck, update_vector},
@@ -223,7 +223,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
     #[inline(always)]
     fn backward_update<S: Simd<T>, R: UpdateRule<T>, const B: usize>(
         &mut self,
-        Context { token, .. }: Context<S>,
+        Context { token, layer: index, .. }: Context<S>,
         x: &mut Self::Cache<B>,
         scratch: &mut Self::Scratch,
         dz: &mut [[T; OUT]; B],
@@ -238,7 +238,7 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
                 let overflow_factor =
                     if let FiniteCheck::Gradient(factor) = check { Some(factor) } else { None };
                 let check = UpdateCheck::after_gradient(token, check);
-                let mut sink = Update { layer: self, state, rule, check };
+                let mut sink = Update { layer: self, index, state, rule, check };
                 matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, overflow_factor, &mut sink)
                     && sink.check.passed()
             },
@@ -382,6 +382,7 @@ impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element> GradientSink<S, 
 /// is stored.
 struct Update<'a, 'b, S: Simd<T>, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>> {
     layer: &'a mut Linear<IN, OUT, T>,
+    index: u32,
     state: SlotsOf<R, T, &'b mut Linear<IN, OUT, T>>,
     rule: R,
     check: UpdateCheck<S, T>,
@@ -399,13 +400,15 @@ impl<S: Simd<T>, const IN: usize, const OUT: usize, T: Element, R: UpdateRule<T>
     fn weight_grad(&mut self, row: usize, column: usize, sum: Vector<S, T>, inv_batch: T) {
         let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| s.weight.tail_mut(row, column));
         let weights = self.layer.weight.tail_mut(row, column);
-        update_vector(self.rule, weights, sum, inv_batch, state, &mut self.check);
+        let rule = self.rule.for_tensor(TensorId::matrix(self.index, "weight"));
+        update_vector(rule, weights, sum, inv_batch, state, &mut self.check);
     }
 
     #[inline(always)]
     fn bias_grad(&mut self, from: usize, sum: Vector<S, T>, inv_batch: T) {
         let state = R::Slots::map(R::Slots::reborrow(&mut self.state), |s| &mut s.bias[from..]);
-        update_vector(self.rule, &mut self.layer.bias[from..], sum, inv_batch, state, &mut self.check);
+        let rule = self.rule.for_tensor(TensorId::vector(self.index, "bias"));
+        update_vector(rule, &mut self.layer.bias[from..], sum, inv_batch, state, &mut self.check);
     }
 }
 

@@ -61,7 +61,7 @@ pub use self::{
     size::{CacheSize, Cost, ParamCount},
     softmax::Softmax,
     standardize::{FixedEnds, Standardize},
-    update::{FiniteCheck, Keeps, Slots, SlotsOf, UpdateRule},
+    update::{FiniteCheck, Keeps, Slots, SlotsOf, TensorId, UpdateRule},
 };
 pub(crate) use self::{
     dropout::seed_of,

@@ -23,6 +23,15 @@ pub trait UpdateRule<T: Element>: Copy {
         self.update(p, sum * scale, state)
     }
 
+    /// The rule for one parameter tensor: this one, unless the rule differs between tensors, as that of a
+    /// [`ParameterGroup`](crate::optim::ParameterGroup). A layer calls it for each of its tensors.
+    #[inline(always)]
+    #[must_use]
+    fn for_tensor(self, tensor: TensorId) -> Self {
+        let _ = tensor;
+        self
+    }
+
     /// Which numbers are checked, so that no step makes a parameter or its state infinite or NaN. A parameter that does not
     /// pass the check keeps its value and state, and the step reports it.
     #[inline(always)]
@@ -36,6 +45,33 @@ pub trait UpdateRule<T: Element>: Copy {
     #[must_use]
     fn without_limits(self) -> Self {
         self
+    }
+}
+
+/// Which parameter tensor of a network an update is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TensorId {
+    /// The index of the layer in its network, counted from 0 as in PyTorch's `Sequential`.
+    pub layer: usize,
+    /// The name: `"weight"`, `"bias"`, or another name that the layer chose.
+    pub name: &'static str,
+    /// The number of dimensions in PyTorch: 2 for a matrix, 1 for a vector.
+    pub dims: usize,
+}
+
+impl TensorId {
+    /// A matrix of the layer with this index: [`Context::layer`](super::Context::layer).
+    #[must_use]
+    #[inline(always)]
+    pub const fn matrix(layer: u32, name: &'static str) -> Self {
+        Self { layer: layer as usize, name, dims: 2 }
+    }
+
+    /// A vector of the layer with this index: [`Context::layer`](super::Context::layer).
+    #[must_use]
+    #[inline(always)]
+    pub const fn vector(layer: u32, name: &'static str) -> Self {
+        Self { layer: layer as usize, name, dims: 1 }
     }
 }
 

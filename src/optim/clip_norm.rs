@@ -7,7 +7,7 @@ use typenum::{Add1, B1, Unsigned};
 use super::{NotStored, Optimizer, OptimizerMemory, OptimizerSize, Stored, check_positive};
 use crate::{
     error::Error,
-    layers::{FiniteCheck, SlotsOf, UpdateRule},
+    layers::{FiniteCheck, SlotsOf, TensorId, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -57,6 +57,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipNormRule<R, T> {
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<R, T, V>) -> V {
         self.rule.update(p, dp * self.factor, state)
+    }
+
+    #[inline(always)]
+    fn for_tensor(self, tensor: TensorId) -> Self {
+        Self { rule: self.rule.for_tensor(tensor), ..self }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use typenum::{Add1, B1, Unsigned};
 use super::{Optimizer, OptimizerMemory, OptimizerSize, check_positive};
 use crate::{
     error::Error,
-    layers::{FiniteCheck, SlotsOf, UpdateRule},
+    layers::{FiniteCheck, SlotsOf, TensorId, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -49,6 +49,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for ClipValueRule<R, T> {
     #[inline(always)]
     fn update<V: Real<T>>(self, p: V, dp: V, state: &mut SlotsOf<R, T, V>) -> V {
         self.rule.update(p, dp.clamp(-self.max_value, self.max_value), state)
+    }
+
+    #[inline(always)]
+    fn for_tensor(self, tensor: TensorId) -> Self {
+        Self { rule: self.rule.for_tensor(tensor), ..self }
     }
 
     #[inline(always)]

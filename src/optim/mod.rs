@@ -8,6 +8,7 @@
 //! | [`Adam`], [`AdamW`] | `Adam`, `AdamW` | 2 |
 //! | [`ClipValue`] around another | `clip_grad_value_` | none more |
 //! | [`ClipNorm`] around another | `clip_grad_norm_` | 1 more: the gradient |
+//! | [`ParameterGroup`] of two others | parameter groups: a weight decay or learning rate for some parameters | none more |
 //! | [`Unchecked`] around another | no check for infinite numbers and NaN | none more |
 //! | [`WithSchedule`] around another | `lr_scheduler`: see [`schedule`] | none more |
 //!
@@ -98,6 +99,7 @@ mod flush;
 mod limits;
 mod momentum;
 mod optimizer;
+mod parameter_group;
 mod rms_prop;
 pub mod schedule;
 mod sgd;
@@ -114,6 +116,9 @@ pub use self::{
     optimizer::{
         GradientStore, NotStored, Optimizer, OptimizerMemory, OptimizerSize, OptimizerState, Stored,
         StoredGradient, StoredSlots,
+    },
+    parameter_group::{
+        BiasesAndNorms, LayersFrom, OneLayer, ParameterGroup, ParameterGroupRule, ParameterSet,
     },
     rms_prop::{RmsProp, RmsPropRule},
     schedule::WithSchedule,

@@ -205,7 +205,7 @@ fn step_with_gradient<S: Simd<Elem<L>>, L: Layer, O: Optimizer<Elem<L>>>(
         FiniteCheck::Gradient(factor) if (norm * factor).is_finite() => FiniteCheck::Never,
         check => check,
     };
-    if update(token, rule, net, gradient, O::Slots::borrow(slots), check) {
+    if update(token, rule, net, 0, gradient, O::Slots::borrow(slots), check) {
         Ok(())
     } else {
         Err(Error::Overflow)

@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use super::{Optimizer, OptimizerMemory, OptimizerSize};
 use crate::{
     error::Error,
-    layers::{FiniteCheck, SlotsOf, UpdateRule},
+    layers::{FiniteCheck, SlotsOf, TensorId, UpdateRule},
     simd::{Element, Real},
 };
 
@@ -53,6 +53,11 @@ impl<T: Element, R: UpdateRule<T>> UpdateRule<T> for UncheckedRule<R> {
     #[inline(always)]
     fn update_scaled<V: Real<T>>(self, p: V, sum: V, scale: T, state: &mut SlotsOf<R, T, V>) -> V {
         self.0.update_scaled(p, sum, scale, state)
+    }
+
+    #[inline(always)]
+    fn for_tensor(self, tensor: TensorId) -> Self {
+        Self(self.0.for_tensor(tensor))
     }
 
     #[inline(always)]

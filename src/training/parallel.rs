@@ -477,7 +477,7 @@ impl<N: Layer> Kernel<Elem<N>> for Sum<'_, N> {
 
     #[inline(always)]
     fn run<S: Simd<Elem<N>>>(self, token: S) {
-        update(token, Add, self.to, self.from, [], FiniteCheck::Never);
+        update(token, Add, self.to, 0, self.from, [], FiniteCheck::Never);
     }
 }
 

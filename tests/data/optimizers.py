@@ -112,6 +112,28 @@ def clip_both(parameters):
 
 
 text += run("CLIP_BOTH", lambda p: Adam(p, lr=0.05, eps=0.01), clip_both)
+
+
+def matrices_decay(parameters):
+    """Weight decay of matrices only."""
+    parameters = list(parameters)
+    matrices, vectors = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
+    groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+    return AdamW(groups, lr=0.05, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1)
+
+
+def rate_of_each_layer(parameters):
+    """A learning rate for each layer, and another for the last bias."""
+    groups = [
+        {"params": net[0].parameters(), "lr": 0.02},
+        {"params": net[2].weight, "lr": 0.05},
+        {"params": net[2].bias, "lr": 0.1, "momentum": 0.5},
+    ]
+    return SGD(groups, momentum=0.9)
+
+
+text += run("MATRICES_DECAY", matrices_decay)
+text += run("RATE_OF_EACH_LAYER", rate_of_each_layer)
 text += run("SCHEDULED", lambda p: Adam(p, lr=0.05), scheduler=lambda o: lr_scheduler.StepLR(o, 3, 0.5))
 text += rates("STEP_LR", 0.3, 40, lambda o: lr_scheduler.StepLR(o, 7, 0.5))
 text += rates("COSINE", 0.3, 31, lambda o: lr_scheduler.CosineAnnealingLR(o, 30, eta_min=0.01))
