@@ -19,7 +19,7 @@ use constnet::{
     layers::{Features, Keeps, Layer, Row, Shape, UpdateRule},
     mlp,
     optim::{
-        NotStored, OptimizerMemory, OptimizerState, WithSchedule,
+        BiasesAndNorms, NotStored, OptimizerMemory, OptimizerState, ParameterGroup, WithSchedule,
         schedule::{Constant, StepDecay},
     },
     sequential,
@@ -187,6 +187,8 @@ macro_rules! every_optimizer {
                 run("AdamW", AdamW::new(0.01));
                 run("ClipNorm of Adam", ClipNorm { optimizer: Adam::new(0.01), max_norm: 1.0 });
                 run("ClipValue", ClipValue { optimizer: SGD, max_value: 1.0 });
+                let (optimizer, others) = (Sgd { lr: 2.0 }, SGD);
+                run("groups", ParameterGroup { parameters: BiasesAndNorms, optimizer, others });
                 run("a schedule", WithSchedule { optimizer: SGD, schedule: Constant { lr: 0.1 } });
                 faults_do_not_spread::<N, _, _, $batch>("L1", SGD, L1);
                 faults_do_not_spread::<N, _, _, $batch>("Huber", SGD, Huber { delta: 1.0 });

@@ -12,7 +12,7 @@ use constnet::{
     layers::{Elem, Layer},
     mlp,
     optim::{
-        OptimizerMemory, OptimizerState, WithSchedule,
+        LayersFrom, OptimizerMemory, OptimizerState, ParameterGroup, WithSchedule,
         schedule::{Cosine, StepDecay, Warmup},
     },
     sequential,
@@ -393,6 +393,12 @@ fn stopped_training_resumes_bit_for_bit() {
     resume("Adam", Adam::new(0.01));
     resume("AdamW", AdamW::new(0.01));
     resume("clipped values", ClipValue { optimizer: Adam::new(0.01), max_value: 0.1 });
+    let groups = ParameterGroup {
+        parameters: LayersFrom::<2>,
+        optimizer: Adam::new(0.02),
+        others: Adam { weight_decay: 0.1, ..Adam::new(0.01) },
+    };
+    resume("parameter groups", groups);
     resume("a clipped norm", ClipNorm { optimizer: momentum, max_norm: 0.5 });
     // An epoch has 6 steps, so the rate falls before the stop and after it.
     let decay = StepDecay { lr: 0.05, step_size: 12, gamma: 0.5 };

@@ -251,6 +251,12 @@ impl<N: Layer, C: LeastSquares<N::Out>, P: Jacobians<N, C>> Run<'_, LevenbergMar
     }
 }
 
+/// The bytes of the arrays that a run keeps on the stack: the cache and the output of a pass, and the gradient with respect to
+/// the output.
+pub(crate) const fn stack_of_run<N: Layer>() -> usize {
+    size_of::<Buffers<N, BATCH>>() + size_of::<[Row<N::Out>; BATCH]>()
+}
+
 /// The memory of a run.
 struct Memory<'a, N: Layer, P> {
     workspace: Workspace<'a, Elem<N>>,

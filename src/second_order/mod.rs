@@ -22,6 +22,7 @@ mod workspace;
 
 #[cfg(feature = "rayon")]
 pub use self::all_cores::AllCores;
+pub(crate) use self::levenberg_marquardt::stack_of_run;
 pub use self::{
     cores::OneCore,
     lbfgs::{Lbfgs, LbfgsMemory},

@@ -8,12 +8,16 @@
 
 use core::ops::{Add, Mul, Rem};
 
-use typenum::{Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U4, U8, U1024, Unsigned};
+use typenum::{
+    Add1, B1, Const, IsLessOrEqual, LeEq, Mod, Prod, Sum, ToUInt, U, U0, U2, U4, U5, U8, U10, U1024, Unsigned,
+};
 
 use crate::{
     layers::{CacheSize, Elem, Layer, ParamCount},
+    loss::Loss,
     optim::{Optimizer, OptimizerSize},
     quantized::{EightBit, Int8Linear, Output, Quantized, Table},
+    second_order::{Lbfgs, LevenbergMarquardt, Run},
     training::Trainer,
 };
 
@@ -63,7 +67,10 @@ impl ElementSize for f64 {
     type Bytes = U8;
 }
 
-/// The bytes of RAM of a [`Trainer`] on a device, or of the rows of a [`Quantized`] network, as a type.
+/// The bytes of RAM of a [`Trainer`] on a device, of a [`Run`] of a second-order method, or of the rows of a [`Quantized`] network,
+/// as a type.
+///
+/// Of a [`Trainer`]:
 ///
 /// | part of a trainer | numbers |
 /// |---|---|
@@ -72,9 +79,17 @@ impl ElementSize for f64 {
 /// | the optimiser | [`Own`](OptimizerSize::Own) |
 /// | the number of steps and the seed | 8 bytes |
 ///
-/// It is the exact size on a 32-bit device. On a machine with SIMD a trainer is larger: it has scratch space for
-/// transposed weights, and aligns its arrays. Of a quantised network it is the `ram` of
-/// [`Quantized::MEMORY`]: its weights are in flash.
+/// Of a run of [`LevenbergMarquardt`], with `P` parameters, the numbers of [`Memory::of_levenberg_marquardt`]: the network, the
+/// workspace of `(P + 1) (P + 10)`, and on the stack the cache of a pass, its output, and the gradient with respect to the
+/// output. Of a run of [`Lbfgs`], those of [`Memory::of_lbfgs`]: `2 M + 5` networks, `M + 1` numbers, cache and output.
+///
+/// Of a quantised network it is the `ram` of [`Quantized::MEMORY`]: its weights are in flash.
+///
+/// It is the exact size on a 32-bit device. On a machine with SIMD all are larger: they have scratch space for
+/// transposed weights, align their arrays, and a second-order method has larger batches.
+///
+/// [`Memory::of_levenberg_marquardt`]: super::Memory::of_levenberg_marquardt
+/// [`Memory::of_lbfgs`]: super::Memory::of_lbfgs
 ///
 /// # Examples
 ///
@@ -87,6 +102,15 @@ impl ElementSize for f64 {
 ///
 /// type Rows = <Quantized<mlp![5, 64, 64, 3]> as RamSize>::Bytes;
 /// assert_eq!(Rows::USIZE, 5 + 64 + 64 + 3 + 3);
+/// ```
+///
+/// ```
+/// use constnet::{Lbfgs, LevenbergMarquardt, Linear, Mse, Sequential, Tanh, second_order::Run, sizes::budget};
+///
+/// type Net = Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
+///
+/// const _: () = budget::fits_ram::<12, Run<LevenbergMarquardt, Net, Mse>>();
+/// const _: () = budget::fits_ram::<6, Run<Lbfgs<10>, Net, Mse>>();
 /// ```
 pub trait RamSize {
     /// The bytes.
@@ -164,7 +188,55 @@ impl<Net: EightBit<Chain: RowBytes>> RamSize for Quantized<Net> {
     type Bytes = <Net::Chain as RowBytes>::Bytes;
 }
 
-/// A bound: a [`Trainer`], or the rows of a [`Quantized`] network, that take at most `KIB` · 1024 bytes of RAM on a device.
+/// The numbers of the workspace of [`LevenbergMarquardt`]: see `workspace_len`, with a batch of 1 sample.
+type WorkspaceNumbers<N> = Prod<Add1<<N as ParamCount>::Count>, Sum<<N as ParamCount>::Count, U10>>;
+/// The numbers of the cache and the output of one sample.
+type SampleNumbers<N> = Sum<<N as CacheSize>::Cached, <N as CacheSize>::Output>;
+/// The numbers of a run: the network, the workspace, a sample, and the gradient with respect to the output.
+type LmNumbers<N> =
+    Sum<Sum<Sum<<N as ParamCount>::Count, WorkspaceNumbers<N>>, SampleNumbers<N>>, <N as CacheSize>::Output>;
+
+impl<N, C> RamSize for Run<'_, LevenbergMarquardt<Elem<N>>, N, C>
+where
+    N: Layer + ParamCount + CacheSize,
+    C: Loss<N::Out>,
+    Elem<N>: ElementSize,
+    N::Count: Add<B1> + Add<U10> + Add<WorkspaceNumbers<N>>,
+    Add1<N::Count>: Mul<Sum<N::Count, U10>>,
+    N::Cached: Add<N::Output>,
+    Sum<N::Count, WorkspaceNumbers<N>>: Add<SampleNumbers<N>>,
+    Sum<Sum<N::Count, WorkspaceNumbers<N>>, SampleNumbers<N>>: Add<N::Output>,
+    LmNumbers<N>: Mul<<Elem<N> as ElementSize>::Bytes>,
+    Prod<LmNumbers<N>, <Elem<N> as ElementSize>::Bytes>: Unsigned,
+{
+    type Bytes = Prod<LmNumbers<N>, <Elem<N> as ElementSize>::Bytes>;
+}
+
+/// The numbers of the networks of [`LbfgsMemory`](crate::second_order::LbfgsMemory), and of the one that is trained.
+type HistoryNumbers<N, const M: usize> = Prod<<N as ParamCount>::Count, Sum<Prod<U<M>, U2>, U5>>;
+/// The numbers of a run: networks, products, the length of the history, a sample.
+type LbfgsNumbers<N, const M: usize> = Sum<Sum<HistoryNumbers<N, M>, Add1<U<M>>>, SampleNumbers<N>>;
+
+impl<N, C, const M: usize> RamSize for Run<'_, Lbfgs<M, Elem<N>>, N, C>
+where
+    N: Layer + ParamCount + CacheSize,
+    C: Loss<N::Out>,
+    Elem<N>: ElementSize,
+    Const<M>: ToUInt,
+    U<M>: Mul<U2> + Add<B1>,
+    Prod<U<M>, U2>: Add<U5>,
+    N::Count: Mul<Sum<Prod<U<M>, U2>, U5>>,
+    HistoryNumbers<N, M>: Add<Add1<U<M>>>,
+    N::Cached: Add<N::Output>,
+    Sum<HistoryNumbers<N, M>, Add1<U<M>>>: Add<SampleNumbers<N>>,
+    LbfgsNumbers<N, M>: Mul<<Elem<N> as ElementSize>::Bytes>,
+    Prod<LbfgsNumbers<N, M>, <Elem<N> as ElementSize>::Bytes>: Unsigned,
+{
+    type Bytes = Prod<LbfgsNumbers<N, M>, <Elem<N> as ElementSize>::Bytes>;
+}
+
+/// A bound: a [`Trainer`], a [`Run`], or the rows of a [`Quantized`] network, that take at most `KIB` · 1024 bytes of RAM on a
+/// device.
 ///
 /// # Examples
 ///
@@ -212,7 +284,7 @@ pub trait WithinRamBudget<const KIB: usize> {}
 impl<const KIB: usize> WithinRamBudget<KIB> for B1 {}
 
 /// Checks a [`RamBudget`]: `const _: () = fits_ram::<32, Training>();` does not compile if `Training` is a
-/// [`Trainer`] or [`Quantized`] network of more than 32 KiB.
+/// [`Trainer`], a [`Run`] or a [`Quantized`] network of more than 32 KiB.
 pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB>>() {}
 
 /// A bound on a [`Batch`] size: it divides the size of the data set, so that every batch is full.

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::{
     layers::{Cost, Elem, Row},
     optim::Optimizer,
-    second_order::{LbfgsMemory, LevenbergMarquardt},
+    second_order::{LbfgsMemory, LevenbergMarquardt, stack_of_run},
     training::Trainer,
 };
 
@@ -75,7 +75,8 @@ impl Report {
 }
 
 impl Memory {
-    /// The memory in which [`LevenbergMarquardt`] trains a network: the network and the workspace.
+    /// The memory in which [`LevenbergMarquardt`] trains a network: the network, the workspace, and what a run keeps on the
+    /// stack, the cache of a pass.
     ///
     /// ```
     /// use constnet::{Linear, Sequential, Tanh, sizes::Memory};
@@ -88,7 +89,7 @@ impl Memory {
     #[must_use]
     pub const fn of_levenberg_marquardt<N: Cost>() -> Self {
         let workspace = LevenbergMarquardt::workspace_len::<N>() * size_of::<Elem<N>>();
-        Self { flash: N::FROZEN_BYTES, ram: size_of::<N>() + workspace }
+        Self { flash: N::FROZEN_BYTES, ram: size_of::<N>() + workspace + stack_of_run::<N>() }
     }
 
     /// The memory in which [`Lbfgs`](crate::Lbfgs) with a history of `M` steps trains a network: the network and the memory of
@@ -117,13 +118,14 @@ mod tests {
 
     use typenum::Unsigned;
 
-    use super::Report;
+    use super::{Memory, Report};
     use crate::{
-        Adam, ClipNorm, Dropout, Frozen, LayerNorm, Linear, Relu, Residual, Sequential, Sgd, Silu, Softmax,
-        StaticNetwork, Tanh, Trainer, Zeroed,
-        layers::{CacheSize, Layer, Shape},
+        Adam, ClipNorm, Dropout, Frozen, LayerNorm, Lbfgs, LevenbergMarquardt, Linear, Loss, Mse, Relu,
+        Residual, Sequential, Sgd, Silu, Softmax, StaticNetwork, Tanh, Trainer, Weighted, Zeroed,
+        layers::{CacheSize, Cost, Elem, Layer, Shape},
         mlp,
         quantized::{EightBit, Quantized},
+        second_order::Run,
         sizes::budget::RamSize,
     };
 
@@ -182,6 +184,43 @@ mod tests {
         }
         check::<mlp![7, 3]>(7 + 3 + 3);
         check::<Sequential![Linear<5, 9>, Tanh<9>, Dropout<9>, Linear<9, 2>, Relu<2>]>(5 + 9 + 9 + 2 + 2);
+    }
+
+    /// On a device, the count and the report are equal; here a method has larger batches and aligns its arrays.
+    #[test]
+    fn the_budget_counts_every_number_of_a_second_order_method() {
+        fn check<N, C: Loss<N::Out>, const M: usize>(levenberg_marquardt: usize, lbfgs: usize)
+        where
+            N: Cost,
+            for<'a> Run<'a, LevenbergMarquardt<Elem<N>>, N, C>: RamSize,
+            for<'a> Run<'a, Lbfgs<M, Elem<N>>, N, C>: RamSize,
+        {
+            let found = [
+                (
+                    <Run<'_, LevenbergMarquardt<Elem<N>>, N, C> as RamSize>::Bytes::USIZE,
+                    Memory::of_levenberg_marquardt::<N>().ram,
+                ),
+                (
+                    <Run<'_, Lbfgs<M, Elem<N>>, N, C> as RamSize>::Bytes::USIZE,
+                    Memory::of_lbfgs::<N, M>().ram,
+                ),
+            ];
+            assert_eq!(found.map(|(counted, _)| counted), [levenberg_marquardt, lbfgs]);
+            for (counted, reported) in found {
+                assert!(counted <= reported, "{counted} bytes, {reported} in the report");
+            }
+        }
+        type Curve = Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
+        let (params, cached, output) = (49, 1 + 16, 1);
+        check::<Curve, Mse, 10>(
+            4 * (params + (params + 1) * (params + 10) + cached + 2 * output),
+            4 * (25 * params + 11 + cached + output),
+        );
+        let (params, cached, output) = (5 * 64 + 64 + 64 * 3 + 3, 5 + 64, 3);
+        check::<mlp![f64; 5, 64, 3], Weighted<Mse>, 3>(
+            8 * (params + (params + 1) * (params + 10) + cached + 2 * output),
+            8 * (11 * params + 4 + cached + output),
+        );
     }
 
     /// A cache is as many numbers as its layers count.
