@@ -20,6 +20,8 @@ where
     let rng = &mut StdRng::seed_from_u64(1);
     let mut net = Sequential::<L>::ZERO;
     net.init(rng);
+    // So that biases are not 0, nor the weights of a `LayerNorm` 1.
+    net.for_each_parameter_mut(|p| p.values.iter_mut().for_each(|p| *p += rng.random_range(-0.2..0.2)));
     let mut random = || rng.random_range(-1.0..1.0);
     let x: [[f64; IN]; 9] = [(); 9].map(|()| [(); IN].map(|()| random()));
     let dx: [[f64; IN]; 9] = [(); 9].map(|()| [(); IN].map(|()| random()));
@@ -57,6 +59,8 @@ where
             let expected = (0..IN).map(|i| differences[i][o] * dx[n][i]).sum();
             close(change[o], expected);
             close(changes[n][o], expected);
+            let product: f64 = (0..IN).map(|i| jacobian[o][i] * dx[n][i]).sum();
+            assert!((change[o] - product).abs() < 1e-12, "row {n}: {} and {product}", change[o]);
         }
     }
 }
@@ -90,8 +94,46 @@ impl CustomLayer for Square {
     }
 }
 
+/// The sums of neighbouring inputs and their product: a Jacobian matrix that is not square.
+struct Sums;
+
+impl Zeroed for Sums {
+    const ZERO: Self = Self;
+}
+
+impl CustomLayer for Sums {
+    type In = Features<3, f64>;
+    type Out = Features<2, f64>;
+    type Cache<const B: usize> = [f64; B];
+    const NAME: &'static str = "Sums";
+    const PARAMS: usize = 0;
+
+    fn forward<const B: usize>(&self, x: &[[f64; 3]; B], y: &mut [[f64; 2]; B], product: &mut [f64; B]) {
+        *product = x.map(|[a, b, c]| (a + b) * c);
+        *y = core::array::from_fn(|n| [x[n][0] + x[n][1], product[n]]);
+    }
+
+    fn backward<const B: usize>(
+        &self,
+        x: &[[f64; 3]; B],
+        product: &[f64; B],
+        dy: &[[f64; 2]; B],
+        dx: &mut [[f64; 3]; B],
+        _: &mut Self,
+    ) {
+        *dx = core::array::from_fn(|n| {
+            let ([_, _, c], [sum, dproduct]) = (x[n], dy[n]);
+            [sum + c * dproduct, sum + c * dproduct, product[n] / c * dproduct]
+        });
+    }
+}
+
 #[test]
 fn of_networks_of_every_kind() {
+    type Body = (Tanh<4, f64>, (Linear<4, 4, f64>, Sigmoid<4, f64>));
+    check::<(Linear<3, 4, f64>, (Residual<Body>, (Tanh<4, f64>, Linear<4, 2, f64>))), 3, 2>();
+    check::<(Sequential<(Linear<3, 4, f64>, Tanh<4, f64>)>, (Sigmoid<4, f64>, LayerNorm<4, f64>)), 3, 4>();
+    check::<(Linear<2, 3, f64>, (Silu<3, f64>, (Custom<Sums>, (Tanh<2, f64>, Linear<2, 2, f64>)))), 2, 2>();
     check::<Linear<5, 3, f64>, 5, 3>();
     check::<Linear<1, 17, f64>, 1, 17>();
     check::<(Linear<70, 9, f64>, (Tanh<9, f64>, Linear<9, 1, f64>)), 70, 1>();

@@ -278,10 +278,23 @@ macro_rules! activation_layer {
             _: &mut Self,
         ) {
         }
+
+        #[inline(always)]
+        fn forward_tangents<S: $crate::simd::Simd<T>, const B: usize>(
+            &self,
+            _: $crate::layers::Context<S>,
+            (): &mut (),
+            _: &mut [[T; N]; B],
+            (): &mut (),
+            _: &mut [[T; N]; B],
+        ) {
+        }
     };
 
     // The layer keeps its input, and applies the activation and its derivative itself.
     (@passes input) => {
+        const SYMMETRIC_JACOBIAN: bool = true;
+
         #[inline(always)]
         fn input_buffer<'a, const B: usize>(
             z: &'a mut [[T; N]; B],

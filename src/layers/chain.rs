@@ -26,6 +26,7 @@ use super::{
     Accepts, CanFollow, Context, Elem, Epilogue, FirstLayer, If, Initializer, InputActivation, InputGrad,
     Joined, LastLayer, Layer, LayerTypes, NoActivation, OutputActivation, Parameter, ParameterMut, Printer,
     Row, SameElem, SampleGradients, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
+    apply_tangent,
 };
 use crate::simd::{Simd, Zeroed};
 
@@ -252,6 +253,31 @@ where
             let dx = R::In::same_rows(R::input_buffer(rest, dy));
             self.0.backward_samples(ctx, first, &mut scratch.0, dx, input_grad, gradients, column);
         }
+    }
+
+    #[inline(always)]
+    fn forward_tangents<S: Simd<Elem<A>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        ((first, rest), between): &mut Self::Cache<B>,
+        y: &mut [Row<R::Out>; B],
+        ((first_tangents, rest_tangents), between_tangents): &mut Self::Cache<B>,
+        dy: &mut [Row<R::Out>; B],
+    ) {
+        let x = output_of_first::<A, R, B>(rest, between, y);
+        let dx = output_of_first::<A, R, B>(rest_tangents, between_tangents, dy);
+        self.0.forward_tangents(ctx, first, x, first_tangents, dx);
+        let activation = OutputActivation::<A>::default();
+        apply_tangent(ctx.token, activation, A::Out::flatten_mut(dx), A::Out::flatten(x));
+        if const { stores_rows::<A, R>() } {
+            if let Some(rows) = InputActivation::<R>::between(between_tangents) {
+                *R::In::same_rows(R::input_buffer(rest_tangents, dy)) = *rows;
+            }
+        }
+        ctx.token.layer_pass(
+            #[inline(always)]
+            || self.1.forward_tangents(ctx.after(A::LAYERS), rest, y, rest_tangents, dy),
+        );
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

@@ -141,6 +141,7 @@ impl<const N: usize, const PERCENT: usize, T: Element> LayerTypes for Dropout<N,
 }
 
 impl<const N: usize, const PERCENT: usize, T: Element> Layer for Dropout<N, PERCENT, T> {
+    const SYMMETRIC_JACOBIAN: bool = true;
     const IS_RANDOM: bool = true;
 
     #[inline(always)]

@@ -6,8 +6,8 @@ use num_traits::Float;
 use rand::Rng;
 
 use super::{
-    Context, Ends, Epilogue, FiniteCheck, Initializer, InputGrad, Parameter, ParameterMut, Printer, Row,
-    SampleGradients, Shape, Slots, SlotsOf, TensorId, UpdateRule,
+    Context, Ends, Epilogue, FiniteCheck, Initializer, InputGrad, NoActivation, Parameter, ParameterMut,
+    Printer, Row, SampleGradients, Shape, Slots, SlotsOf, TensorId, UpdateRule,
     depth::Depth,
     update::{UpdateCheck, update_slice},
 };
@@ -67,6 +67,9 @@ pub trait Layer: LayerTypes {
     /// Whether a training pass needs random numbers, as that of [`Dropout`](crate::Dropout). Without this, seed and pass
     /// number of the [`Mode`](super::Mode) do not change.
     const IS_RANDOM: bool = false;
+    /// Whether the Jacobian matrix of the outputs with respect to the inputs is symmetric, as that of every elementwise
+    /// function. Then [`forward_tangents`](Self::forward_tangents) needs one backward pass only.
+    const SYMMETRIC_JACOBIAN: bool = false;
 
     /// The place where the layer reads its input; `y` is where it will write its output.
     fn input_buffer<'a, const B: usize>(
@@ -144,6 +147,47 @@ pub trait Layer: LayerTypes {
         self.backward(ctx, cache, scratch, dy, input_grad, &mut { Self::ZERO });
     }
 
+    /// Forward mode: given the changes of the input, in the input buffer of `tangents`, overwrites `dy` with the changes of the
+    /// output, `J dx`. It follows a forward pass in inference mode, which filled `cache` and wrote `y`; it may overwrite the
+    /// cached input.
+    ///
+    /// The default takes one backward pass of this layer if its Jacobian matrix is
+    /// [symmetric](Self::SYMMETRIC_JACOBIAN), else a forward and a backward pass for each output.
+    #[inline(always)]
+    fn forward_tangents<S: Simd<Elem<Self>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        y: &mut [Row<Self::Out>; B],
+        tangents: &mut Self::Cache<B>,
+        dy: &mut [Row<Self::Out>; B],
+    ) {
+        let (x, dx) = (*Self::input_buffer(cache, y), *Self::input_buffer(tangents, dy));
+        if Self::SYMMETRIC_JACOBIAN {
+            copy_numbers(ctx.token, Self::Out::flatten_mut(dy), Self::In::flatten(&dx));
+            self.backward(ctx, cache, &mut { Zeroed::ZERO }, dy, NoActivation, &mut { Self::ZERO });
+            let change = Self::In::flatten(Self::input_buffer(cache, y));
+            copy_numbers(ctx.token, Self::Out::flatten_mut(dy), change);
+            return;
+        }
+        let before = *y;
+        for output in 0..Self::Out::LEN {
+            *Self::input_buffer(cache, y) = x;
+            self.forward(ctx, cache, y, NoActivation);
+            let mut unit = [Row::<Self::Out>::ZERO; B];
+            let of_output = unit.iter_mut().filter_map(|row| row.as_mut().get_mut(output));
+            of_output.for_each(|dy| *dy = Elem::<Self>::from_count(1));
+            self.backward(ctx, cache, &mut { Zeroed::ZERO }, &mut unit, NoActivation, &mut { Self::ZERO });
+            for ((dy, gradient), dx) in dy.iter_mut().zip(Self::input_buffer(cache, y)).zip(&dx) {
+                let products = gradient.as_ref().iter().zip(dx.as_ref()).map(|(j, dx)| *j * *dx);
+                if let Some(dy) = dy.as_mut().get_mut(output) {
+                    *dy = products.fold(Zeroed::ZERO, |sum, product| sum + product);
+                }
+            }
+        }
+        *y = before;
+    }
+
     /// Writes the layer as text: what PyTorch prints, or Rust source.
     ///
     /// # Errors
@@ -210,6 +254,37 @@ pub fn apply_grad<S: Simd<T>, T: Element>(token: S, input_grad: impl InputGrad<T
         da,
         #[inline(always)]
         |a, da| input_grad.apply(a, da),
+    );
+}
+
+/// Overwrites the changes `dz` of the inputs of an activation with those of its outputs `a`.
+#[inline(always)]
+pub(crate) fn apply_tangent<S: Simd<T>, T: Element, G: InputGrad<T>>(
+    token: S,
+    activation: G,
+    dz: &mut [T],
+    a: &[T],
+) {
+    if !G::IS_IDENTITY {
+        crate::simd::transform(
+            token,
+            dz,
+            a,
+            #[inline(always)]
+            |dz, a| activation.apply(a, dz),
+        );
+    }
+}
+
+/// Copies numbers, as many as both slices have.
+#[inline(always)]
+fn copy_numbers<S: Simd<T>, T: Element>(token: S, to: &mut [T], from: &[T]) {
+    crate::simd::transform(
+        token,
+        to,
+        from,
+        #[inline(always)]
+        |_, from| from,
     );
 }
 

@@ -349,6 +349,30 @@ impl<const N: usize, T: Element, const EPS: usize> Layer for LayerNorm<N, T, EPS
         self.accumulate(token, x, dy, input_grad, &mut { Self::ZERO });
     }
 
+    /// `dx̂ = r (dx − mean(dx) − x̂ mean(dx ⊙ x̂))`, `dy = w ⊙ dx̂`
+    #[inline(always)]
+    fn forward_tangents<S: Simd<T>, const B: usize>(
+        &self,
+        Context { token, .. }: Context<S>,
+        x: &mut [[T; N]; B],
+        _: &mut [[T; N]; B],
+        dx: &mut [[T; N]; B],
+        dy: &mut [[T; N]; B],
+    ) {
+        let standard = Self { weight: [T::ONE; N], bias: [T::ZERO; N] };
+        standard.accumulate(token, x, dx, NoActivation, &mut { Self::ZERO });
+        for (x_hat, dy) in x.iter().zip(dy) {
+            transform2(
+                token,
+                dy,
+                x_hat,
+                &self.weight,
+                #[inline(always)]
+                |_, dx_hat, w| w * dx_hat,
+            );
+        }
+    }
+
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
         let [weight, bias] = [Array(self.parameter(0)), Array(self.parameter(1))];
         // Python writes 0.0001 and 1e-05.

@@ -18,7 +18,8 @@ use typenum::{Add1, B1, Const, Prod, ToUInt, U, Unsigned};
 
 use super::{
     CacheSize, Context, Cost, Epilogue, Features, FiniteCheck, Initializer, InputGrad, Layer, LayerTypes,
-    ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, TensorId, Unfused, UpdateRule,
+    NoActivation, ParamCount, Parameter, ParameterMut, SampleGradients, Slots, SlotsOf, TensorId, Unfused,
+    UpdateRule,
     impls::layer_impls,
     print::{Array, LayerText, Printer, element, element_suffix},
     update::{UpdateCheck, update_vector},
@@ -268,6 +269,21 @@ impl<const IN: usize, const OUT: usize, T: Element> Layer for Linear<IN, OUT, T>
                 let sink = &mut InputGradOnly(self.weight.stored());
                 matmul::backward(token, &mut x.0, dz, input_grad, &mut scratch.0, None, sink);
             },
+        );
+    }
+
+    #[inline(always)]
+    fn forward_tangents<S: Simd<T>, const B: usize>(
+        &self,
+        Context { token, .. }: Context<S>,
+        _: &mut Self::Cache<B>,
+        _: &mut [[T; OUT]; B],
+        dx: &mut Self::Cache<B>,
+        dz: &mut [[T; OUT]; B],
+    ) {
+        token.layer_pass(
+            #[inline(always)]
+            || matmul::forward(token, self.weight.stored(), &[T::ZERO; OUT], &dx.0, dz, NoActivation),
         );
     }
 

@@ -66,8 +66,8 @@ pub use self::{
 pub(crate) use self::{
     dropout::seed_of,
     layer::{
-        FirstLayer, InputActivation, LastLayer, OutputActivation, all_finite, dispatch, not_finite,
-        parameters, update, zero,
+        FirstLayer, InputActivation, LastLayer, OutputActivation, all_finite, apply_tangent, dispatch,
+        not_finite, parameters, update, zero,
     },
     samples::JacobianRows,
 };

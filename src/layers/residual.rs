@@ -18,7 +18,7 @@ use typenum::{Prod, Sum, U2, Unsigned};
 use super::{
     CacheSize, Context, Cost, Elem, Epilogue, Features, Initializer, InputActivation, InputGrad, Layer,
     LayerTypes, NoActivation, OutputActivation, ParamCount, Parameter, ParameterMut, Printer, Probabilities,
-    Row, SampleGradients, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad,
+    Row, SampleGradients, Shape, Slots, SlotsOf, Unfused, UpdateRule, apply, apply_grad, apply_tangent,
     impls::{compare_impls, last_layer},
 };
 use crate::simd::{Element, Simd, Zeroed, transform, transform2};
@@ -229,6 +229,30 @@ where
         let ResidualCache { body, body_output, .. } = cache;
         self.0.backward_samples(ctx, body, scratch, body_output, NoActivation, gradients, first);
         Self::out_of_body(ctx, cache, dy, input_grad);
+    }
+
+    #[inline(always)]
+    fn forward_tangents<S: Simd<Elem<L>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut Self::Cache<B>,
+        _: &mut [Row<L::In>; B],
+        tangents: &mut Self::Cache<B>,
+        dy: &mut [Row<L::In>; B],
+    ) {
+        let ResidualCache { input, body_output, body } = tangents;
+        *L::input_buffer(body, body_output) = *input;
+        self.0.forward_tangents(ctx, &mut cache.body, &mut cache.body_output, body, body_output);
+        let (activation, output) = (OutputActivation::<L>::default(), L::Out::flatten(&cache.body_output));
+        apply_tangent(ctx.token, activation, L::Out::flatten_mut(body_output), output);
+        *dy = *input;
+        transform(
+            ctx.token,
+            L::In::flatten_mut(dy),
+            L::Out::flatten(body_output),
+            #[inline(always)]
+            |dx, body| dx + body,
+        );
     }
 
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {

@@ -137,6 +137,8 @@ impl<const N: usize, T: Element> LayerTypes for Softmax<N, T> {
 }
 
 impl<const N: usize, T: Element> Layer for Softmax<N, T> {
+    const SYMMETRIC_JACOBIAN: bool = true;
+
     #[inline(always)]
     fn input_buffer<'a, const B: usize>(
         z: &'a mut [[T; N]; B],

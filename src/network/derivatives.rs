@@ -7,7 +7,7 @@ use crate::{
     error::{Error, check_length},
     layers::{
         Context, Elem, HasGradient, Layer, LayerTypes, Mode, NoActivation, NoSampleGradients,
-        OutputActivation, Row, Shape, apply_grad, dispatch,
+        OutputActivation, Row, Shape, apply_grad, apply_tangent, dispatch,
     },
     simd::{Kernel, Simd, Zeroed},
 };
@@ -100,17 +100,16 @@ impl<L: Layer<In: HasGradient>> Sequential<L> {
         const B: usize = 8;
         let mut passes = InputGradients::<L, B>::ZERO;
         for ((x, dy), gradients) in x.chunks(B).zip(dy.chunks(B)).zip(gradients.chunks_mut(B)) {
-            let (mut full_x, mut full_dy) = ([Zeroed::ZERO; B], [Zeroed::ZERO; B]);
-            full_x[..x.len()].copy_from_slice(x);
-            full_dy[..dy.len()].copy_from_slice(dy);
-            passes.of(&self.0, full_x, &full_dy, gradients);
+            passes.of(&self.0, filled_up(x), &filled_up(dy), gradients);
         }
         Ok(())
     }
 
-    /// The change of the output for a small change `dx` of the input, `J dx` (a Jacobian-vector product).
+    /// The change of the output for a small change `dx` of the input, `J dx` (a Jacobian-vector product): PyTorch's
+    /// `torch.func.jvp`.
     ///
-    /// It is computed from the [`jacobian`](Self::jacobian).
+    /// Forward mode: it takes two forward passes, one of `x` and one of `dx` through the derivatives of the layers. A
+    /// [`CustomLayer`](crate::CustomLayer) takes a backward pass for each of its outputs.
     ///
     /// ```
     /// use constnet::{Linear, sequential};
@@ -119,11 +118,14 @@ impl<L: Layer<In: HasGradient>> Sequential<L> {
     /// assert_eq!(net.jvp(&[5.0, 5.0], &[1.0, 10.0]), [21.0, 43.0]);
     /// ```
     #[must_use]
-    pub fn jvp<X: Copy + Zeroed + AsRef<[Elem<L>]>, const OUT: usize>(&self, x: &X, dx: &X) -> [Elem<L>; OUT]
+    pub fn jvp<Y: Copy + Zeroed>(&self, x: &Row<L::In>, dx: &Row<L::In>) -> Y
     where
-        L: Layer<In: Shape<Row = X>, Out: Shape<Row = [Elem<L>; OUT]>>,
+        L: Layer<Out: Shape<Row = Y>>,
     {
-        product(&self.jacobian(x), dx)
+        let mut change = [Y::ZERO];
+        let mut passes = Tangents::<L, 1>::ZERO;
+        passes.of(&self.0, [*x], [*dx], &mut change);
+        change[0]
     }
 
     /// The [`jvp`](Self::jvp) of each row, for its own row of `dx`.
@@ -131,25 +133,28 @@ impl<L: Layer<In: HasGradient>> Sequential<L> {
     /// # Errors
     ///
     /// [`Error::Length`], if there are not as many rows of `dx`, or results, as of `x`.
-    pub fn jvp_into<const OUT: usize>(
+    pub fn jvp_into(
         &self,
         x: &[Row<L::In>],
         dx: &[Row<L::In>],
-        changes: &mut [[Elem<L>; OUT]],
-    ) -> Result<(), Error<Elem<L>>>
-    where
-        L: Layer<Out: Shape<Row = [Elem<L>; OUT]>>,
-    {
+        changes: &mut [Row<L::Out>],
+    ) -> Result<(), Error<Elem<L>>> {
         check_length("input changes", dx.len(), x.len())?;
         check_length("output changes", changes.len(), x.len())?;
-        let (mut passes, identity) = (InputGradients::<L, OUT>::ZERO, identity());
-        for ((x, dx), change) in x.iter().zip(dx).zip(changes) {
-            let mut jacobian = [Zeroed::ZERO; OUT];
-            passes.of(&self.0, [*x; OUT], &identity, &mut jacobian);
-            *change = product(&jacobian, dx);
+        const B: usize = 8;
+        let mut passes = Tangents::<L, B>::ZERO;
+        for ((x, dx), changes) in x.chunks(B).zip(dx.chunks(B)).zip(changes.chunks_mut(B)) {
+            passes.of(&self.0, filled_up(x), filled_up(dx), changes);
         }
         Ok(())
     }
+}
+
+/// The rows of a batch that may not be full; the others are 0.
+fn filled_up<R: Copy + Zeroed, const B: usize>(rows: &[R]) -> [R; B] {
+    let mut full = [R::ZERO; B];
+    full.iter_mut().zip(rows).for_each(|(full, row)| *full = *row);
+    full
 }
 
 fn identity<T: ConstOne + Zeroed + Copy, const N: usize>() -> [[T; N]; N] {
@@ -158,17 +163,6 @@ fn identity<T: ConstOne + Zeroed + Copy, const N: usize>() -> [[T; N]; N] {
         row[n] = T::ONE;
     }
     rows
-}
-
-/// `J dx`
-fn product<T: crate::simd::Element, X: AsRef<[T]>, const OUT: usize>(
-    jacobian: &[X; OUT],
-    dx: &X,
-) -> [T; OUT] {
-    core::array::from_fn(|o| {
-        let products = jacobian[o].as_ref().iter().zip(dx.as_ref()).map(|(j, dx)| *j * *dx);
-        products.fold(T::ZERO, |sum, product| sum + product)
-    })
 }
 
 /// The memory of passes that compute gradients with respect to the input for `B` rows.
@@ -204,5 +198,49 @@ impl<L: Layer, const B: usize> Kernel<Elem<L>> for Pass<'_, L, B> {
         apply_grad(token, OutputActivation::<L>::default(), L::Out::flatten_mut(output), L::Out::flatten(dy));
         let ctx = Context::new(token, Mode::Eval);
         net.backward_samples(ctx, layers, scratch, output, NoActivation, &mut NoSampleGradients, 0);
+    }
+}
+
+/// The memory of passes in forward mode for `B` rows: that of a forward pass, and of the tangents of each layer.
+struct Tangents<L: LayerTypes, const B: usize> {
+    layers: L::Cache<B>,
+    output: [Row<L::Out>; B],
+    layer_tangents: L::Cache<B>,
+    output_tangents: [Row<L::Out>; B],
+}
+
+impl<L: Layer, const B: usize> Tangents<L, B> {
+    const ZERO: Self = Self {
+        layers: Zeroed::ZERO,
+        output: Zeroed::ZERO,
+        layer_tangents: Zeroed::ZERO,
+        output_tangents: Zeroed::ZERO,
+    };
+
+    /// Writes the changes of the first rows of `x`, as many as there is room for.
+    fn of(&mut self, net: &L, x: [Row<L::In>; B], dx: [Row<L::In>; B], changes: &mut [Row<L::Out>]) {
+        *L::input_buffer(&mut self.layers, &mut self.output) = x;
+        *L::input_buffer(&mut self.layer_tangents, &mut self.output_tangents) = dx;
+        dispatch::<L, _>(ForwardMode { net, passes: self });
+        changes.iter_mut().zip(&self.output_tangents).for_each(|(to, change)| *to = *change);
+    }
+}
+
+/// A forward pass, and that of the tangents.
+struct ForwardMode<'a, L: Layer, const B: usize> {
+    net: &'a L,
+    passes: &'a mut Tangents<L, B>,
+}
+
+impl<L: Layer, const B: usize> Kernel<Elem<L>> for ForwardMode<'_, L, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<Elem<L>>>(self, token: S) {
+        let Self { net, passes: Tangents { layers, output: y, layer_tangents, output_tangents: dy } } = self;
+        Forward { net, layers, output: y, mode: &Mode::Eval }.run(token);
+        net.forward_tangents(Context::new(token, Mode::Eval), layers, y, layer_tangents, dy);
+        let activation = OutputActivation::<L>::default();
+        apply_tangent(token, activation, L::Out::flatten_mut(dy), L::Out::flatten(y));
     }
 }

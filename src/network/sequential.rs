@@ -384,6 +384,18 @@ impl<L: Layer> Layer for Sequential<L> {
         self.0.backward_samples(ctx, cache, scratch, dy, input_grad, gradients, first);
     }
 
+    #[inline(always)]
+    fn forward_tangents<S: Simd<Elem<L>>, const B: usize>(
+        &self,
+        ctx: Context<S>,
+        cache: &mut L::Cache<B>,
+        y: &mut [Row<L::Out>; B],
+        tangents: &mut L::Cache<B>,
+        dy: &mut [Row<L::Out>; B],
+    ) {
+        self.0.forward_tangents(ctx, cache, y, tangents, dy);
+    }
+
     fn print(&self, printer: &mut Printer<'_, '_>) -> fmt::Result {
         printer.text("", "constnet::Sequential![\n    ", "constnet::sequential![\n    ", "Sequential![")?;
         self.0.print(printer)?;
