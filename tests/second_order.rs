@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use approx::assert_relative_eq;
 use constnet::{
     CrossEntropy, DataError, Error, He, Lbfgs, LevenbergMarquardt, Linear, Mse, Relu, Sequential, Sgd,
-    Standardize, Tanh, Trainer, Zeroed,
+    Standardize, Tanh, Trainer, Weighted, Zeroed,
     layers::{Layer, Shape},
     mlp,
     second_order::{LbfgsMemory, Stop},
@@ -84,6 +84,35 @@ fn levenberg_marquardt_interpolates_in_f64() {
     }
 }
 
+/// With fewer residuals than parameters: a sample of weight 0 changes nothing, and the others are interpolated.
+#[test]
+fn a_sample_of_weight_0_is_ignored_with_few_residuals() {
+    type Net = Sequential![Linear<1, 6, f64>, Tanh<6, f64>, Linear<6, 1, f64>];
+    let x: [[f64; 1]; 8] = core::array::from_fn(|i| [i as f64 / 5.0]);
+    let weights = [1.0, 2.0, 0.5, 0.0, 3.0, 1.0, 0.25, 1.0];
+    let y: [_; 8] = core::array::from_fn(|i| ([(2.0 * x[i][0]).cos()], weights[i]));
+    let (other_x, other_y) = ([&x[..3], &x[4..]].concat(), [&y[..3], &y[4..]].concat());
+    for (max_iterations, goal) in [(3, 0.0), (100, 1e-20)] {
+        let method = LevenbergMarquardt { max_iterations, goal, ..LevenbergMarquardt::default() };
+        let run = |x: &[[f64; 1]], y: &[([f64; 1], f64)]| {
+            let mut net = random::<Net>(1);
+            let mut workspace = LevenbergMarquardt::workspace::<Net>();
+            (method.fit(&mut net, &Weighted(Mse), x, y).run(&mut workspace).unwrap(), net)
+        };
+        let ((report, net), (other_report, other)) = (run(&x, &y), run(&other_x, &other_y));
+        assert_relative_eq!(net, other, epsilon = 1e-9, max_relative = 1e-9);
+        // The sample counts in the mean.
+        assert_relative_eq!(report.loss * 8.0, other_report.loss * 7.0, epsilon = 1e-12, max_relative = 1e-9);
+        if goal > 0.0 {
+            assert_eq!(report.stop, Some(Stop::Goal));
+            for (index, (x, (y, weight))) in x.iter().zip(&y).enumerate() {
+                let [found] = net.predict::<[f64; 1]>(x);
+                assert_eq!((found - y[0]).abs() < 1e-8, *weight > 0.0, "sample {index}: {found}, {y:?}");
+            }
+        }
+    }
+}
+
 /// Some ReLUs are 0 for all samples, and an optimiser does not change a `Standardize` layer.
 #[test]
 fn parameters_without_influence_stay_as_they_are() {
@@ -158,6 +187,10 @@ fn what_levenberg_marquardt_refuses_leaves_the_network_unchanged() {
     nan[7] = [f32::INFINITY];
     let error = DataError::Input { sample: 7, feature: 0, value: f32::INFINITY };
     assert_eq!(refused(method, &nan, &y, expected), Error::Training(error));
+    let mut nan = y;
+    nan[5] = [f32::NAN];
+    let error = refused(method, &x, &nan, expected);
+    assert!(matches!(error, Error::Training(DataError::Target { sample: 5, value, .. }) if value.is_nan()));
     let method =
         |damping, max_iterations, goal| LevenbergMarquardt { damping, max_iterations, goal, ..method };
     for (method, wrong) in [
@@ -169,6 +202,18 @@ fn what_levenberg_marquardt_refuses_leaves_the_network_unchanged() {
         let error = refused(method, &x, &y, expected);
         assert!(matches!(error, Error::Hyperparameter { name, .. } if name == wrong), "{error:?}");
     }
+
+    // Weights and validation data are checked too.
+    let before = net;
+    let method = LevenbergMarquardt::new();
+    for weight in [f32::NAN, -1.0, f32::INFINITY] {
+        let weighted: [_; 101] = core::array::from_fn(|i| (y[i], if i == 9 { weight } else { 1.0 }));
+        let error = method.fit(&mut net, &Weighted(Mse), &x, &weighted).run(&mut workspace);
+        assert!(matches!(error, Err(Error::Training(DataError::Weight { sample: 9, .. }))), "{error:?}");
+    }
+    let error = method.fit(&mut net, &Mse, &x, &y).validate(&x, &nan).run(&mut workspace);
+    assert!(matches!(error, Err(Error::Validation(DataError::Target { sample: 5, .. }))), "{error:?}");
+    assert_eq!(net, before);
 
     // The squares of the derivatives are infinite: no damping helps, with fewer residuals than parameters or not.
     let mut net = Sequential(Linear::new([[0.0]], [0.0]));
@@ -253,6 +298,25 @@ fn what_lbfgs_refuses_leaves_the_network_unchanged() {
     assert_eq!(error, Err(Error::Training(DataError::Lengths { inputs: 100, targets: 101 })));
     let error = method.fit(&mut net, &Mse, &x, &y).validate(&[], &[]).run(&mut memory);
     assert_eq!(error, Err(Error::Validation(DataError::NoSamples)));
+    assert_eq!(
+        method.fit(&mut net, &Mse, &[], &[]).run(&mut memory),
+        Err(Error::Training(DataError::NoSamples))
+    );
+    let mut nan = x;
+    nan[7] = [f32::NAN];
+    let error = method.fit(&mut net, &Mse, &nan, &y).run(&mut memory);
+    assert!(matches!(error, Err(Error::Training(DataError::Input { sample: 7, .. }))), "{error:?}");
+    let error = method.fit(&mut net, &Mse, &x, &nan).run(&mut memory);
+    assert!(matches!(error, Err(Error::Training(DataError::Target { sample: 7, .. }))), "{error:?}");
+    for (wrong, expected) in [
+        (Lbfgs { max_iterations: 0, ..method }, "number of iterations"),
+        (Lbfgs { goal: -1.0, ..method }, "goal"),
+        (Lbfgs { gradient_tolerance: f32::NAN, ..method }, "gradient tolerance"),
+        (Lbfgs { loss_tolerance: f32::INFINITY, ..method }, "loss tolerance"),
+    ] {
+        let error = wrong.fit(&mut net, &Mse, &x, &y).run(&mut memory);
+        assert!(matches!(error, Err(Error::Hyperparameter { name, .. }) if name == expected), "{error:?}");
+    }
     let wrong = Lbfgs { weight_decay: f32::NAN, ..method };
     let error = wrong.fit(&mut net, &Mse, &x, &y).run(&mut memory);
     assert!(matches!(error, Err(Error::Hyperparameter { name: "weight decay", .. })));
