@@ -48,6 +48,7 @@ impl<T: Element> Kernel<T> for Solve<'_, T> {
 /// positive definite to rounding.
 #[inline(always)]
 fn factor<S: Simd<T>, T: Element>(simd: S, a: &mut [T], stride: usize, size: usize) -> bool {
+    let whole_vectors = |column: usize| column / S::LANES * S::LANES;
     // After each block of rows its products are subtracted from all rows below.
     for first in (0..size).step_by(BLOCK) {
         let end = size.min(first + BLOCK);
@@ -58,8 +59,10 @@ fn factor<S: Simd<T>, T: Element>(simd: S, a: &mut [T], stride: usize, size: usi
                 return false;
             };
             let Some(row) = done.get_mut((column - first) * stride..) else { return false };
-            let Some(row) = row.get_mut(column..) else { return false };
-            let pivot = row.first().map_or(T::ZERO, |pivot| *pivot);
+            // Whole vectors, which start up to a vector below the diagonal: masked ones take several times as long.
+            let start = whole_vectors(column);
+            let Some(row) = row.get_mut(start..) else { return false };
+            let pivot = row.get(column - start).map_or(T::ZERO, |pivot| *pivot);
             // Also false for NaN.
             if !(pivot > T::min_positive_value() && pivot.is_finite()) {
                 return false;
@@ -71,10 +74,11 @@ fn factor<S: Simd<T>, T: Element>(simd: S, a: &mut [T], stride: usize, size: usi
                 #[inline(always)]
                 |a: Vector<S, T>| a * inverse,
             );
-            for (below, next) in next.chunks_exact_mut(stride).enumerate() {
-                let Some(row) = row.get(below + 1..) else { return false };
-                let Some(next) = next.get_mut(column + below + 1..) else { return false };
-                let factor = row.first().map_or(T::ZERO, |a| -*a);
+            for (diagonal, next) in (column + 1..).zip(next.chunks_exact_mut(stride)) {
+                let factor = row.get(diagonal - start).map_or(T::ZERO, |a| -*a);
+                let from = whole_vectors(diagonal);
+                let Some(row) = row.get(from - start..) else { return false };
+                let Some(next) = next.get_mut(from..) else { return false };
                 transform(
                     simd,
                     next,

@@ -16,12 +16,12 @@ pub(crate) mod storage;
 mod transpose;
 
 use self::{
-    epilogue::{Epilogue, InputGrad},
+    epilogue::{Epilogue, InputGrad, NoActivation},
     gemm::{RowCount, Rows, gemm, stay_finite},
     storage::{is_output_major, output_rows},
     transpose::transpose,
 };
-use crate::simd::{Element, Simd, VECTORS, Vector, largest_absolute};
+use crate::simd::{Element, Simd, VECTORS, Vector, largest_absolute, map};
 
 /// `z = epilogue(x Wᵀ + b)`
 #[inline(always)]
@@ -39,6 +39,29 @@ pub(crate) fn forward<S: Simd<T>, T: Element, const IN: usize, const OUT: usize,
     if const { is_output_major::<IN, OUT>() } {
         return forward_output_major(simd, output_rows(w), bias, x, z, epilogue);
     }
+    // Of rows that fill at most half a vector, the epilogue of several rows is computed at a time.
+    if const { 2 * OUT <= S::LANES && B > 1 } {
+        forward_input_major(simd, w, bias, x, z, NoActivation);
+        return map(
+            simd,
+            z.as_flattened_mut(),
+            #[inline(always)]
+            |z: Vector<S, T>| epilogue.apply(z),
+        );
+    }
+    forward_input_major(simd, w, bias, x, z, epilogue);
+}
+
+/// Tiles of some samples and some vectors of outputs.
+#[inline(always)]
+fn forward_input_major<S: Simd<T>, T: Element, const IN: usize, const OUT: usize, const B: usize>(
+    simd: S,
+    w: &[[T; OUT]; IN],
+    bias: &[T; OUT],
+    x: &[[T; IN]; B],
+    z: &mut [[T; OUT]; B],
+    epilogue: impl Epilogue<T>,
+) {
     gemm::<S, T, Rows<B>, OUT>(
         simd,
         OUT,
