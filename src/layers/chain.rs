@@ -269,10 +269,10 @@ where
         self.0.forward_tangents(ctx, first, x, first_tangents, dx);
         let activation = OutputActivation::<A>::default();
         apply_tangent(ctx.token, activation, A::Out::flatten_mut(dx), A::Out::flatten(x));
-        if const { stores_rows::<A, R>() } {
-            if let Some(rows) = InputActivation::<R>::between(between_tangents) {
-                *R::In::same_rows(R::input_buffer(rest_tangents, dy)) = *rows;
-            }
+        if const { stores_rows::<A, R>() }
+            && let Some(rows) = InputActivation::<R>::between(between_tangents)
+        {
+            *R::In::same_rows(R::input_buffer(rest_tangents, dy)) = *rows;
         }
         ctx.token.layer_pass(
             #[inline(always)]

@@ -18,7 +18,7 @@ use crate::{
     linalg::{add_gram_rows, stride},
     loss::Loss,
     network::{Buffers, Cache, copy},
-    simd::{Element, Zeroed},
+    simd::Zeroed,
     training::{batch_losses, mean_of, parallel::Workers},
 };
 
@@ -144,12 +144,7 @@ where
         self.rows.resize(BLOCKS * ROWS * stride, Elem::<N>::ZERO);
         for blocks in blocks.chunks(BLOCKS) {
             fill_rows(net, blocks, &mut self.rows);
-            add_products(
-                workspace.matrix_mut(),
-                &self.rows,
-                N::PARAMS,
-                blocks.iter().map(|block| block.rows),
-            );
+            add_products(workspace.matrix_mut(), &self.rows, blocks);
         }
     }
 }
@@ -191,22 +186,21 @@ where
     );
 }
 
-/// `C ← C + AᵀA` for a matrix `C` of this size: block by block of the rows of `A`, some rows of `C` on each thread.
-fn add_products<T: Element>(
-    matrix: &mut [T],
-    rows: &[T],
-    size: usize,
-    blocks: impl Iterator<Item = usize> + Clone + Sync,
-) {
-    let stride = stride(size);
+/// `C ← C + AᵀA`, for the matrix `C` of a network's parameters: block by block of the rows of `A`, some rows of `C` on each thread.
+fn add_products<N, C>(matrix: &mut [Elem<N>], rows: &[Elem<N>], blocks: &[Block<N, C>])
+where
+    N: Layer,
+    C: Loss<N::Out, Target: Sync>,
+{
+    let (size, stride) = (N::PARAMS, stride(N::PARAMS));
     // Thin enough that the threads get equal work, thick enough that the rows of `A` are not loaded too often.
     let height = (size / 32).next_multiple_of(HEIGHT).max(HEIGHT);
     let parts = matrix.par_chunks_mut(height * stride).take(size.div_ceil(height)).enumerate();
     parts.for_each(|(index, c)| {
         let (first, mut rest) = (index * height, rows);
-        for count in blocks.clone() {
-            let (block, after) = rest.split_at(count * stride);
-            add_gram_rows(c, block, size, first, size.min(first + height));
+        for block in blocks {
+            let (rows, after) = rest.split_at(block.rows * stride);
+            add_gram_rows(c, rows, size, first, size.min(first + height));
             rest = after;
         }
     });
