@@ -179,12 +179,12 @@ impl<'a, N: Layer, C: Loss<N::Out>> Run<'a, LevenbergMarquardt<Elem<N>>, N, C> {
     /// factorisation always is.
     ///
     /// ```
-    /// use constnet::{LevenbergMarquardt, Mse, Zeroed, mlp};
+    /// use constnet::{LevenbergMarquardt, Linear, Mse, Sequential, Tanh, Zeroed};
     /// use rand::{SeedableRng, rngs::StdRng};
     ///
-    /// type Net = mlp![1, 40, 1];
+    /// type Net = Sequential![Linear<1, 8>, Tanh<8>, Linear<8, 1>];
     ///
-    /// let x: Vec<[f32; 1]> = (0..2000).map(|i| [i as f32 / 1000.0]).collect();
+    /// let x: Vec<[f32; 1]> = (0..200).map(|i| [i as f32 / 100.0]).collect();
     /// let y: Vec<[f32; 1]> = x.iter().map(|[x]| [x * x]).collect();
     /// let mut net = Net::ZERO;
     /// net.init(&mut StdRng::seed_from_u64(0));
