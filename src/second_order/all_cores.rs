@@ -96,10 +96,12 @@ where
         y: &[C::Target],
         gradient: &mut N,
     ) -> Elem<N> {
-        if x.len() <= batches_per_task::<N, B>() * B {
+        // So that a task takes much longer than to clear its gradient and to add it to another.
+        let per_task = batches_per_task::<N, B>().max(4);
+        if x.len() <= per_task * B {
             return OneCore.gradient(net, loss, buffers, x, y, gradient);
         }
-        let value = self.workers.gradient_in_units(net, loss, x, y, batches_per_task::<N, B>());
+        let value = self.workers.gradient_in_units(net, loss, x, y, per_task);
         if let Some(sum) = self.workers.sum() {
             copy(gradient, sum);
         }
