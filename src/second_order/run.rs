@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`. `P` is
-/// [`OneCore`], or after `parallel` [`AllCores`](super::AllCores).
+/// [`OneCore`], or after `parallel` `AllCores`.
 #[derive(Debug)]
 #[must_use = "a run does nothing before `run`"]
 pub struct Run<'a, Method, N: LayerTypes, C: Loss<N::Out>, P = OneCore> {
