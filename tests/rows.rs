@@ -65,7 +65,7 @@ fn a_gradient_is_the_mean_of_those_of_single_rows() {
 fn a_step_on_any_number_of_rows_is_that_on_one_batch() {
     let (net, x, y) = data(10);
     let mut whole: Trainer<Net, _, 10, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, CrossEntropy);
-    let loss = whole.step(x.as_array().unwrap(), y.as_array().unwrap());
+    let loss = whole.step(x.first_chunk().unwrap(), y.first_chunk().unwrap());
     let mut parts: Trainer<Net, _, 4, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, CrossEntropy);
     let mut gradient = Net::ZERO;
     assert_relative_eq!(parts.step_rows(&x, &y, &mut gradient).unwrap(), loss, max_relative = 1e-14);

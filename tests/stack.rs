@@ -97,12 +97,12 @@ macro_rules! uses {
                 ("a step", || {
                     let (x, y) = data();
                     let mut trainer = trainer();
-                    trainer.step(x[..B].as_array().expect("a batch"), y[..B].as_array().expect("a batch"));
+                    trainer.step(x.first_chunk().expect("a batch"), y.first_chunk().expect("a batch"));
                 }),
                 ("gradient and update", || {
                     let (x, y) = data();
                     let (mut trainer, mut gradient) = (trainer(), Net::boxed());
-                    let (x, y) = (x[..B].as_array().expect("a batch"), y[..B].as_array().expect("a batch"));
+                    let (x, y) = (x.first_chunk().expect("a batch"), y.first_chunk().expect("a batch"));
                     trainer.gradient(x, y, &mut gradient);
                     trainer.update(&gradient).expect("finite numbers");
                 }),
@@ -134,8 +134,8 @@ macro_rules! uses {
                     let (net, mut cache, mut gradient) =
                         (Net::boxed(), Cache::<Net, B>::boxed(), Net::boxed());
                     let (x, y) = data();
-                    let pass = net.forward(x[..B].as_array().expect("a batch"), &mut cache);
-                    let dy = Mse.backward(pass.output(), y[..B].as_array().expect("a batch"));
+                    let pass = net.forward(x.first_chunk().expect("a batch"), &mut cache);
+                    let dy = Mse.backward(pass.output(), y.first_chunk().expect("a batch"));
                     pass.backward(&dy, &mut gradient);
                 }),
                 #[cfg(feature = "rayon")]
@@ -221,7 +221,7 @@ mod wide {
         }),
         ("a step", || {
             let (x, y) = data();
-            let (x, y) = (x[..B].as_array().expect("a batch"), y[..B].as_array().expect("a batch"));
+            let (x, y) = (x.first_chunk().expect("a batch"), y.first_chunk().expect("a batch"));
             let (mut trainer, mut gradient) = (trainer(), Zeroed::boxed());
             trainer.step(x, y);
             trainer.gradient(x, y, &mut gradient);

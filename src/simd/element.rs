@@ -36,7 +36,7 @@ pub trait Zeroed: Sized {
     /// let mut net: Box<mlp![784, 512, 512, 10]> = Zeroed::boxed();
     /// net.init(&mut StdRng::seed_from_u64(0));
     /// let (x, mut cache) = (vec![[0.5; 784]; 32], Cache::boxed());
-    /// let y = net.forward(x.as_array::<32>().unwrap(), &mut cache).output();
+    /// let y = net.forward(x.first_chunk::<32>().unwrap(), &mut cache).output();
     /// ```
     #[cfg(feature = "alloc")]
     #[must_use]

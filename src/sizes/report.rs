@@ -200,10 +200,7 @@ mod tests {
                     <Run<'_, LevenbergMarquardt<Elem<N>>, N, C> as RamSize>::Bytes::USIZE,
                     Memory::of_levenberg_marquardt::<N>().ram,
                 ),
-                (
-                    <Run<'_, Lbfgs<M, Elem<N>>, N, C> as RamSize>::Bytes::USIZE,
-                    Memory::of_lbfgs::<N, M>().ram,
-                ),
+                (<Run<'_, Lbfgs<M, Elem<N>>, N, C> as RamSize>::Bytes::USIZE, Memory::of_lbfgs::<N, M>().ram),
             ];
             assert_eq!(found.map(|(counted, _)| counted), [levenberg_marquardt, lbfgs]);
             for (counted, reported) in found {

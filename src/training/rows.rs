@@ -207,9 +207,9 @@ fn predict<N: Layer, const B: usize>(
     mut take: impl FnMut(&[Row<N::Out>]),
 ) {
     for x in x.chunks(B) {
-        match x.as_array::<B>() {
-            Some(x) => *buffers.input_mut() = *x,
-            None => buffers.set_first_inputs(x),
+        match <&[_; B]>::try_from(x) {
+            Ok(x) => *buffers.input_mut() = *x,
+            Err(_) => buffers.set_first_inputs(x),
         }
         let Buffers { layers, output, .. } = buffers;
         dispatch::<N, _>(Forward { net, layers, output, mode: &Mode::Eval });
