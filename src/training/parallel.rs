@@ -89,11 +89,18 @@ pub fn train_each<T: Send, R: Send>(
     networks.par_iter_mut().enumerate().map(|(index, network)| train(index, network)).collect()
 }
 
-/// The maximum number of work units per batch; each takes its shards one after the other.
+/// The number of work units of a batch; each takes its shards one after the other.
 ///
-/// It is fixed, rather than the number of threads, so that the result does not depend on the machine. It is enough
-/// for many cores, and so small that the work units of a large batch do not fill the memory.
-const MAX_UNITS: usize = 64;
+/// It depends on the length of the batch, not on the number of threads, so that the result does not depend on the machine.
+/// 64 units are enough for many cores, and do not fill the memory. Adding the gradients of two units takes about as long as
+/// computing that of 15 samples: so a unit has at least 128 samples, if there are eight units with as many.
+const fn units_of(samples: usize) -> usize {
+    match samples / 128 {
+        0..8 => 8,
+        units @ 8..64 => units,
+        _ => 64,
+    }
+}
 
 /// The memory for computing the gradient of a batch of any length on all cores, in shards of `B` samples.
 ///
@@ -231,7 +238,7 @@ where
         order.clear();
         order.extend(indices);
         // Every unit gets the same number of shards; the last may get fewer.
-        let per_unit = order.len().div_ceil(B).div_ceil(MAX_UNITS).max(least) * B;
+        let per_unit = order.len().div_ceil(B).div_ceil(units_of(order.len())).max(least) * B;
         let count = order.len().div_ceil(per_unit);
         if units.len() < count {
             units.resize_with(count, Unit::new);
