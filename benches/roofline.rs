@@ -19,6 +19,7 @@ use constnet::{
     layers::{Cost, Elem, LayerTypes, Row, Shape},
     mlp,
     simd::{Dispatch, Element, Kernel, Real, Simd, Vector},
+    sizes::{Memory, Report},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -295,6 +296,10 @@ struct Workload {
     bound: Bound,
     /// The floating-point operations or the bytes of one repetition, whichever the limit counts.
     amount: f64,
+    /// What counts `flop`.
+    arithmetic: Bound,
+    /// The memory of the network and its batch, by the memory report.
+    bytes: usize,
     wanted: Wanted,
     run: Repeat,
 }
@@ -394,6 +399,8 @@ where
         flop,
         bound: Bound::of_arithmetic::<Elem<N>>(),
         amount: flop,
+        arithmetic: Bound::of_arithmetic::<Elem<N>>(),
+        bytes: Report::of::<N, Opt, B>().training.ram,
         wanted,
         run: Box::new(move |repeats| {
             for _ in 0..repeats {
@@ -466,6 +473,7 @@ where
 fn inference<N: Cost, const B: usize>(name: &str, shape: &str, wanted: Wanted, run: Repeat) -> Workload {
     let flop = (2 * B * N::FORWARD) as f64;
     let bytes = N::FORWARD * size_of::<Elem<N>>();
+    let Memory { flash, ram } = Report::of::<N, Sgd<Elem<N>>, 1>().inference;
     let (bound, amount) = match B {
         1 if bytes <= L1_CAPACITY => (Bound::L1, bytes as f64),
         1 => (Bound::L2, bytes as f64),
@@ -476,6 +484,8 @@ fn inference<N: Cost, const B: usize>(name: &str, shape: &str, wanted: Wanted, r
         flop,
         bound,
         amount,
+        arithmetic: Bound::of_arithmetic::<Elem<N>>(),
+        bytes: flash + B * ram,
         wanted,
         run,
     }
@@ -605,8 +615,20 @@ fn measure(mut limits: [(Bound, Timed<Limit>); 4], workloads: Vec<Workload>, rou
 impl Run {
     /// The shortest time that the limit of a workload allows.
     fn limit_ns(&self, w: &Workload) -> f64 {
-        let limit = self.limits.iter().find(|(bound, _)| *bound == w.bound);
-        limit.map_or(f64::NAN, |(_, limit)| limit.minimum() * w.amount / limit.work.amount)
+        self.ns(w.bound, w.amount)
+    }
+
+    /// The shortest time of an amount of floating-point operations or bytes at a limit.
+    fn ns(&self, bound: Bound, amount: f64) -> f64 {
+        let limit = self.limits.iter().find(|(other, _)| *other == bound);
+        limit.map_or(f64::NAN, |(_, limit)| limit.minimum() * amount / limit.work.amount)
+    }
+
+    /// The time in nanoseconds that follows from the memory report and the limits, on a number of cores: that of the
+    /// arithmetic, which the cores share, or that of reading all the memory once, if it is longer.
+    fn predicted_ns(&self, w: &Workload, cores: usize) -> f64 {
+        let memory = if w.bytes <= L1_CAPACITY { Bound::L1 } else { Bound::L2 };
+        self.ns(w.arithmetic, w.flop / cores as f64).max(self.ns(memory, w.bytes as f64))
     }
 
     /// The percentage of its limit that a workload reaches, by the best times of both.
@@ -682,12 +704,22 @@ fn print_limits(run: &Run) {
     }
 }
 
-/// The percentages compare the best time with the best time of the limit. The percentage in brackets is the median of
+/// Next to the best time stands the predicted one, for one core and for all. The percentages compare the best time with the best
+/// time of the limit. The percentage in brackets is the median of
 /// the same ratio within each round.
 fn print_table(run: &Run) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!(
-        "\n{:<32} {:>10} {:>10} {:>8} {:>15} {:<9} {:>8}",
-        "workload", "min", "median", "GFLOP/s", "of limit", "limit", "wanted"
+        "\n{:<32} {:>10} {:>10} {:>10} {:>10} {:>8} {:>15} {:<9} {:>8}",
+        "workload",
+        "min",
+        "predicted",
+        format!("{cores} cores"),
+        "median",
+        "GFLOP/s",
+        "of limit",
+        "limit",
+        "wanted"
     );
     for row in &run.rows {
         let (work, ns, percent) = (&row.timed.work, row.timed.minimum(), run.percent(row));
@@ -697,9 +729,11 @@ fn print_table(run: &Run) {
             Wanted::Ns(at_most) => (time(at_most), met_or_missed(ns <= at_most)),
         };
         println!(
-            "{:<32} {:>10} {:>10} {:>8.1} {percent:>5.1} % ({:>4.1} %) {:<9} {wanted:>8} {met}",
+            "{:<32} {:>10} {:>10} {:>10} {:>10} {:>8.1} {percent:>5.1} % ({:>4.1} %) {:<9} {wanted:>8} {met}",
             work.name,
             time(ns),
+            time(run.predicted_ns(work, 1)),
+            time(run.predicted_ns(work, cores)),
             time(row.timed.median()),
             work.flop / ns,
             100.0 * median(&row.fraction_of_limit),

@@ -112,29 +112,22 @@
 //!
 //! # A learning rate for each layer, and weight decay of weights only
 //!
-//! Between the two halves of a step the gradient can be changed. With [`Sgd`](crate::Sgd) or
-//! [`Momentum`](crate::optim::Momentum) a factor on the gradient of a layer is a factor on its learning rate; after
-//! [`Adam`](crate::Adam), which divides by the size of the gradient, it is not.
+//! [`ParameterGroup`](crate::optim::ParameterGroup) updates some parameters by another optimiser than the rest, as
+//! PyTorch's parameter groups do. Here the last layer learns ten times as fast as the others, and no bias decays.
 //!
 //! ```
-//! use constnet::{Sgd, Trainer, Zeroed, mlp};
+//! use constnet::{
+//!     AdamW, Trainer, Zeroed, mlp,
+//!     optim::{BiasesAndNorms, LayersFrom, ParameterGroup},
+//! };
 //!
-//! type Net = mlp![2, 4, 1];
-//! let mut trainer: Trainer<Net, Sgd, 8> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
-//! let mut gradient = Net::ZERO;
-//! trainer.gradient(&[[0.5, 1.0]; 8], &[[2.0]; 8], &mut gradient);
-//! let mut parameters = trainer.net.parameters();
-//! gradient.for_each_parameter_mut(|dp| {
-//!     let p = parameters.next().unwrap();
-//!     let factor = if dp.layer == 0 { 0.1 } else { 1.0 };
-//!     let decay = if dp.dims == 2 { 0.01 } else { 0.0 }; // not of biases and norms
-//!     for (dp, p) in dp.values.iter_mut().zip(p.values) {
-//!         *dp = factor * (*dp + decay * p);
-//!     }
-//! });
-//! drop(parameters);
-//! trainer.update(&gradient)?;
-//! # Ok::<(), constnet::Error<f32>>(())
+//! let rest = AdamW::new(1e-3);
+//! let biases = AdamW { weight_decay: 0.0, ..rest };
+//! let rest = ParameterGroup { parameters: BiasesAndNorms, optimizer: biases, others: rest };
+//! let last = AdamW { weight_decay: 0.0, ..AdamW::new(1e-2) };
+//! let optimizer = ParameterGroup { parameters: LayersFrom::<2>, optimizer: last, others: rest };
+//! let mut trainer: Trainer<mlp![2, 4, 1], _, 8> = Trainer::new(Zeroed::ZERO, optimizer);
+//! trainer.step(&[[0.5, 1.0]; 8], &[[2.0]; 8]);
 //! ```
 //!
 //! # Balanced classes
