@@ -1,0 +1,137 @@
+//! Training of a network of one type.
+
+#[cfg(feature = "files")]
+use constnet::formats::WeightsError;
+use constnet::{
+    Error, Loss, Sequential, Sgd, Trainer, Zeroed,
+    layers::{Features, Layer, Parameter},
+};
+
+use crate::{
+    data::Data,
+    method::Update,
+    run::{Run, flat},
+    tasks::Random,
+};
+
+/// How a network is trained.
+pub(crate) enum Step<L> {
+    /// By an optimiser, from the gradients of random batches.
+    Batches(Box<dyn Update<Sequential<L>>>),
+    /// By a function that computes all iterations on the whole data set before the first is shown.
+    Iterations(Solve<L>, Vec<Sequential<L>>),
+}
+
+/// A function that returns the network after each iteration.
+pub(crate) type Solve<L> = fn(Sequential<L>, &Data) -> Vec<Sequential<L>>;
+
+/// A network in training.
+///
+/// A step is that of a [`Trainer`], in two halves, [`Trainer::gradient`] and [`Trainer::update`], so that all optimisers
+/// share the code of the first half. The second half is an [`Update`]; the optimiser of the trainer is not used.
+pub(crate) struct Training<L, C, const I: usize, const O: usize, const B: usize>
+where
+    L: Layer<In = Features<I>, Out = Features<O>>,
+{
+    trainer: Trainer<Sequential<L>, Sgd, B, C>,
+    gradient: Sequential<L>,
+    step: Step<L>,
+    rng: Random,
+    steps: usize,
+}
+
+impl<L, C, const I: usize, const O: usize, const B: usize> Training<L, C, I, O, B>
+where
+    L: Layer<In = Features<I>, Out = Features<O>>,
+{
+    /// A new network with random weights.
+    pub(crate) fn new(step: Step<L>, loss: C, mut rng: Random) -> Self {
+        let mut trainer = Trainer::with_loss(Sequential::ZERO, Sgd { lr: 0.0 }, loss);
+        trainer.net.init(&mut rng);
+        Self { trainer, gradient: Zeroed::ZERO, step, rng, steps: 0 }
+    }
+}
+
+impl<L, C, const I: usize, const O: usize, const B: usize> Run for Training<L, C, I, O, B>
+where
+    L: Layer<In = Features<I>, Out = Features<O>> + Clone,
+    C: Loss<Features<O>, Target = [f32; O]>,
+{
+    fn advance(&mut self, data: &Data, count: usize) -> Result<usize, Error<f32>> {
+        let before = self.steps;
+        match &mut self.step {
+            Step::Batches(optimizer) => {
+                for _ in 0..count {
+                    let (x, y) = data.batch(&mut self.rng);
+                    let loss = self.trainer.gradient(&x, &y, &mut self.gradient);
+                    if !loss.is_finite() || !optimizer.update(&mut self.trainer.net, &self.gradient) {
+                        return Err(Error::Diverged { epoch: self.steps, last_loss: None });
+                    }
+                    self.steps += 1;
+                }
+            }
+            Step::Iterations(solve, networks) => {
+                if self.steps == 0 {
+                    *networks = solve(self.trainer.net.clone(), data);
+                }
+                self.steps = networks.len().min(self.steps + count);
+                if let Some(net) = self.steps.checked_sub(1).and_then(|last| networks.get(last)) {
+                    self.trainer.net = net.clone();
+                }
+            }
+        }
+        Ok(self.steps - before)
+    }
+
+    fn gradient(&mut self, data: &Data) -> Vec<f32> {
+        let (x, y) = data.rows();
+        let (x, y) = (x.as_chunks().0, y.as_chunks().0);
+        let mut mean = vec![0.0; Sequential::<L>::PARAMS];
+        for (batch, targets) in x.iter().zip(y) {
+            self.trainer.gradient(batch, targets, &mut self.gradient);
+            for (mean, value) in mean.iter_mut().zip(flat(&|index| self.gradient.parameter(index))) {
+                *mean += value / x.len() as f32;
+            }
+        }
+        mean
+    }
+
+    fn parameter(&self, index: usize) -> Option<Parameter<'_, f32>> {
+        self.trainer.net.parameter(index)
+    }
+
+    fn set(&mut self, mut values: &[f32]) {
+        self.trainer.net.for_each_parameter_mut(|mut parameter| {
+            if let Some((first, rest)) = values.split_at_checked(parameter.values.len()) {
+                parameter.copy_from_slice(first);
+                values = rest;
+            }
+        });
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.steps = 0;
+        match &mut self.step {
+            Step::Batches(optimizer) => optimizer.reset(),
+            Step::Iterations(_, networks) => networks.clear(),
+        }
+    }
+
+    #[cfg(feature = "files")]
+    fn load(&mut self, file: &[u8]) -> Result<(), WeightsError> {
+        self.trainer.net.load_safetensors(file)?;
+        self.restart();
+        Ok(())
+    }
+
+    #[cfg(feature = "files")]
+    fn save(&self) -> Result<Vec<u8>, WeightsError> {
+        self.trainer.net.to_safetensors()
+    }
+
+    #[cfg(feature = "files")]
+    fn source(&self) -> String {
+        self.trainer.net.to_rust_source("NET").to_string()
+    }
+}

@@ -1,0 +1,262 @@
+// The worker that trains. The page asks for a snapshot in each of its frames; between two messages the worker trains in
+// slices of a few milliseconds, so that neither waits for the other.
+
+import { Module, hasSimd } from "./module.js";
+
+const SLICE = 5; // milliseconds
+const LEVENBERG_MARQUARDT = 3;
+const COMPARED_SEEDS = 3;
+
+// A second instance of the scalar module computes the hashes, so that no network is disturbed.
+const FILES = { check: "scalar" };
+/** The modules by name, each loaded when it is first needed. */
+const modules = {};
+const load = (name) => (modules[name] ??= Module.load(FILES[name] ?? name));
+
+const useSimd = hasSimd() && !new URLSearchParams(self.location.search).has("scalar");
+let main; // the module that trains by optimisers
+let native; // the table of the native build
+
+let choice = null; // what the page has opened
+let runners = []; // what is in training: one, or four in a race
+let shown = 0; // the place of the network that is drawn
+let running = false;
+let speed = Infinity; // steps per second
+let budget = 0; // steps that the speed allows now
+let last = 0; // the time of the last slice
+let opened = 0; // counts calls of `open`, to give up what belongs to an older one
+
+const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...fields }, transfer);
+
+/** A network in training, in a place of a module. */
+class Runner {
+  steps = 0;
+  time = 0;
+  batch = 1;
+  ended = "";
+  constructor(module, place, method) {
+    Object.assign(this, { module, place, method });
+  }
+
+  /** Makes steps for some milliseconds, at most `most` steps. */
+  slice(milliseconds, most) {
+    const start = performance.now();
+    let made = 0;
+    while (!this.ended && made < most) {
+      const count = Math.min(this.batch, most - made, this.method === LEVENBERG_MARQUARDT ? 1 : Infinity);
+      let done = 0;
+      try {
+        done = this.module.advance(this.place, count);
+        if (done < count) this.ended = "It has ended: no step decreases the loss any more.";
+      } catch (error) {
+        this.ended = `${error.message}. Choose a smaller learning rate, and reset.`;
+      }
+      made += done;
+      const elapsed = performance.now() - start;
+      if (elapsed >= milliseconds) break;
+      if (elapsed < milliseconds / 4) this.batch = Math.min(this.batch * 2, 1 << 14);
+    }
+    this.batch = Math.max(1, Math.min(this.batch, made));
+    this.steps += made;
+    this.time += performance.now() - start;
+    return made;
+  }
+}
+
+async function open(message) {
+  const current = ++opened;
+  const isSecondOrder = message.race || message.method === LEVENBERG_MARQUARDT;
+  const scalar = isSecondOrder ? await load("scalar") : null;
+  if (current !== opened) return;
+  choice = message;
+  runners = [];
+  const methods = message.race ? [0, 1, 2, 3] : [message.method];
+  main.open(message);
+  if (scalar && scalar !== main) scalar.open(message);
+  for (const method of methods) {
+    const module = method === LEVENBERG_MARQUARDT ? scalar : main;
+    const rate = message.race && method !== message.method ? message.rates[method] : message.rate;
+    if (module.start(method, { model: message.model, method, rate })) {
+      runners.push(new Runner(module, method, method));
+    }
+  }
+  shown = runners.some(({ place }) => place === message.method) ? message.method : 0;
+  post("opened", {
+    id: message.id,
+    training: main.rows(false),
+    validation: main.rows(true),
+    report: main.report(message.model, message.method),
+    simd: useSimd,
+    methods: runners.map(({ method }) => method),
+  });
+  if (message.weights) restore(message.weights);
+  compare(current);
+}
+
+/** Continues from these weights. */
+function restore(weights) {
+  for (const runner of runners) {
+    runner.module.set(runner.place, weights);
+    Object.assign(runner, { steps: 0, ended: "" });
+  }
+}
+
+const runnerShown = () => runners.find(({ place }) => place === shown);
+
+/** Compares the hash of a scalar build with that of the native build, for the same seed and number of steps. */
+async function compare(current) {
+  const { task, model, method, seed, rate, added, rates } = choice;
+  const name = `${native.tasks[task].name} ${model} ${native.methods[method]} ${seed}`;
+  const expected = native.hashes[name];
+  if (!expected || added.length || rate !== rates[method] || choice.weights) {
+    post("compared", { id: choice.id, expected: null });
+    return;
+  }
+  const own = await load("check");
+  if (current !== opened) return;
+  own.open(choice);
+  own.start(0, choice);
+  const steps = method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
+  own.advance(0, steps);
+  post("compared", { id: choice.id, expected, hash: own.hash(0), steps });
+}
+
+function snapshot({ inputs, gradient }) {
+  const runner = runnerShown();
+  if (!runner) return;
+  const { module, place } = runner;
+  const fields = {
+    id: choice.id,
+    steps: runner.steps,
+    ended: runner.ended,
+    hash: module.hash(place),
+    weights: module.weights(place),
+    values: module.values(place, inputs),
+    gradient: gradient ? module.gradient(place) : null,
+    race: runners.map((one) => ({
+      method: one.method,
+      steps: one.steps,
+      time: one.time,
+      ended: one.ended,
+      losses: one.module.losses(one.place),
+    })),
+  };
+  post("frame", fields, [fields.weights.buffer, fields.values.buffer]);
+}
+
+/** The number of steps that the speed allows now. */
+function allowed(now) {
+  if (speed === Infinity) return Infinity;
+  // At most those of a tenth of a second, if the worker was busy.
+  budget = Math.min(budget + ((now - last) / 1000) * speed, Math.max(1, speed / 10));
+  last = now;
+  return Math.floor(budget);
+}
+
+/** Trains for one slice, then lets messages in. */
+const channel = new MessageChannel();
+let ticking = false;
+channel.port1.onmessage = () => {
+  ticking = false;
+  if (!running) return;
+  const now = performance.now();
+  const most = allowed(now);
+  if (most > 0) {
+    let made = 0;
+    for (const runner of runners) made = Math.max(made, runner.slice(SLICE / runners.length, most));
+    budget -= made;
+  }
+  if (!runners.length) {
+    setTimeout(tick, 4); // a choice is being opened
+  } else if (runners.every(({ ended }) => ended)) {
+    running = false;
+    post("ended", { text: runnerShown()?.ended ?? "" });
+  } else if (most > 0) {
+    tick();
+  } else {
+    setTimeout(tick, 4);
+  }
+};
+
+function tick() {
+  if (running && !ticking) {
+    ticking = true;
+    channel.port2.postMessage(0);
+  }
+}
+
+/** The module of files, with the present weights in its first place. */
+async function files() {
+  const module = await load("files");
+  module.open(choice);
+  module.start(0, { ...choice, method: 0 });
+  const runner = runnerShown();
+  module.set(0, runner.module.weights(runner.place));
+  return module;
+}
+
+const actions = {
+  open,
+  snapshot,
+  run(message) {
+    running = true;
+    budget = 0;
+    last = performance.now();
+    if (message.speed) speed = message.speed;
+    tick();
+  },
+  pause() {
+    running = false;
+  },
+  speed(message) {
+    speed = message.speed;
+    budget = 0;
+    last = performance.now();
+  },
+  step() {
+    running = false;
+    for (const runner of runners) runner.slice(0, 1);
+  },
+  add({ row }) {
+    choice.added.push(row);
+    for (const module of new Set(runners.map((runner) => runner.module))) module.add(row);
+    // The method of Levenberg and Marquardt starts again on the new data, from the present weights.
+    for (const runner of runners) {
+      if (runner.method === LEVENBERG_MARQUARDT) {
+        runner.module.restart(runner.place);
+        Object.assign(runner, { steps: 0, ended: "" });
+      }
+    }
+  },
+  async save() {
+    const module = await files();
+    post("file", { name: "net.safetensors", bytes: module.save(0) });
+  },
+  async source() {
+    const module = await files();
+    post("file", { name: "net.rs", bytes: new TextEncoder().encode(module.source(0)) });
+  },
+  /** Loads a file into the network that it fits: the present one, or another of the menu. */
+  async load({ bytes, name }) {
+    const module = await files();
+    const file = new Uint8Array(bytes);
+    const error = module.load(0, file);
+    if (!error) return post("loaded", { name, model: choice.model, weights: module.weights(0) });
+    const fitting = native.models.findIndex((_, model) => {
+      return model !== choice.model && module.start(1, { model, method: 0, rate: 1 }) && !module.load(1, file);
+    });
+    if (fitting < 0) post("loaded", { name, error });
+    else post("loaded", { name, model: fitting, weights: module.weights(1) });
+  },
+};
+
+// Messages that arrive before the module is loaded are handled after it.
+const ready = (async () => {
+  native = await (await fetch("native.json")).json();
+  main = await load(useSimd ? "simd" : "scalar");
+  post("menu", { native, simd: useSimd });
+})();
+let queue = ready.catch((error) => post("failed", { text: error.message }));
+self.onmessage = ({ data }) => {
+  queue = queue.then(() => actions[data.type](data)).catch((error) => post("failed", { text: error.message }));
+};
