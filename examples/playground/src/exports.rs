@@ -93,20 +93,10 @@ export! {
         }
     }
 
-    /// Makes steps. Returns their number, or −1 with an error in the output.
+    /// Makes steps. Returns their number, or −1 if a number was not finite.
     fn advance(page, place: usize, count: usize) -> isize {
-        match page.state.as_mut().map_or(Ok(0), |state| state.advance(place, count)) {
-            Ok(count) => count as isize,
-            Err(error) => {
-                page.write(error);
-                -1
-            }
-        }
-    }
-
-    /// The length of the output, which an error has written.
-    fn error(page) -> usize {
-        page.output.len()
+        let made = page.state.as_mut().map_or(Ok(0), |state| state.advance(place, count));
+        made.map_or(-1, |made| made as isize)
     }
 
     /// Writes the training data, or the validation data.

@@ -41,7 +41,7 @@ impl Method {
 pub static METHODS: [Method; 4] = [Method::Sgd, Method::Momentum, Method::Adam, Method::LevenbergMarquardt];
 
 /// The largest number of iterations of the method of Levenberg and Marquardt.
-pub const MAX_ITERATIONS: usize = 200;
+pub const MAX_ITERATIONS: usize = 128;
 
 /// The second half of a step of an optimiser, on a network of type `N`.
 pub(crate) trait Update<N> {
@@ -92,20 +92,21 @@ where
     }
 }
 
-/// Trains a network by the method of Levenberg and Marquardt. Returns the network after each iteration.
+/// Trains a network by the method of Levenberg and Marquardt. Returns the network as it was, and after each iteration.
 pub(crate) fn levenberg_marquardt<L, C, const I: usize, const O: usize>(
     mut net: Sequential<L>,
     loss: &C,
     data: &Data,
+    max_iterations: usize,
 ) -> Vec<Sequential<L>>
 where
     L: Layer<In = Features<I>, Out = Features<O>> + Clone,
     C: LeastSquares<Features<O>, Target = [f32; O]>,
 {
-    let method = LevenbergMarquardt { max_iterations: MAX_ITERATIONS, ..LevenbergMarquardt::new() };
+    let method = LevenbergMarquardt { max_iterations, ..LevenbergMarquardt::new() };
     let mut workspace = vec![0.0; LevenbergMarquardt::workspace_len::<Sequential<L>>()];
     let (x, y) = data.rows();
-    let mut networks = Vec::new();
+    let mut networks = vec![net.clone()];
     // An error leaves the networks of the iterations before it.
     let _ = method.fit(&mut net, loss, x, y).run_with(&mut workspace, |_, net| {
         networks.push(net.clone());

@@ -11,7 +11,7 @@ use crate::{
     method::{Method, levenberg_marquardt, optimizer},
     run::Run,
     tasks::{Kind, Random},
-    training::{Solve, Step, Training},
+    training::{Iterations, Solve, Step, Training},
 };
 
 /// A compiled network with its batch size.
@@ -20,6 +20,8 @@ pub struct Model {
     pub net: &'static str,
     /// The numbers of its inputs, hidden units and outputs, layer by layer.
     pub widths: &'static [usize],
+    /// The activation between its linear layers.
+    pub activation: fn(f32) -> f32,
     /// The number of samples of a batch.
     pub batch: usize,
     /// The tasks that it fits.
@@ -40,12 +42,6 @@ impl Model {
     pub fn report(&self, method: Method) -> Report {
         (self.report)(method)
     }
-
-    /// The activation between its linear layers.
-    #[must_use]
-    pub fn activation(&self) -> fn(f32) -> f32 {
-        if self.net.contains("Tanh") { libm::tanhf } else { |z| z.max(0.0) }
-    }
 }
 
 /// Starts to train a network. Without `solve` the method of Levenberg and Marquardt does not fit it.
@@ -61,7 +57,9 @@ where
     C: Loss<Features<O>, Target = [f32; O]> + 'static,
 {
     let step = match method {
-        Method::LevenbergMarquardt => Step::Iterations(solve?, Vec::new()),
+        Method::LevenbergMarquardt => {
+            Step::Iterations(Iterations { solve: solve?, networks: Vec::new(), limit: 0 })
+        }
         _ => Step::Batches(optimizer(method, lr)?),
     };
     Some(Box::new(Training::<L, C, I, O, B>::new(step, loss, rng)))
@@ -89,7 +87,7 @@ macro_rules! solve {
     };
     (Mse) => {
         if cfg!(feature = "second-order") {
-            Some(|net, data| levenberg_marquardt(net, &Mse, data))
+            Some(|net, data, most| levenberg_marquardt(net, &Mse, data, most))
         } else {
             None
         }
@@ -98,11 +96,12 @@ macro_rules! solve {
 
 /// The table of all models. Each is compiled on its own: a line takes 15 to 30 KB of the module.
 macro_rules! models {
-    ($($kind:ident, $loss:ident, $batch:literal, $widths:tt: $net:ty;)+) => {
+    ($($kind:ident, $loss:ident, $batch:literal, $activation:expr, $widths:tt: $net:ty;)+) => {
         /// All compiled networks, the first of each kind as the default of its tasks.
         pub static MODELS: &[Model] = &[$(Model {
             net: stringify!($net),
             widths: &$widths,
+            activation: $activation,
             batch: $batch,
             kind: Kind::$kind,
             start: |method, lr, rng| start::<_, _, _, _, $batch>($loss, solve_as::<$net>(solve!($loss)), method, lr, rng),
@@ -125,10 +124,14 @@ impl<L> Network for Sequential<L> {
     type Layers = L;
 }
 
+fn relu(z: f32) -> f32 {
+    z.max(0.0)
+}
+
 models! {
-    Classification, BceWithLogits, 10, [2, 8, 8, 1]: mlp![2, 8, 8, 1];
-    Classification, BceWithLogits, 10, [2, 4, 1]: mlp![2, 4, 1];
-    Curve, Mse, 10, [1, 16, 1]: Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
-    Surface, Mse, 10, [2, 8, 8, 1]: Sequential![Linear<2, 8>, Tanh<8>, Linear<8, 8>, Tanh<8>, Linear<8, 1>];
-    Notebook, Mse, 8, [5, 64, 3]: mlp![5, 64, 3];
+    Classification, BceWithLogits, 10, relu, [2, 8, 8, 1]: mlp![2, 8, 8, 1];
+    Classification, BceWithLogits, 10, relu, [2, 4, 1]: mlp![2, 4, 1];
+    Curve, Mse, 10, libm::tanhf, [1, 16, 1]: Sequential![Linear<1, 16>, Tanh<16>, Linear<16, 1>];
+    Surface, Mse, 10, libm::tanhf, [2, 8, 8, 1]: Sequential![Linear<2, 8>, Tanh<8>, Linear<8, 8>, Tanh<8>, Linear<8, 1>];
+    Notebook, Mse, 8, relu, [5, 64, 3]: mlp![5, 64, 3];
 }

@@ -1,5 +1,7 @@
 //! The state of a page: a data set, and the networks that learn it.
 
+use constnet::Error;
+
 use crate::{
     data::Data,
     method::{METHODS, Method},
@@ -52,11 +54,11 @@ impl State {
         }
     }
 
-    /// Makes steps. Returns their number, or the reason why there are no more.
-    pub(crate) fn advance(&mut self, place: usize, count: usize) -> Result<usize, String> {
+    /// Makes steps. Returns their number, or an error if a number was not finite.
+    pub(crate) fn advance(&mut self, place: usize, count: usize) -> Result<usize, Error<f32>> {
         let Self { data, places, .. } = self;
         let Some(Some(learner)) = places.get_mut(place) else { return Ok(0) };
-        learner.run.advance(data, count).map_err(|error| error.to_string())
+        learner.run.advance(data, count)
     }
 
     /// The rows of the training data, or those of the validation data.
@@ -110,7 +112,7 @@ impl State {
 
     fn units(&self, place: usize) -> Option<Units> {
         let Learner { run, model } = self.learner(place)?;
-        Some(Units::of(&**run, model.activation()))
+        Some(Units::of(&**run, model.activation))
     }
 
     /// The values of all units for each of these inputs, row by row.

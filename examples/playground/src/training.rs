@@ -9,7 +9,7 @@ use constnet::{
 
 use crate::{
     data::Data,
-    method::Update,
+    method::{MAX_ITERATIONS, Update},
     run::{Run, flat},
     tasks::Random,
 };
@@ -18,12 +18,44 @@ use crate::{
 pub(crate) enum Step<L> {
     /// By an optimiser, from the gradients of random batches.
     Batches(Box<dyn Update<Sequential<L>>>),
-    /// By a function that computes all iterations on the whole data set before the first is shown.
-    Iterations(Solve<L>, Vec<Sequential<L>>),
+    /// By a method that computes all iterations in one call.
+    Iterations(Iterations<L>),
 }
 
-/// A function that returns the network after each iteration.
-pub(crate) type Solve<L> = fn(Sequential<L>, &Data) -> Vec<Sequential<L>>;
+/// A function that returns the network before a method, and after each of at most so many iterations.
+pub(crate) type Solve<L> = fn(Sequential<L>, &Data, usize) -> Vec<Sequential<L>>;
+
+/// The iterations of a method that cannot be interrupted. They are computed again from the first one, twice as many, when
+/// more are to be shown.
+pub(crate) struct Iterations<L> {
+    pub(crate) solve: Solve<L>,
+    /// The network before the first iteration, and those after each.
+    pub(crate) networks: Vec<Sequential<L>>,
+    /// How many iterations were to be computed.
+    pub(crate) limit: usize,
+}
+
+impl<L: Clone> Iterations<L> {
+    /// The number of iterations that are computed first.
+    const FIRST: usize = 4;
+
+    /// Sets the network to that after so many iterations, or after the last one. Returns the number.
+    fn up_to(&mut self, target: usize, net: &mut Sequential<L>, data: &Data) -> usize {
+        if self.networks.is_empty() {
+            (self.networks, self.limit) = (vec![net.clone()], 0);
+        }
+        let mut made = self.networks.len() - 1;
+        // If fewer were made than allowed, the method has ended.
+        while made < target && made == self.limit && self.limit < MAX_ITERATIONS {
+            self.limit = (2 * self.limit).clamp(Self::FIRST, MAX_ITERATIONS);
+            self.networks = (self.solve)(self.networks[0].clone(), data, self.limit);
+            made = self.networks.len() - 1;
+        }
+        let steps = made.min(target);
+        *net = self.networks[steps].clone();
+        steps
+    }
+}
 
 /// A network in training.
 ///
@@ -70,14 +102,9 @@ where
                     self.steps += 1;
                 }
             }
-            Step::Iterations(solve, networks) => {
-                if self.steps == 0 {
-                    *networks = solve(self.trainer.net.clone(), data);
-                }
-                self.steps = networks.len().min(self.steps + count);
-                if let Some(net) = self.steps.checked_sub(1).and_then(|last| networks.get(last)) {
-                    self.trainer.net = net.clone();
-                }
+            Step::Iterations(iterations) => {
+                let target = self.steps + count;
+                self.steps = iterations.up_to(target, &mut self.trainer.net, data);
             }
         }
         Ok(self.steps - before)
@@ -114,7 +141,7 @@ where
         self.steps = 0;
         match &mut self.step {
             Step::Batches(optimizer) => optimizer.reset(),
-            Step::Iterations(_, networks) => networks.clear(),
+            Step::Iterations(iterations) => iterations.networks.clear(),
         }
     }
 

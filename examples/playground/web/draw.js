@@ -17,7 +17,7 @@ export function readColours() {
   colours.map = Uint32Array.from({ length: 256 }, (_, index) => {
     const t = (index - 127.5) / 127.5;
     const end = t < 0 ? zero : one;
-    const [r, g, b] = middle.map((from, k) => Math.round(from + (end[k] - from) * Math.abs(t) * 0.85));
+    const [r, g, b] = middle.map((from, k) => Math.round(from + (end[k] - from) * Math.abs(t) * 0.72));
     return (255 << 24) | (b << 16) | (g << 8) | r;
   });
   // From a colour-blind-safe set; the dashes differ too.

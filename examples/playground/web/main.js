@@ -103,6 +103,7 @@ async function describe() {
   const isPlane = kind !== "notebook";
   $("adding").style.visibility = isPlane ? "visible" : "hidden";
   $("adding").querySelector(".segmented").style.visibility = isPlane && kind !== "curve" ? "visible" : "hidden";
+  $("adding-text").textContent = kind === "curve" ? "Click to add a point." : "Click to add a point:";
   $("class-1").textContent = kind === "surface" ? "target 1" : "class 1";
   $("class-0").textContent = kind === "surface" ? "target −1" : "class 0";
   $("plot").setAttribute("aria-label", plotLabel(kind));
@@ -138,7 +139,8 @@ const handlers = {
   menu(message) {
     native = message.native;
     $("hash-code").textContent = message.simd ? "with SIMD, which adds in another order" : "scalar code";
-    open({ task: 0, model: 0, method: 2, seed: 1 });
+    open({ task: 1, model: 0, method: 2, seed: 1 });
+    if (new URLSearchParams(location.search).has("run")) run();
   },
   opened(message) {
     if (message.id !== id) return;
@@ -155,18 +157,20 @@ const handlers = {
     pending = false;
     if (message.id !== id) return;
     frame = message;
+    if (frame.steps && !performance.getEntriesByName("first-step").length) performance.mark("first-step");
     record();
     dirty = true;
   },
   compared({ id: of, expected, hash, steps }) {
     if (of !== id) return;
-    const isEqual = expected && expected === hash;
     $("hash-what").textContent = expected
       ? `The weights after ${count(steps)} steps from seed ${choice.seed}, as a hash.`
       : "Native hashes were recorded for seeds 1 to 3 with the first learning rate, and without added points.";
-    $("hash-here").textContent = hash ?? "–";
     $("hash-native").textContent = expected ?? "–";
-    $("hash-verdict").textContent = !expected ? "" : isEqual ? "✓ equal, bit for bit" : "✗ they differ";
+    $("hash-here").textContent = hash ?? "–";
+    $("compare").hidden = !expected || !!hash;
+    const isEqual = expected === hash;
+    $("hash-verdict").textContent = !expected || !hash ? "" : isEqual ? "✓ equal, bit for bit" : "✗ they differ";
     $("hash-verdict").className = isEqual ? "verdict good" : "verdict";
   },
   ended({ text }) {
@@ -245,8 +249,11 @@ function figures() {
   figuresAt = now;
   const own = frame?.race.find(({ method }) => method === choice.method) ?? frame?.race[0];
   $("steps").textContent = count(own?.steps ?? 0);
-  $("training").textContent = number(own?.losses[0] ?? NaN);
-  $("validation").textContent = number(own?.losses[1] ?? NaN);
+  for (const [index, name] of ["training", "validation"].entries()) {
+    const loss = own?.losses[index] ?? NaN;
+    $(name).textContent = number(loss);
+    $(name).title = exact(loss);
+  }
   const [[start, from], [end, to]] = [speeds[0] ?? [0, 0], speeds.at(-1) ?? [0, 0]];
   if (running) $("rate").textContent = end - start > 150 ? count(((to - from) / (end - start)) * 1000) : "–";
   if (frame) {
@@ -468,6 +475,7 @@ $("copy").addEventListener("click", async () => {
   $("copy").textContent = "Copied";
   setTimeout(() => ($("copy").textContent = "Copy"), 1500);
 });
+$("compare").addEventListener("click", () => worker.postMessage({ type: "compare" }));
 $("save").addEventListener("click", () => worker.postMessage({ type: "save" }));
 $("source").addEventListener("click", () => worker.postMessage({ type: "source" }));
 

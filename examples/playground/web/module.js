@@ -60,11 +60,9 @@ export class Module {
     return this.exports.start(place, model, method, rate) !== 0;
   }
 
-  /** Makes up to so many steps. Returns their number; throws the reason if a number is not finite. */
+  /** Makes up to so many steps. Returns their number, or −1 if a number was not finite. */
   advance(place, count) {
-    const steps = this.exports.advance(place, count);
-    if (steps < 0) throw new Error(this.#text(this.exports.error()));
-    return steps;
+    return this.exports.advance(place, count);
   }
 
   rows(validation) {

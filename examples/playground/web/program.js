@@ -4,7 +4,7 @@ const METHODS = {
   sgd: { type: "Sgd", value: (rate) => `Sgd { lr: ${rate} }` },
   momentum: {
     type: "Momentum",
-    value: (rate) => `Momentum { lr: ${rate}, momentum: 0.9, nesterov: false, weight_decay: 0.0 }`,
+    value: (rate) => `\n        Momentum { lr: ${rate}, momentum: 0.9, nesterov: false, weight_decay: 0.0 }`,
   },
   adam: { type: "Adam", value: (rate) => `Adam::new(${rate})` },
 };
@@ -78,14 +78,16 @@ function evaluate(kind, call, isNotebook) {
 function optimizer({ kind, batch, method, rate, steps }) {
   return [
     "",
-    `    let optimizer = ${METHODS[method].value(float(rate))};`,
-    `    let mut trainer: Trainer<Net, _, ${batch}, _> = Trainer::with_loss(Net::ZERO, optimizer, ${loss(kind)});`,
+    `    let optimizer = ${METHODS[method].value(float(rate))};`.replace("= \n", "=\n"),
+    `    let mut trainer =`,
+    `        Trainer::<Net, _, ${batch}, _>::with_loss(Net::ZERO, optimizer, ${loss(kind)});`,
     "    trainer.net.init(&mut rng);",
     "    let mut gradient = Net::ZERO;",
     `    for _ in 0..${steps} {`,
     `        let batch = [(); ${batch}].map(|()| samples[rng.random_range(0..samples.len())]);`,
-    "        // `trainer.step(…)` is both in one: faster, and for SGD rounded differently.",
-    "        trainer.gradient(&batch.map(|(x, _)| x), &batch.map(|(_, y)| y), &mut gradient);",
+    "        // `trainer.step` does both at once; for SGD its last digits differ.",
+    "        let (x, y) = (batch.map(|(x, _)| x), batch.map(|(_, y)| y));",
+    "        trainer.gradient(&x, &y, &mut gradient);",
     "        trainer.update(&gradient)?;",
     "    }",
     "",
@@ -101,7 +103,7 @@ function secondOrder(kind, steps) {
     "    net.init(&mut rng);",
     "    let mut workspace = vec![0.0; LevenbergMarquardt::workspace_len::<Net>()];",
     `    let method = LevenbergMarquardt { max_iterations: ${Math.max(steps, 1)}, ..LevenbergMarquardt::new() };`,
-    `    let (x, y): (Vec<_>, Vec<_>) = samples.${isNotebook ? "into_iter()" : "into_iter()"}.unzip();`,
+    `    let (x, y): (Vec<_>, Vec<_>) = samples.into_iter().unzip();`,
     ...(isNotebook
       ? ["    let report = method.fit(&mut net, &Mse, &x, &y).run(&mut workspace)?;", '    println!("training loss {:e}", report.loss);']
       : [

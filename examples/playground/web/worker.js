@@ -31,8 +31,8 @@ const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...f
 /** A network in training, in a place of a module. */
 class Runner {
   steps = 0;
-  time = 0;
-  batch = 1;
+  time = 0; // milliseconds of training
+  batch = 1; // steps of a call
   ended = "";
   constructor(module, place, method) {
     Object.assign(this, { module, place, method });
@@ -40,26 +40,33 @@ class Runner {
 
   /** Makes steps for some milliseconds, at most `most` steps. */
   slice(milliseconds, most) {
+    const isSecondOrder = this.method === LEVENBERG_MARQUARDT;
     const start = performance.now();
-    let made = 0;
-    while (!this.ended && made < most) {
-      const count = Math.min(this.batch, most - made, this.method === LEVENBERG_MARQUARDT ? 1 : Infinity);
-      let done = 0;
-      try {
-        done = this.module.advance(this.place, count);
-        if (done < count) this.ended = "It has ended: no step decreases the loss any more.";
-      } catch (error) {
-        this.ended = `${error.message}. Choose a smaller learning rate, and reset.`;
+    let [made, elapsed] = [0, 0];
+    while (!this.ended && made < most && elapsed < milliseconds) {
+      if (isSecondOrder && made === 1) break;
+      const count = Math.min(this.batch, most - made);
+      const done = this.module.advance(this.place, count);
+      if (done < 0) {
+        this.ended = "A loss, a gradient or a weight became infinite, NaN or too large. Choose a smaller learning rate, and reset.";
+      } else if (done < count) {
+        this.ended = `The method has ended after ${this.steps + made + done} iterations.`;
       }
-      made += done;
-      const elapsed = performance.now() - start;
-      if (elapsed >= milliseconds) break;
-      if (elapsed < milliseconds / 4) this.batch = Math.min(this.batch * 2, 1 << 14);
+      made += Math.max(0, done);
+      elapsed = performance.now() - start;
+      if (!isSecondOrder && elapsed < milliseconds / 4) this.batch = Math.min(this.batch * 2, 1 << 14);
     }
-    this.batch = Math.max(1, Math.min(this.batch, made));
+    if (made && !isSecondOrder) this.batch = Math.max(1, Math.min(this.batch, made));
     this.steps += made;
-    this.time += performance.now() - start;
+    this.time = isSecondOrder ? this.#iterationTime(elapsed) : this.time + elapsed;
     return made;
+  }
+
+  /** The time of the iterations so far: the module computes 4, 8, 16, … at once, from the first one. */
+  #iterationTime(elapsed) {
+    const computed = 2 ** Math.ceil(Math.log2(Math.max(4, this.steps)));
+    if (this.computed !== computed) [this.computed, this.each] = [computed, elapsed / computed];
+    return this.steps * this.each;
   }
 }
 
@@ -103,8 +110,11 @@ function restore(weights) {
 
 const runnerShown = () => runners.find(({ place }) => place === shown);
 
-/** Compares the hash of a scalar build with that of the native build, for the same seed and number of steps. */
-async function compare(current) {
+/**
+ * Compares the hash of the scalar module with that of the native build, for the same seed and number of steps. With SIMD, the
+ * scalar module is loaded when the page asks.
+ */
+async function compare(current, asked = false) {
   const { task, model, method, seed, rate, added, rates } = choice;
   const name = `${native.tasks[task].name} ${model} ${native.methods[method]} ${seed}`;
   const expected = native.hashes[name];
@@ -112,11 +122,15 @@ async function compare(current) {
     post("compared", { id: choice.id, expected: null });
     return;
   }
+  const steps = method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
+  if (!asked && !modules.scalar) {
+    post("compared", { id: choice.id, expected, hash: null, steps });
+    return;
+  }
   const own = await load("check");
   if (current !== opened) return;
   own.open(choice);
   own.start(0, choice);
-  const steps = method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
   own.advance(0, steps);
   post("compared", { id: choice.id, expected, hash: own.hash(0), steps });
 }
@@ -197,6 +211,7 @@ async function files() {
 
 const actions = {
   open,
+  compare: () => compare(opened, true),
   snapshot,
   run(message) {
     running = true;

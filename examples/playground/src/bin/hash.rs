@@ -15,7 +15,7 @@ use playground::{
 /// The number of steps after which the page compares hashes.
 const STEPS: usize = 1000;
 /// The number of iterations of the method of Levenberg and Marquardt.
-const ITERATIONS: usize = 10;
+const ITERATIONS: usize = 16;
 /// The seeds in the table: 1 to this.
 const SEEDS: u32 = 3;
 
