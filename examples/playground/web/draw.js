@@ -274,7 +274,8 @@ const short = (value) => (value >= 1e6 ? `${+(value / 1e6).toFixed(1)}M` : value
 /** Curves of losses on a logarithmic scale. Each series has points `[x, y]`, a colour and dashes. */
 export function drawLoss(canvas, { series, isTime, cursor }) {
   const { context, width, height } = prepare(canvas);
-  const all = series.flatMap(({ points }) => points).filter(([x, y]) => y > 0 && (!isTime || x > 0));
+  const isShown = ([x, y]) => y > 0 && y < 1e30 && (!isTime || x > 0);
+  const all = series.flatMap(({ points }) => points).filter(isShown);
   const [left, right, top, bottom] = [38, 8, 6, 34];
   let [low, high, start, end] = [1e-3, 1, isTime ? 0.01 : 0, isTime ? 10 : 100];
   if (all.length) {
@@ -307,7 +308,7 @@ export function drawLoss(canvas, { series, isTime, cursor }) {
     context.strokeStyle = colour;
     context.lineWidth = thick ? 2.4 : 1.8;
     context.setLineDash(dash);
-    line(context, points.filter(([at, value]) => value > 0 && (!isTime || at > 0)).map(([at, value]) => [x(at), y(Math.max(value, 1e-16))]));
+    line(context, points.filter(isShown).map(([at, value]) => [x(at), y(Math.max(value, 1e-16))]));
   }
   context.setLineDash([]);
   if (cursor !== null && cursor !== undefined) {

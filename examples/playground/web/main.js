@@ -7,7 +7,7 @@ const $ = (id) => document.getElementById(id);
 const NAMES = { sgd: "SGD", momentum: "SGD with momentum", adam: "Adam", "levenberg-marquardt": "Levenberg–Marquardt" };
 const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
 const LEVENBERG_MARQUARDT = 3;
-const RATES = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1];
+const RATES = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 3, 10];
 
 let native; // what the native build has written: the menu, and hashes
 let worker;
@@ -16,7 +16,8 @@ let id = 0;
 let running = false;
 let frame = null; // the last snapshot
 let pending = false; // a snapshot is asked for
-let dirty = true;
+let stale = true; // the snapshot is older than what the page has asked the worker for
+let dirty = true; // what is drawn is older than the snapshot, or the choices
 let data = { training: [], validation: [] };
 let inputs = new Float32Array(0);
 let history = new Map(); // of each method: points of the curves
@@ -94,6 +95,9 @@ async function describe() {
   const [before, middle, after] = typeOf({ kind, net, batch, method: method() });
   const strong = Object.assign(document.createElement("span"), { className: "net", textContent: middle });
   $("type").replaceChildren(before, strong, after);
+  $("plot").setAttribute("aria-label", plotLabel(kind));
+  $("net").setAttribute("aria-label", `The network ${widths.join("→")}: arrow keys choose a unit, whose exact values are read.`);
+  $("loss").setAttribute("aria-label", "Curves of the losses, on a logarithmic scale: arrow keys move along them.");
   const task = native.tasks[choice.task].name;
   const steps = choice.method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
   const current = ++sourceShown;
@@ -106,9 +110,6 @@ async function describe() {
   $("adding-text").textContent = kind === "curve" ? "Click to add a point." : "Click to add a point:";
   $("class-1").textContent = kind === "surface" ? "target 1" : "class 1";
   $("class-0").textContent = kind === "surface" ? "target −1" : "class 0";
-  $("plot").setAttribute("aria-label", plotLabel(kind));
-  $("net").setAttribute("aria-label", `The network ${widths.join("→")}: arrow keys choose a unit, whose exact values are read.`);
-  $("loss").setAttribute("aria-label", "Curves of the losses, on a logarithmic scale: arrow keys move along them.");
 }
 
 const plotLabel = (kind) =>
@@ -149,6 +150,7 @@ const handlers = {
     inputs = inputsOf(kind, data.training, widths);
     $("report").textContent = message.report;
     legend(message.methods);
+    stale = true;
     say("", false, "hash-verdict");
     $("hash-here").textContent = $("hash-native").textContent = "–";
     dirty = true;
@@ -211,8 +213,8 @@ function record() {
 function animate() {
   requestAnimationFrame(animate);
   if (!native || !choice) return;
-  if (!pending && (running || !frame || dirty)) {
-    pending = true;
+  if (!pending && (running || stale)) {
+    [pending, stale] = [true, false];
     const gradient = document.querySelector("[name=view]:checked").value === "gradient";
     worker.postMessage({ type: "snapshot", inputs, gradient });
   }
@@ -375,6 +377,7 @@ function add([x, y]) {
   choice.added = [...choice.added, row];
   data.training = Float32Array.from([...data.training, ...row]);
   worker.postMessage({ type: "add", row });
+  stale = true;
   handlers.compared({ id, expected: null });
   describe();
   dirty = true;
@@ -425,6 +428,7 @@ $("loss").addEventListener("keydown", (event) => {
 function setRunning(value) {
   running = value;
   if (value) speeds = [];
+  stale = true;
   $("run").querySelector(".label").textContent = value ? "Pause" : "Run";
   $("run").firstElementChild.textContent = value ? "❚❚" : "▶";
   dirty = true;
@@ -444,6 +448,7 @@ $("run").addEventListener("click", () => (running ? pause() : run()));
 $("step").addEventListener("click", () => {
   setRunning(false);
   worker.postMessage({ type: "step" });
+  stale = true;
 });
 $("reset").addEventListener("click", () => {
   pause();
@@ -468,7 +473,7 @@ $("seed").addEventListener("change", () => {
   open({ seed });
 });
 $("speed").addEventListener("change", () => worker.postMessage({ type: "speed", speed: Number($("speed").value) }));
-for (const input of document.querySelectorAll("[name=view]")) input.addEventListener("change", () => (dirty = true));
+for (const input of document.querySelectorAll("[name=view]")) input.addEventListener("change", () => (stale = true));
 
 $("copy").addEventListener("click", async () => {
   await navigator.clipboard.writeText($("program").textContent);

@@ -123,7 +123,7 @@ async function compare(current, asked = false) {
     return;
   }
   const steps = method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
-  if (!asked && !modules.scalar) {
+  if (!asked && !modules.scalar && !modules.check) {
     post("compared", { id: choice.id, expected, hash: null, steps });
     return;
   }
@@ -230,7 +230,7 @@ const actions = {
   },
   step() {
     running = false;
-    for (const runner of runners) runner.slice(0, 1);
+    for (const runner of runners) runner.slice(Infinity, 1);
   },
   add({ row }) {
     choice.added.push(row);
@@ -267,8 +267,8 @@ const actions = {
 
 // Messages that arrive before the module is loaded are handled after it.
 const ready = (async () => {
-  native = await (await fetch("native.json")).json();
-  main = await load(useSimd ? "simd" : "scalar");
+  const table = fetch("native.json").then((response) => response.json());
+  [native, main] = await Promise.all([table, load(useSimd ? "simd" : "scalar")]);
   post("menu", { native, simd: useSimd });
 })();
 let queue = ready.catch((error) => post("failed", { text: error.message }));
