@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { choose, colours, launch, open, serve, sizes, steps, target, text, until, untilSteps, value } from "./page.mjs";
 import { checkPrograms } from "./programs.mjs";
 
@@ -108,7 +108,6 @@ const tests = {
   },
 
   async "without SIMD everything works, in scalar code"() {
-    // i8x16.splat, which is the last instruction but one of the probe, is not valid.
     const page = await open(browser, address, { query: "?scalar&run" });
     await untilSteps(page, 5_000);
     await until(page, "hash-verdict", "equal, bit for bit");

@@ -26,7 +26,7 @@ export async function serve() {
   return { server, address: `http://127.0.0.1:${server.address().port}/` };
 }
 
-export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 
 /** Opens the page. Messages on the console and failed requests are collected in `problems`; loaded files in `loaded`. */
 export async function open(browser, address, { query = "", script, ...options } = {}) {

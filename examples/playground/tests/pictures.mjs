@@ -7,7 +7,7 @@ const browser = await launch();
 const { server, address } = await serve();
 await mkdir("pictures", { recursive: true });
 for (const colorScheme of ["light", "dark"]) {
-  const page = await open(browser, address, { viewport: { width: 1200, height: 690 }, colorScheme });
+  const page = await open(browser, address, { viewport: { width: 920, height: 668 }, colorScheme });
   await until(page, "type", "mlp");
   await choose(page, "speed", "1,000 steps/s");
   await page.click("#run");

@@ -38,21 +38,30 @@ function prepare(canvas) {
   return { context, width, height };
 }
 
-const tile = document.createElement("canvas");
+const atlas = document.createElement("canvas");
+let pixels = null; // of the atlas
 
-/** Draws values from −1 to 1, row by row, as a heat map. */
-function heatMap(context, value, columns, rows, x, y, width, height) {
-  if (tile.width !== columns || tile.height !== rows) Object.assign(tile, { width: columns, height: rows });
-  const tileContext = tile.getContext("2d", { willReadFrequently: true });
-  const image = tileContext.createImageData(columns, rows);
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let cell = 0; cell < columns * rows; cell++) {
-    const index = Math.round(127.5 + 127.5 * value(cell));
-    pixels[cell] = colours.map[Math.max(0, Math.min(255, index || 0))];
+/**
+ * Draws heat maps, each of `columns` by `rows` values from −1 to 1, into squares `{ x, y, size, value }`. All are painted on one
+ * canvas first, because each copy from a canvas to another takes time.
+ */
+function heatMaps(context, squares, columns, rows) {
+  const height = rows * squares.length;
+  if (atlas.width !== columns || atlas.height !== height) {
+    Object.assign(atlas, { width: columns, height });
+    pixels = new ImageData(columns, height);
   }
-  tileContext.putImageData(image, 0, 0);
+  const target = new Uint32Array(pixels.data.buffer);
+  const cells = columns * rows;
+  squares.forEach(({ value }, place) => {
+    for (let cell = 0; cell < cells; cell++) {
+      const index = Math.round(127.5 + 127.5 * value(cell));
+      target[place * cells + cell] = colours.map[Math.max(0, Math.min(255, index || 0))];
+    }
+  });
+  atlas.getContext("2d", { willReadFrequently: true }).putImageData(pixels, 0, 0);
   context.imageSmoothingEnabled = columns === GRID;
-  context.drawImage(tile, x, y, width, height);
+  squares.forEach(({ x, y, size }, place) => context.drawImage(atlas, 0, place * rows, columns, rows, x, y, size, size));
 }
 
 /** The inputs at which all units are drawn. */
@@ -89,14 +98,13 @@ export function drawPlot(canvas, { kind, training, validation, values, units, wi
   context.fillRect(0, 0, width, height);
   if (kind !== "curve" && values) {
     const colour = outputColour(kind);
-    heatMap(context, (cell) => colour(values[cell * units + units - 1]), GRID, GRID, 0, 0, width, height);
+    const value = (cell) => colour(values[cell * units + units - 1]);
+    heatMaps(context, [{ x: 0, y: 0, size: width, value }], GRID, GRID);
   }
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
-  for (const at of [0]) {
-    line(context, [[x(at), 0], [x(at), height]]);
-    line(context, [[0, y(at)], [width, y(at)]]);
-  }
+  line(context, [[x(0), 0], [x(0), height]]);
+  line(context, [[0, y(0)], [width, y(0)]]);
   const row = widths[0] + 1;
   for (const [rows, isTraining] of [[validation, false], [training, true]]) {
     for (let at = 0; at < rows.length; at += row) {
@@ -228,13 +236,20 @@ export function drawNetwork(canvas, { kind, values, inputs, shown, widths, selec
   const count = widths.slice(1).reduce((a, b) => a + b, 0);
   const total = values.length / count;
   let place = 0;
-  for (const unit of net.units) {
-    const [stride, from, offset] = unit.layer ? [count, values, place++] : [widths[0], inputs, unit.unit];
-    drawUnit(context, unit, size, { kind, total, value: (cell) => from[cell * stride + offset], isOutput: unit.layer === widths.length - 1 });
-    const isSelected = selected && selected.layer === unit.layer && selected.unit === unit.unit;
+  const squares = net.units.map(({ layer, unit, x, y }) => {
+    const [stride, from, offset] = layer ? [count, values, place++] : [widths[0], inputs, unit];
+    const isOutput = layer === widths.length - 1;
+    const value = scaled((cell) => from[cell * stride + offset], total, isOutput && kind === "classification");
+    return { x: x - size / 2, y: y - size / 2, size, value };
+  });
+  if (kind === "curve") squares.forEach((square) => drawCurve(context, square, total));
+  else if (kind === "notebook") heatMaps(context, squares, 5, Math.ceil(total / 5));
+  else heatMaps(context, squares, GRID, GRID);
+  for (const { layer, unit, x, y } of net.units) {
+    const isSelected = selected && selected.layer === layer && selected.unit === unit;
     context.strokeStyle = isSelected ? colours.ink : colours.soft;
     context.lineWidth = isSelected ? 2.5 : size < 10 ? 0.4 : 1;
-    context.strokeRect(unit.x - size / 2, unit.y - size / 2, size, size);
+    context.strokeRect(x - size / 2, y - size / 2, size, size);
   }
   context.fillStyle = colours.soft;
   for (const [layer, units] of widths.entries()) {
@@ -247,23 +262,23 @@ export function drawNetwork(canvas, { kind, values, inputs, shown, widths, selec
   return net;
 }
 
-function drawUnit(context, { x, y }, size, { kind, total, value, isOutput }) {
-  const [left, top] = [x - size / 2, y - size / 2];
+/** The values of a unit from −1 to 1: of an output that is a logit the probability, else divided by the largest. */
+function scaled(value, total, isLogit) {
+  if (isLogit) return (cell) => 2 * sigmoid(value(cell)) - 1;
   let largest = 1e-6;
   for (let cell = 0; cell < total; cell++) largest = Math.max(largest, Math.abs(value(cell)));
-  const colour = isOutput && kind === "classification" ? outputColour(kind) : (z) => z / largest;
-  if (kind !== "curve") {
-    const columns = kind === "notebook" ? 5 : GRID;
-    heatMap(context, (cell) => colour(value(cell)), columns, Math.ceil(total / columns), left, top, size, size);
-    return;
-  }
+  return (cell) => value(cell) / largest;
+}
+
+/** A unit of a network with one input. */
+function drawCurve(context, { x, y, size, value }, total) {
   context.fillStyle = colours.panel;
-  context.fillRect(left, top, size, size);
-  context.strokeStyle = isOutput ? colours.zero : colours.ink;
+  context.fillRect(x, y, size, size);
+  context.strokeStyle = colours.ink;
   context.lineWidth = 1.4;
   const points = Array.from({ length: 25 }, (_, i) => {
     const cell = Math.round((i / 24) * (total - 1));
-    return [left + (i / 24) * size, y - (value(cell) / largest) * (size / 2 - 2)];
+    return [x + (i / 24) * size, y + size / 2 - value(cell) * (size / 2 - 2)];
   });
   line(context, points);
 }
@@ -313,6 +328,7 @@ export function drawLoss(canvas, { series, isTime, cursor }) {
   context.setLineDash([]);
   if (cursor !== null && cursor !== undefined) {
     context.strokeStyle = colours.soft;
+    context.lineWidth = 1;
     line(context, [[cursor, top], [cursor, height - bottom]]);
   }
   const back = (pixel) => {

@@ -81,6 +81,8 @@ function open(changes = {}) {
   frame = null;
   history = new Map();
   speeds = [];
+  selected = lossCursor = null;
+  for (const name of ["net-text", "loss-text"]) $(name).textContent = "\u00a0";
   worker.postMessage({ type: "open", id: ++id, ...choice });
   const isAlone = choice.race && kind === "classification";
   say(isAlone ? "Levenberg–Marquardt minimises squared errors: with cross-entropy it does not compile. The race has three runners." : "", true);
@@ -200,7 +202,7 @@ function record() {
     if (!points || (points.length && points.at(-1).steps > steps)) history.set(method, (points = []));
     if (points.length && points.at(-1).steps === steps) continue;
     points.push({ steps, time, training: losses[0], validation: losses[1] });
-    if (points.length > 600) history.set(method, points.filter((_, index) => index % 2 === 0 || index === points.length - 1));
+    if (points.length > 300) history.set(method, points.filter((_, index) => index % 2 === 0 || index === points.length - 1));
   }
   const now = performance.now();
   if (speeds.length && speeds.at(-1)[1] > frame.steps) speeds = [];
@@ -271,7 +273,9 @@ function legend(methods) {
   const item = (colour, dashed, text) => {
     const mark = Object.assign(document.createElement("i"), { className: dashed ? "line dashed" : "line" });
     mark.style.color = colour;
-    return [mark, `${text} `];
+    const whole = document.createElement("span");
+    whole.append(mark, ` ${text}`);
+    return [whole];
   };
   const items = choice.race
     ? methods.flatMap((method) => item(colours.methods[method], method > 0, NAMES[native.methods[method]]))
@@ -525,9 +529,11 @@ function start() {
     dirty = true;
   });
   addEventListener("resize", () => (dirty = true));
-  worker = new Worker(`worker.js${location.search}`, { type: "module" });
+  worker = window.trainer;
   worker.onmessage = ({ data }) => handlers[data.type](data);
-  worker.onerror = (event) => notice(`The worker could not start: ${event.message ?? "this browser may be too old"}.`);
+  worker.postMessage({ type: "menu" });
+  worker.onerror = () => notice("The worker could not start: this browser may be too old.");
+  if (worker.failed) worker.onerror();
   compilerMessage();
   requestAnimationFrame(animate);
 }

@@ -66,7 +66,7 @@ class Runner {
   #iterationTime(elapsed) {
     const computed = 2 ** Math.ceil(Math.log2(Math.max(4, this.steps)));
     if (this.computed !== computed) [this.computed, this.each] = [computed, elapsed / computed];
-    return this.steps * this.each;
+    return Math.max(this.time, this.steps * this.each);
   }
 }
 
@@ -210,6 +210,7 @@ async function files() {
 }
 
 const actions = {
+  menu: () => post("menu", { native, simd: useSimd }),
   open,
   compare: () => compare(opened, true),
   snapshot,
@@ -269,9 +270,8 @@ const actions = {
 const ready = (async () => {
   const table = fetch("native.json").then((response) => response.json());
   [native, main] = await Promise.all([table, load(useSimd ? "simd" : "scalar")]);
-  post("menu", { native, simd: useSimd });
 })();
-let queue = ready.catch((error) => post("failed", { text: error.message }));
+let queue = ready;
 self.onmessage = ({ data }) => {
   queue = queue.then(() => actions[data.type](data)).catch((error) => post("failed", { text: error.message }));
 };
