@@ -20,8 +20,12 @@ const tests = {
     await until(page, "rate", "^[1-9][\\d,]*$");
     assert.ok((await value(page, "training")) < 0.01, `training loss ${await value(page, "training")}`);
     for (const id of ["plot", "net", "loss"]) assert.ok((await colours(page, id)) >= 20, `${id} is blank`);
-    const [{ startTime }] = await page.evaluate(() => performance.getEntriesByName("first-step").map(({ startTime }) => ({ startTime })));
-    figure("first training step after loading", `${startTime.toFixed(0)} ms`, "under 300 ms");
+    const [first, loaded] = await page.evaluate(() => [
+      performance.getEntriesByName("first-step")[0].startTime,
+      performance.getEntriesByType("navigation")[0].loadEventEnd,
+    ]);
+    const since = `${first.toFixed(0)} ms since the address was opened, ${Math.max(0, first - loaded).toFixed(0)} ms since the load event`;
+    figure("first training step", since, "under 300 ms after loading");
     const [all, zipped] = sizes(page);
     figure("what the page loads", `${(all / KB).toFixed(0)} KB, gzipped ${(zipped / KB).toFixed(0)} KB`, "300 KB, 100 KB");
     assert.ok(all <= 300 * KB && zipped <= 100 * KB, `the page loads ${all} bytes, gzipped ${zipped}`);
@@ -255,7 +259,7 @@ const tests = {
     const best = await bestInBrowser(page);
     const [, compiled] = /sgd (\d+)/.exec(execFileSync(`${target}/bench/release/bench`, { encoding: "utf8" }));
     figure("2→8→8→1, batch 10, SGD, steps per second: displayed", Math.round(drawing.rate).toLocaleString("en-US"), "");
-    figure("the same, two frames per second", Math.round(resting).toLocaleString("en-US"), "");
+    figure("the same without drawing, two snapshots per second", Math.round(resting).toLocaleString("en-US"), "");
     figure("the best slice in Chromium", best.toLocaleString("en-US"), "at least 300,000");
     figure("native, SSE2, the best slice", Number(compiled).toLocaleString("en-US"), "");
     figure("Chromium beside native", (best / compiled).toFixed(2), "at least 0.5");

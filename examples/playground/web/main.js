@@ -161,7 +161,9 @@ const handlers = {
     pending = false;
     if (message.id !== id) return;
     frame = message;
-    if (frame.steps && !performance.getEntriesByName("first-step").length) performance.mark("first-step");
+    if (frame.firstStep && !performance.getEntriesByName("first-step").length) {
+      performance.mark("first-step", { startTime: frame.firstStep - performance.timeOrigin });
+    }
     record();
     dirty = true;
   },
@@ -432,6 +434,8 @@ $("loss").addEventListener("keydown", (event) => {
 function setRunning(value) {
   running = value;
   if (value) speeds = [];
+  // A screen reader would read every number of every frame.
+  for (const element of document.querySelectorAll(".exact")) element.ariaLive = value ? "off" : "polite";
   stale = true;
   $("run").querySelector(".label").textContent = value ? "Pause" : "Run";
   $("run").firstElementChild.textContent = value ? "❚❚" : "▶";

@@ -24,6 +24,7 @@ let running = false;
 let speed = Infinity; // steps per second
 let budget = 0; // steps that the speed allows now
 let last = 0; // the time of the last slice
+let firstStep = 0; // the time of the first step, in milliseconds since 1970
 let opened = 0; // counts calls of `open`, to give up what belongs to an older one
 
 const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...fields }, transfer);
@@ -142,6 +143,7 @@ function snapshot({ inputs, gradient }) {
   const fields = {
     id: choice.id,
     steps: runner.steps,
+    firstStep,
     ended: runner.ended,
     hash: module.hash(place),
     weights: module.weights(place),
@@ -179,6 +181,7 @@ channel.port1.onmessage = () => {
     let made = 0;
     for (const runner of runners) made = Math.max(made, runner.slice(SLICE / runners.length, most));
     budget -= made;
+    if (made && !firstStep) firstStep = performance.timeOrigin + performance.now();
   }
   if (!runners.length) {
     setTimeout(tick, 4); // a choice is being opened
