@@ -233,7 +233,24 @@ const tests = {
     return page;
   },
 
-  async "training is not slower while the page draws"() {
+  async "training goes on while the page is blocked"() {
+    const page = await open(browser, address, { query: "?run" });
+    await untilSteps(page, 1000);
+    // The steps of half a second, after the page's thread was busy for so long.
+    const made = (busy) =>
+      page.evaluate(async (busy) => {
+        const steps = () => Number(document.getElementById("steps").textContent.replaceAll(",", ""));
+        const [before, end] = [steps(), performance.now() + busy];
+        while (performance.now() < end);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return steps() - before;
+      }, busy);
+    const [free, blocked] = [await made(0), await made(1500)];
+    assert.ok(blocked > 2 * free, `${blocked} steps in 2 s, of which the page was blocked for 1.5 s; ${free} in 0.5 s`);
+    return page;
+  },
+
+  async "speeds of training with and without drawing"() {
     const page = await open(browser, address);
     await until(page, "type", "mlp");
     await choose(page, "task", "circles");
