@@ -1,10 +1,10 @@
 // The page: choices, the worker's messages, and when to draw. The worker trains; this file never does.
 
-import { GRID, RANGE, colours, drawLoss, drawNetwork, drawPlot, inputsOf, onLine, plane, readColours } from "./draw.js";
+import { colours, drawLoss, drawNetwork, drawPlot, inputsOf, onLine, plane, readColours } from "./draw.js";
 import { program, typeOf } from "./program.js";
+import { $, NAMES, compilerMessage, count, exact, fill, highlight, notice, number, say, text } from "./text.js";
+import { lossesAt, outputAt, parameterText } from "./values.js";
 
-const $ = (id) => document.getElementById(id);
-const NAMES = { sgd: "SGD", momentum: "SGD with momentum", adam: "Adam", "levenberg-marquardt": "Levenberg–Marquardt" };
 const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
 const LEVENBERG_MARQUARDT = 3;
 const RATES = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 3, 10];
@@ -27,30 +27,11 @@ let selected = null;
 let lossCursor = null;
 let geometry = {};
 
-const count = (value) => Math.round(value).toLocaleString("en-US");
-const exact = (value) => (Number.isNaN(value) ? "–" : Number(value.toPrecision(6)).toString());
-const number = (value) => (Number.isNaN(value) ? "–" : value === 0 ? "0" : value >= 0.001 ? value.toFixed(4) : value.toExponential(2));
-
-function notice(text) {
-  $("notice").textContent = text;
-  $("notice").hidden = false;
-}
-
-function say(text, good = false, where = "message") {
-  $(where).textContent = text;
-  $(where).classList.toggle("good", good);
-}
-
 // ---- choices
 
 const kindOf = (task) => native.tasks[task].kind;
 const model = () => native.models[choice.model];
 const method = () => native.methods[choice.method];
-
-function fill(select, options, value) {
-  select.replaceChildren(...options.map(([key, text, disabled]) => Object.assign(new Option(text, key), { disabled: !!disabled })));
-  select.value = String(value);
-}
 
 function choices({ task, model, method, rate }) {
   const kind = kindOf(task);
@@ -118,23 +99,6 @@ const plotLabel = (kind) =>
   kind === "notebook"
     ? "The outputs of the network over their targets."
     : "The data, and the output of the network as colour: arrow keys move a cursor, Enter adds a point.";
-
-const texts = {};
-const text = (path) => (texts[path] ??= fetch(path).then((response) => response.text()));
-
-/** Shows Rust source, with comments, strings and keywords coloured. */
-function highlight(element, source) {
-  const words = /(\/\/.*)|("(?:[^"\\]|\\.)*")|\b(use|fn|let|mut|for|in|if|else|type|pub|impl|return|move|as)\b/g;
-  const parts = [];
-  let end = 0;
-  for (const match of source.matchAll(words)) {
-    parts.push(source.slice(end, match.index));
-    const className = match[1] ? "comment" : match[2] ? "string" : "keyword";
-    parts.push(Object.assign(document.createElement("span"), { className, textContent: match[0] }));
-    end = match.index + match[0].length;
-  }
-  element.replaceChildren(...parts, source.slice(end));
-}
 
 // ---- the worker
 
@@ -287,62 +251,22 @@ function legend(methods) {
 
 // ---- exact values
 
-/** The value at the cursor. */
+/** Shows the value at the cursor. */
 function plotText() {
-  const { kind, widths } = model();
-  if (!plotCursor || !frame) return;
-  const [x, y] = plotCursor;
-  const units = widths.slice(1).reduce((a, b) => a + b, 0);
-  if (kind === "curve") {
-    const cell = Math.max(0, Math.min(120, Math.round((x / RANGE + 1) * 60)));
-    $("plot-text").textContent = `x = ${x.toFixed(3)}: output ${exact(frame.values[cell * units + units - 1])}`;
-  } else if (kind !== "notebook") {
-    const cell = (value) => Math.max(0, Math.min(GRID - 1, Math.floor((value / RANGE / 2 + 0.5) * GRID)));
-    const z = frame.values[(cell(-y) * GRID + cell(x)) * units + units - 1];
-    const chance = kind === "classification" ? `, probability of class 1: ${(1 / (1 + Math.exp(-z))).toFixed(4)}` : "";
-    $("plot-text").textContent = `(${x.toFixed(3)}, ${y.toFixed(3)}): output ${exact(z)}${chance}`;
-  }
+  if (plotCursor && frame?.values.length) $("plot-text").textContent = outputAt(plotCursor, model(), frame);
 }
 
-/** The exact values of the selected unit or weight. */
+/** Shows the exact values of the selected unit or weight. */
 function netText() {
-  if (!selected || !frame) return;
-  const { widths } = model();
-  const values = frame.gradient ?? frame.weights;
-  const word = frame.gradient ? "gradient of " : "";
-  const tensor = (layer, name) => `${2 * (layer - 1)}.${name}`;
-  if (selected.index !== undefined) {
-    const { layer, from, to, index } = selected;
-    $("net-text").textContent = `${word}${tensor(layer, "weight")}[${to.unit}, ${from.unit}] = ${exact(values[index])}`;
-    return;
-  }
-  const { layer, unit } = selected;
-  if (layer === 0) return void ($("net-text").textContent = `input ${unit}`);
-  const net = geometry.net;
-  const own = net.units.find((one) => one.layer === layer && one.unit === unit);
-  const rows = net.weights.filter((weight) => weight.layer === layer && weight.to === own).map(({ index }) => exact(values[index]));
-  const where = layer === widths.length - 1 ? "output" : `hidden layer ${layer}, unit`;
-  const listed = rows.length > 8 ? [...rows.slice(0, 8), "…"] : rows;
-  $("net-text").textContent = `${where} ${unit}: ${word}bias ${exact(values[own.bias])}, weights ${listed.join(", ")}`;
+  if (selected && frame) $("net-text").textContent = parameterText(selected, model(), geometry.net, frame);
 }
 
+/** Shows the losses under the cursor. */
 function lossText(pixel) {
   lossCursor = pixel;
   dirty = true;
   if (pixel === null || !geometry.loss) return;
-  const { race } = choice;
-  const at = geometry.loss.back(pixel);
-  const parts = [...history].map(([method, points]) => {
-    const near = points.reduce((best, one) => {
-      const distance = (point) => Math.abs((race ? point.time : point.steps) - at);
-      return !best || distance(one) < distance(best) ? one : best;
-    }, null);
-    if (!near) return "";
-    if (race) return `${NAMES[native.methods[method]]}: ${exact(near.training)} after ${near.time.toFixed(1)} ms, ${count(near.steps)} steps`;
-    const validation = Number.isNaN(near.validation) ? "" : `, validation ${exact(near.validation)}`;
-    return `step ${count(near.steps)}: training ${exact(near.training)}${validation}`;
-  });
-  $("loss-text").textContent = parts.join("; ");
+  $("loss-text").textContent = lossesAt(geometry.loss.back(pixel), history, choice.race, native.methods);
 }
 
 const pointOf = (event) => [event.offsetX, event.offsetY];
@@ -513,16 +437,6 @@ addEventListener("drop", (event) => {
 });
 
 // ---- start
-
-async function compilerMessage() {
-  highlight($("mistake"), await text("mistake.rs"));
-  const message = await text("mistake.stderr");
-  const parts = message.split(/^(error.*|.*\^+.*)$/m).map((part, index) => {
-    if (index % 2 === 0) return part;
-    return Object.assign(document.createElement(part.startsWith("error") ? "b" : "i"), { textContent: part });
-  });
-  $("error").replaceChildren(...parts);
-}
 
 function start() {
   if (typeof WebAssembly !== "object") return notice("This browser has no WebAssembly, which this page needs to train.");
