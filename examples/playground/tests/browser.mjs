@@ -19,6 +19,7 @@ const tests = {
     await untilSteps(page, 20_000);
     await until(page, "rate", "^[1-9][\\d,]*$");
     assert.ok((await value(page, "training")) < 0.01, `training loss ${await value(page, "training")}`);
+    assert.ok(page.loaded.has("/simd.wasm") && !page.loaded.has("/scalar.wasm"));
     for (const id of ["plot", "net", "loss"]) assert.ok((await colours(page, id)) >= 20, `${id} is blank`);
     const [first, loaded] = await page.evaluate(() => [
       performance.getEntriesByName("first-step")[0].startTime,
@@ -116,7 +117,7 @@ const tests = {
     await untilSteps(page, 5_000);
     await until(page, "hash-verdict", "equal, bit for bit");
     await until(page, "hash-code", "^scalar code$");
-    assert.ok(![...page.loaded.keys()].includes("/simd.wasm"));
+    assert.ok(page.loaded.has("/scalar.wasm") && !page.loaded.has("/simd.wasm"));
     const [all, zipped] = sizes(page);
     figure("what it loads without SIMD", `${(all / KB).toFixed(0)} KB, gzipped ${(zipped / KB).toFixed(0)} KB`, "300 KB, 100 KB");
     assert.ok(all <= 300 * KB && zipped <= 100 * KB);
