@@ -275,7 +275,7 @@ const tests = {
     await page.waitForTimeout(2000);
     const resting = ((await steps(page)) - from) / ((performance.now() - start) / 1000);
     const best = await bestInBrowser(page);
-    const [, compiled] = /sgd (\d+)/.exec(execFileSync(`${target}/bench/release/bench`, { encoding: "utf8" }));
+    const [, compiled] = /sgd (\d+)/.exec(execFileSync(`${target}/release/bench`, { encoding: "utf8" }));
     figure("2→8→8→1, batch 10, SGD, steps per second: displayed", Math.round(drawing.rate).toLocaleString("en-US"), "");
     figure("the same without drawing, two snapshots per second", Math.round(resting).toLocaleString("en-US"), "");
     figure("the best slice in Chromium", best.toLocaleString("en-US"), "at least 300,000");
