@@ -18,7 +18,7 @@ use super::{
 };
 #[cfg(feature = "serde")]
 use crate::Zeroed as _;
-use crate::{Standardize, layers::print::from_fn};
+use crate::Standardize;
 
 /// Why tensors are not those of a quantised network.
 #[derive(Clone, Debug, PartialEq)]
@@ -287,7 +287,7 @@ impl<Net: EightBit> Quantized<Net> {
     /// The type of the `f32` network, as the macro `Sequential!` takes it.
     #[cfg(feature = "safetensors")]
     pub(crate) fn layers(&self) -> String {
-        let types = format!("{}", from_fn(Net::write_type));
+        let types = format!("{}", crate::layers::print::from_fn(Net::write_type));
         let types: Vec<_> = types.lines().map(|line| line.trim_start_matches("    constnet::")).collect();
         format!("Sequential![{}]", types.join(" ").trim_end_matches(','))
     }

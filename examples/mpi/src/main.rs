@@ -37,6 +37,8 @@ type Training = Box<Trainer<Net, Adam, 1>>;
 
 struct Options {
     steps: usize,
+    /// The file of the images.
+    data: PathBuf,
     /// The file from which the run continues, if it exists, and to which it is written.
     checkpoint: Option<PathBuf>,
     /// The number of steps between two checkpoints.
@@ -64,11 +66,12 @@ fn main() -> ExitCode {
 fn options() -> Result<Options> {
     use lexopt::prelude::*;
 
-    let mut options = Options { steps: 2000, checkpoint: None, every: 500 };
+    let mut options = Options { steps: 2000, data: shard::FILE.into(), checkpoint: None, every: 500 };
     let mut parser = lexopt::Parser::from_iter(env::args_os());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("steps") => options.steps = parser.value()?.parse()?,
+            Long("data") => options.data = parser.value()?.into(),
             Long("checkpoint") => options.checkpoint = Some(parser.value()?.into()),
             Long("every") => options.every = parser.value()?.parse()?,
             other => return Err(other.unexpected().into()),
@@ -82,9 +85,13 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
     if !SHARDS.is_multiple_of(size) {
         return Err(format!("{SHARDS} shards cannot be divided among {size} processes").into());
     }
+    let text =
+        fs::read_to_string(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
     let share = SHARDS / size;
-    let mut shards = (rank * share..(rank + 1) * share).map(Shard::read).collect::<Result<Vec<_>>>()?;
+    let mut shards: Vec<_> =
+        (rank * share..(rank + 1) * share).map(|index| Shard::new(index, &text)).collect();
     let mut trainer = start(world, options)?;
+    compare(world, &text, &trainer.net)?;
     let first = trainer.steps();
 
     let mut own = vec![0.0; share * NUMBERS];
@@ -104,17 +111,19 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
         gradient.scale(1.0 / SHARDS as f32);
         trainer.update(&gradient)?;
 
-        if rank == 0 && trainer.steps().is_multiple_of(options.every) {
-            println!("step {}, loss {:.4}", trainer.steps(), loss / SHARDS as f32);
+        let steps = trainer.steps();
+        if rank == 0 && (steps.is_multiple_of(options.every) || steps == options.steps) {
+            println!("step {steps}, loss {:.4}", loss / SHARDS as f32);
             if let Some(file) = &options.checkpoint {
                 write_file(file, postcard::to_allocvec(&*trainer)?)?;
             }
         }
     }
     if rank == 0 {
-        let milliseconds = 1e3 * started.elapsed().as_secs_f64() / (options.steps - first).max(1) as f64;
+        let milliseconds =
+            1e3 * started.elapsed().as_secs_f64() / trainer.steps().saturating_sub(first).max(1) as f64;
         println!("{size} processes: {milliseconds:.3} ms for a step");
-        let (x, digits) = shard::test_set()?;
+        let (x, digits) = shard::test_set(&text);
         let accuracy = accuracy(trainer.net.predict_all(&x), &digits)?;
         println!("accuracy on the test images: {:.2} %", 100.0 * accuracy);
         println!("hash of the weights: {:016x}", hash(&trainer.net));
@@ -164,11 +173,39 @@ fn add_in_pairs(vectors: &mut [f32]) {
     }
 }
 
+/// Checks that all processes have the same program, data and weights.
+fn compare(world: &impl Communicator, text: &str, net: &Net) -> Result<()> {
+    const NAMES: [&str; 3] = ["program", "data", "weights"];
+    let program = hash_of(|hasher| {
+        hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.write_usize(SHARDS);
+        hasher.write_usize(NUMBERS);
+    });
+    let own = [program, hash_of(|hasher| hasher.write(text.as_bytes())), hash(net)];
+    let mut all = vec![0_u64; NAMES.len() * world.size() as usize];
+    world.all_gather_into(&own[..], &mut all[..]);
+    let (hashes, _) = all.as_chunks::<{ NAMES.len() }>();
+    for (index, name) in NAMES.into_iter().enumerate() {
+        let differs = |rank: &usize| hashes[*rank][index] != hashes[0][index];
+        let ranks: Vec<_> = (0..hashes.len()).filter(differs).collect();
+        if !ranks.is_empty() {
+            return Err(format!("the {name} of processes {ranks:?} differ from those of process 0").into());
+        }
+    }
+    Ok(())
+}
+
 /// A number that is another one if a bit of a weight is another one.
 fn hash(net: &Net) -> u64 {
+    hash_of(|hasher| {
+        for parameter in net.parameters() {
+            parameter.iter().for_each(|weight| hasher.write_u32(weight.to_bits()));
+        }
+    })
+}
+
+fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for parameter in net.parameters() {
-        parameter.iter().for_each(|weight| hasher.write_u32(weight.to_bits()));
-    }
+    write(&mut hasher);
     hasher.finish()
 }

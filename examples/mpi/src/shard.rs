@@ -1,7 +1,5 @@
 //! The data and the gradient of one shard: images of handwritten digits.
 
-use std::fs;
-
 use constnet::{Cache, CrossEntropy, Error, Zeroed as _};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
@@ -13,7 +11,8 @@ pub const SHARDS: usize = 4;
 const ROWS: usize = 256;
 /// The number of test images, the last of the file.
 const TEST: usize = 360;
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/digits.txt");
+/// The file of the images, if no other is given.
+pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/digits.txt");
 
 type Image = [f32; 64];
 
@@ -27,10 +26,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Reads every `SHARDS`-th training image of the file.
-    pub fn read(index: usize) -> Result<Self, Box<dyn std::error::Error>> {
-        let (x, digits) = images(|line, lines| line < lines - TEST && line % SHARDS == index)?;
-        Ok(Self { index, x, digits, gradient: Net::boxed(), cache: Cache::boxed() })
+    /// Every `SHARDS`-th training image of the text.
+    pub fn new(index: usize, text: &str) -> Self {
+        let (x, digits) = images(text, |line, lines| line + TEST < lines && line % SHARDS == index);
+        Self { index, x, digits, gradient: Net::boxed(), cache: Cache::boxed() }
     }
 
     /// Writes the mean gradient of a random part of the images, and then its mean loss. The part depends on the step and
@@ -48,20 +47,17 @@ impl Shard {
 }
 
 /// The test images, and the digits that they show.
-pub fn test_set() -> Result<(Vec<Image>, Vec<usize>), Box<dyn std::error::Error>> {
-    images(|line, lines| line >= lines - TEST)
+pub fn test_set(text: &str) -> (Vec<Image>, Vec<usize>) {
+    images(text, |line, lines| line + TEST >= lines)
 }
 
 /// The images of the lines that are wanted: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
-fn images(
-    wanted: impl Fn(usize, usize) -> bool,
-) -> Result<(Vec<Image>, Vec<usize>), Box<dyn std::error::Error>> {
-    let text = fs::read_to_string(FILE).map_err(|error| format!("{FILE}: {error}"))?;
+fn images(text: &str, wanted: impl Fn(usize, usize) -> bool) -> (Vec<Image>, Vec<usize>) {
     let lines = text.lines().count();
     let parse = |line: &str| {
         let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
         let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
         (image, numbers.next().map_or(0, |digit| digit as usize))
     };
-    Ok(text.lines().enumerate().filter(|(line, _)| wanted(*line, lines)).map(|(_, line)| parse(line)).unzip())
+    text.lines().enumerate().filter(|(line, _)| wanted(*line, lines)).map(|(_, line)| parse(line)).unzip()
 }

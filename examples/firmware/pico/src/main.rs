@@ -21,7 +21,11 @@ fn main() -> ! {
     #[cfg(feature = "network")]
     let mut forecaster = model::Forecaster::new();
     loop {
-        let counts: u16 = adc.read(&mut sensor).unwrap_or(0);
+        timer.delay_ms(1000);
+        let Ok(counts) = adc.read(&mut sensor) else {
+            defmt::error!("the sensor was not read");
+            continue;
+        };
         let celsius = celsius(counts);
         #[cfg(feature = "network")]
         match forecaster.update(celsius) {
@@ -30,7 +34,6 @@ fn main() -> ! {
         }
         #[cfg(not(feature = "network"))]
         info!("{} °C", celsius);
-        timer.delay_ms(1000);
     }
 }
 
