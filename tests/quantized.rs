@@ -9,7 +9,9 @@ use common::rng;
 use constnet::{
     DataError, Dropout, Elu, Gelu, LeakyRelu, Linear, Quantized, Relu, Sequential, Sigmoid, Silu,
     Standardize, Tanh, Zeroed, mlp,
-    quantized::{Int8Linear, LinearError, LinearProblem, Output, QuantParams, QuantizeError},
+    quantized::{
+        ChainError, ChainProblem, Int8Linear, LinearError, LinearProblem, Output, QuantParams, QuantizeError,
+    },
     sequential,
 };
 use rand::RngExt;
@@ -464,4 +466,61 @@ fn serde_keeps_every_bit() {
     type Longer = Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 2>, Tanh<2>];
     let error = serde_json::from_str::<Quantized<Longer>>(&json).expect_err("a shorter network").to_string();
     assert!(error.starts_with("the tensor `4.table` is missing"), "{error}");
+}
+
+#[cfg(any(feature = "serde", feature = "safetensors"))]
+type WithoutRelu = Sequential![Linear<3, 5>, Dropout<5, 50>, Linear<5, 2>];
+
+/// The bytes after its first layer can be those of negative numbers.
+#[cfg(any(feature = "serde", feature = "safetensors"))]
+fn without_relu() -> Quantized<WithoutRelu> {
+    let net = sequential![
+        Linear::new([[1.0, -1.0, 0.5]; 5], [0.0; 5]),
+        Dropout::new(),
+        Linear::new([[1.0; 5], [-1.0; 5]], [0.0; 2])
+    ];
+    Quantized::of(&net, &rows(50)).expect("a quantised network").0
+}
+
+/// On bytes a ReLU is only that the zero point is 0: with another one, a network with a ReLU would give negative numbers.
+#[test]
+#[cfg(feature = "serde")]
+fn a_zero_point_after_a_relu_is_0() {
+    let quantized = without_relu();
+    let zero_point = quantized.chain().0.zero_points()[1];
+    let json = serde_json::to_string(&quantized).expect("JSON");
+    let error = serde_json::from_str::<Quantized<mlp![3, 5, 2]>>(&json).expect_err("a ReLU").to_string();
+    let expected =
+        format!("the input of layer 2 comes after a ReLU and has the zero point {zero_point}, expected 0");
+    assert!(error.starts_with(&expected) && zero_point > 0, "{error}");
+}
+
+#[test]
+fn the_output_stores_whether_the_last_layer_is_a_relu() {
+    let (layer, output) = mixed().chain().1.1;
+    for relu in [false, true] {
+        let output = Output::new(output.params, relu);
+        let input = QuantParams { scale: 1.0, zero_point: layer.zero_points()[0] };
+        let linear = <Quantized<mlp![5, 2]>>::new((), input, (layer, output));
+        let with_relu = <Quantized<Sequential![Linear<5, 2>, Relu<2>]>>::new((), input, (layer, output));
+        let error = Err(ChainError { layer: None, problem: ChainProblem::Relu(relu) });
+        assert_eq!(linear.check(), if relu { error } else { Ok(()) });
+        assert_eq!(with_relu.check(), if relu { Ok(()) } else { error });
+    }
+}
+
+/// The same for the layers that a file records.
+#[test]
+#[cfg(feature = "safetensors")]
+fn a_recorded_relu_needs_the_zero_point_0() {
+    use constnet::formats::DenseInt8;
+
+    let quantized = without_relu();
+    let mut bytes = quantized.to_safetensors().expect("a file");
+    assert!(DenseInt8::from_safetensors(&bytes).is_ok());
+    let (recorded, relu) = (b"Dropout<5, 50>", b"Relu<5, 99999>");
+    let at = bytes.windows(recorded.len()).position(|text| text == recorded).expect("the layer");
+    bytes[at..at + relu.len()].copy_from_slice(relu);
+    let error = DenseInt8::from_safetensors(&bytes).expect_err("a ReLU").to_string();
+    assert!(error.starts_with("the input of layer 2 comes after a ReLU and has the zero point"), "{error}");
 }

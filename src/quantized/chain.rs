@@ -2,7 +2,7 @@
 
 use core::{fmt::Debug, marker::PhantomData};
 
-use super::{Int8Linear, QuantParams, Stored, Table, WriteSource, ZeroPointError};
+use super::{ChainError, ChainProblem, Int8Linear, QuantParams, Stored, Table, WriteSource};
 use crate::simd::Zeroed;
 
 /// One sample as bytes: an array `[u8; N]`.
@@ -41,13 +41,14 @@ pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + Stored + WriteSource {
     /// The outputs as real numbers.
     fn real(&self, x: &Self::In, y: &mut <Self::Out as Bytes>::Real);
 
-    /// Whether each linear layer, and the end, has the zero point of the layer before, if that is known: it is not after a
-    /// table. Layers are counted from `layer` on.
+    /// Whether each linear layer, and the end, has the zero point `x` of the layer before, if that is known: it is not after a
+    /// table. After a ReLU it must be 0. `after_relu` says whether the input of a layer, or of the end, comes after one. Layers
+    /// are counted from `layer` on.
     ///
     /// # Errors
     ///
-    /// The first that has another one.
-    fn check_zero_points(&self, x: Option<u8>, layer: usize) -> Result<(), ZeroPointError>;
+    /// The first that does not fit.
+    fn check(&self, x: Option<u8>, layer: usize, after_relu: fn(usize) -> bool) -> Result<(), ChainError>;
 
     /// The end of the chain.
     fn output(&self) -> &Output<Self::Out>;
@@ -95,10 +96,10 @@ impl<const IN: usize, const OUT: usize, R: Int8Chain<In = [u8; OUT]>> Int8Chain 
         }
     }
 
-    fn check_zero_points(&self, x: Option<u8>, layer: usize) -> Result<(), ZeroPointError> {
+    fn check(&self, x: Option<u8>, layer: usize, after_relu: fn(usize) -> bool) -> Result<(), ChainError> {
         let [expected, y] = self.0.zero_points();
-        check_zero_point(x, expected, Some(layer))?;
-        self.1.check_zero_points(Some(y), layer + 1)
+        check_zero_point(x, Some(expected), after_relu(layer), Some(layer))?;
+        self.1.check(Some(y), layer + 1, after_relu)
     }
 
     fn output(&self) -> &Output<R::Out> {
@@ -131,8 +132,9 @@ impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
         self.1.real(&self.0.forward(x), y);
     }
 
-    fn check_zero_points(&self, _: Option<u8>, layer: usize) -> Result<(), ZeroPointError> {
-        self.1.check_zero_points(None, layer + 1)
+    fn check(&self, x: Option<u8>, layer: usize, after_relu: fn(usize) -> bool) -> Result<(), ChainError> {
+        check_zero_point(x, None, after_relu(layer), Some(layer))?;
+        self.1.check(None, layer + 1, after_relu)
     }
 
     fn output(&self) -> &Output<R::Out> {
@@ -144,16 +146,33 @@ impl<const N: usize, R: Int8Chain<In = [u8; N]>> Int8Chain for (Table<N>, R) {
     }
 }
 
-/// Whether a zero point is the expected one, if it is known.
+/// Whether the zero point that a layer gets is the one that it expects, if both are known; and is 0 after a ReLU.
 pub(crate) fn check_zero_point(
     found: Option<u8>,
-    expected: u8,
+    expected: Option<u8>,
+    after_relu: bool,
     layer: Option<usize>,
-) -> Result<(), ZeroPointError> {
-    match found {
-        Some(found) if found != expected => Err(ZeroPointError { layer, found, expected }),
-        _ => Ok(()),
+) -> Result<(), ChainError> {
+    let problem = match (found, expected) {
+        (Some(found), Some(expected)) if found != expected => ChainProblem::ZeroPoint { found, expected },
+        (Some(found @ 1..), _) | (None, Some(found @ 1..)) if after_relu => ChainProblem::AfterRelu(found),
+        _ => return Ok(()),
+    };
+    Err(ChainError { layer, problem })
+}
+
+/// The same for the output; `relu` is what the network has stored: whether a ReLU is its last layer.
+pub(crate) fn check_output(
+    found: Option<u8>,
+    expected: u8,
+    after_relu: bool,
+    relu: bool,
+) -> Result<(), ChainError> {
+    check_zero_point(found, Some(expected), after_relu, None)?;
+    if relu == after_relu {
+        return Ok(());
     }
+    Err(ChainError { layer: None, problem: ChainProblem::Relu(relu) })
 }
 
 /// The end of a chain: the real numbers of the output.
@@ -198,8 +217,8 @@ impl<Y: Bytes> Int8Chain for Output<Y> {
         }
     }
 
-    fn check_zero_points(&self, x: Option<u8>, _: usize) -> Result<(), ZeroPointError> {
-        check_zero_point(x, self.params.zero_point, None)
+    fn check(&self, x: Option<u8>, layer: usize, after_relu: fn(usize) -> bool) -> Result<(), ChainError> {
+        check_output(x, self.params.zero_point, after_relu(layer), self.relu)
     }
 
     fn output(&self) -> &Self {

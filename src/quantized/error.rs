@@ -53,15 +53,30 @@ pub enum LinearProblem {
     Sum(i64),
 }
 
-/// A layer takes its input with another zero point than that with which the layer before, or the input, has it.
+/// Layers that do not fit to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ZeroPointError {
-    /// The index of the layer in the `f32` network; `None` is the output of the network.
+pub struct ChainError {
+    /// The index in the `f32` network of the layer whose input does not fit; `None` is the output of the network.
     pub layer: Option<usize>,
-    /// The zero point of the bytes that the layer gets.
-    pub found: u8,
-    /// The zero point that the layer has for them.
-    pub expected: u8,
+    /// What does not fit.
+    pub problem: ChainProblem,
+}
+
+/// What does not fit between two layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChainProblem {
+    /// A layer takes its input with another zero point than that with which the layer before, or the input, has it.
+    ZeroPoint {
+        /// The zero point of the bytes that the layer gets.
+        found: u8,
+        /// The zero point that the layer has for them.
+        expected: u8,
+    },
+    /// The bytes come after a ReLU, and have this zero point: only with 0 they are no negative numbers.
+    AfterRelu(u8),
+    /// The network has stored whether a ReLU is its last layer, and it is the opposite.
+    Relu(bool),
 }
 
 impl From<DataError<f32>> for QuantizeError {
@@ -100,17 +115,27 @@ impl fmt::Display for LinearError {
     }
 }
 
-impl fmt::Display for ZeroPointError {
+impl fmt::Display for ChainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { layer, found, expected } = self;
-        match layer {
+        match self.layer {
             Some(layer) => write!(f, "the input of layer {layer}")?,
             None => f.write_str("the output")?,
         }
-        write!(f, " has the zero point {found}, expected {expected}")
+        match self.problem {
+            ChainProblem::ZeroPoint { found, expected } => {
+                write!(f, " has the zero point {found}, expected {expected}")
+            }
+            ChainProblem::AfterRelu(found) => {
+                write!(f, " comes after a ReLU and has the zero point {found}, expected 0")
+            }
+            ChainProblem::Relu(true) => f.write_str(" is that of a ReLU, expected another last layer"),
+            ChainProblem::Relu(false) => {
+                f.write_str(" is not that of a ReLU, expected a ReLU as the last layer")
+            }
+        }
     }
 }
 
 impl core::error::Error for QuantizeError {}
-impl core::error::Error for ZeroPointError {}
+impl core::error::Error for ChainError {}
 impl core::error::Error for LinearError {}

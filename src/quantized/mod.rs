@@ -38,7 +38,7 @@ pub trait Stored {}
 #[cfg(not(all(feature = "alloc", any(feature = "safetensors", feature = "serde"))))]
 impl<T> Stored for T {}
 #[cfg(all(feature = "onnx", feature = "safetensors"))]
-pub(crate) use self::chain::check_zero_point;
+pub(crate) use self::chain::{check_output, check_zero_point};
 #[cfg(all(feature = "alloc", any(feature = "safetensors", feature = "serde")))]
 pub use self::tensors::{Stored, TensorError, Tensors};
 #[cfg(feature = "safetensors")]
@@ -46,7 +46,7 @@ pub(crate) use self::values::{Int8Tensor, Values};
 pub use self::{
     calibrate::{Before, EightBit, EightBitLayer, Infinite},
     chain::{Bytes, Int8Chain, Output},
-    error::{LinearError, LinearProblem, QuantizeError, ZeroPointError},
+    error::{ChainError, ChainProblem, LinearError, LinearProblem, QuantizeError},
     linear::{Int8Linear, valid},
     params::{QuantParams, Range},
     ranges::Ranges,
@@ -138,17 +138,18 @@ impl<Net: EightBit> Quantized<Net> {
         Self { before, input, chain }
     }
 
-    /// Whether the zero points of layers that are next to each other are the same, also those of the input and the output: a
-    /// network that was calibrated or loaded has been checked. Before a table the zero point is not known.
+    /// Whether the zero points of layers that are next to each other are the same, also those of the input and the output, and
+    /// 0 after a `Relu`: a network that was calibrated or loaded has been checked. After a table the zero point is not known.
     ///
     /// # Errors
     ///
-    /// The first layer with another zero point.
+    /// The first layer with another zero point; or the output, if [`Output::relu`] is not whether the last
+    /// layer is a `Relu`.
     ///
     /// ```
     /// use constnet::{
     ///     Quantized, mlp,
-    ///     quantized::{Int8Linear, Output, QuantParams, ZeroPointError, valid},
+    ///     quantized::{ChainError, ChainProblem, Int8Linear, Output, QuantParams, valid},
     /// };
     ///
     /// const INPUT: QuantParams = QuantParams { scale: 0.1, zero_point: 128 };
@@ -156,12 +157,13 @@ impl<Net: EightBit> Quantized<Net> {
     /// let layer = valid(Int8Linear::new([[100, -50]], [40], [0.01], [127, 3]));
     /// let net = <Quantized<mlp![2, 1]>>::new((), INPUT, (layer, Output::new(OUTPUT, false)));
     ///
-    /// assert_eq!(net.check(), Err(ZeroPointError { layer: Some(0), found: 128, expected: 127 }));
+    /// let problem = ChainProblem::ZeroPoint { found: 128, expected: 127 };
+    /// assert_eq!(net.check(), Err(ChainError { layer: Some(0), problem }));
     /// ```
-    pub fn check(&self) -> Result<(), ZeroPointError> {
+    pub fn check(&self) -> Result<(), ChainError> {
         let of_layer =
-            |error: ZeroPointError| ZeroPointError { layer: error.layer.and_then(Net::layer_index), ..error };
-        self.chain.check_zero_points(Some(self.input.zero_point), 0).map_err(of_layer)
+            |error: ChainError| ChainError { layer: error.layer.and_then(Net::layer_index), ..error };
+        self.chain.check(Some(self.input.zero_point), 0, Net::is_after_relu).map_err(of_layer)
     }
 
     /// Quantises a network in place, as [`of`](Self::of): for networks that are too large for the stack.

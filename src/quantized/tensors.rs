@@ -13,7 +13,7 @@ use alloc::{borrow::ToOwned as _, format, string::String, vec, vec::Vec};
 use core::fmt;
 
 use super::{
-    Bytes, EightBit, Int8Linear, LinearError, Output, QuantParams, Quantized, Table, ZeroPointError,
+    Bytes, ChainError, EightBit, Int8Linear, LinearError, Output, QuantParams, Quantized, Table,
     values::{Int8Tensor, Number},
 };
 #[cfg(feature = "serde")]
@@ -62,8 +62,8 @@ pub enum TensorError {
         /// The type of the layer.
         name: String,
     },
-    /// A layer takes its input with another zero point than that with which the layer before has it.
-    ZeroPoint(ZeroPointError),
+    /// Layers do not fit to each other.
+    Chain(ChainError),
     /// A linear layer cannot be represented.
     Unrepresentable {
         /// The index of the layer.
@@ -89,7 +89,7 @@ impl fmt::Display for TensorError {
                 write!(f, "the file has the layers `{found}`, expected `{expected}`")
             }
             Self::Type { name } => write!(f, "the file records the layer `{name}`, which does not fit there"),
-            Self::ZeroPoint(error) => error.fmt(f),
+            Self::Chain(error) => error.fmt(f),
             Self::Unrepresentable { layer, error } => write!(f, "layer {layer}: {error}"),
         }
     }
@@ -276,7 +276,7 @@ impl<Net: EightBit> Quantized<Net> {
         self.before.load(0, &mut tensors)?;
         self.input = tensors.take_params("input")?;
         self.chain.load(0, &mut tensors)?;
-        self.check().map_err(TensorError::ZeroPoint)?;
+        self.check().map_err(TensorError::Chain)?;
         tensors.finish()
     }
 

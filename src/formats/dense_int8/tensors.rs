@@ -8,7 +8,7 @@ use crate::{
         dense::DenseActivation,
         safetensors::{WeightsError, read_quantized, write_quantized},
     },
-    quantized::{Int8Tensor, Table, TensorError, Tensors, check_zero_point},
+    quantized::{Int8Tensor, Table, TensorError, Tensors, check_output, check_zero_point},
 };
 
 /// The type of a layer in the record of a file: its name, and its first numbers.
@@ -78,30 +78,36 @@ impl DenseInt8 {
         let inputs = parsed.first().map_or(0, |ty| ty.numbers[0]);
         let input = tensors.take_params("input")?;
         let (mut layers, mut width, mut zero_point) = (Vec::new(), inputs, Some(input.zero_point));
+        let mut after_relu = false;
         for (index, (ty, text)) in parsed.iter().zip(types).enumerate() {
             if ty.numbers[0] != width || (ty.name == "Standardize" && index > 0) {
                 return Err(TensorError::Type { name: format!("{text}>") });
             }
             if ty.vanishes() {
+                after_relu |= ty.name == "Relu";
                 continue;
             }
+            let check = |expected| {
+                check_zero_point(zero_point, expected, after_relu, Some(index)).map_err(TensorError::Chain)
+            };
             let number = layers.len();
             let kind = if ty.name == "Linear" {
                 let (weight, bias, multiplier, zero_points) = tensors.take_linear(number, ty.numbers)?;
-                let error = TensorError::ZeroPoint;
-                check_zero_point(zero_point, zero_points[0], Some(index)).map_err(error)?;
+                check(Some(zero_points[0]))?;
                 (width, zero_point) = (bias.len(), Some(zero_points[1]));
                 DenseInt8Kind::Linear { weight, bias, multiplier, zero_points }
             } else {
+                check(None)?;
                 zero_point = None;
                 DenseInt8Kind::Table(Box::new(Table::new(tensors.take_table(number)?)))
             };
             let error = |error| TensorError::Unrepresentable { layer: index, error };
             kind.check(ty.numbers[0]).map_err(error)?;
             layers.push(DenseInt8Layer { index, kind });
+            after_relu = false;
         }
         let (output, relu) = tensors.take_output()?;
-        check_zero_point(zero_point, output.zero_point, None).map_err(TensorError::ZeroPoint)?;
+        check_output(zero_point, output.zero_point, after_relu, relu).map_err(TensorError::Chain)?;
         tensors.finish()?;
         let types = types.iter().map(|ty| format!("{ty}>")).collect();
         Ok(Self { before, input, inputs, layers, output, relu, types })
