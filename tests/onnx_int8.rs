@@ -138,3 +138,31 @@ fn recorded_layers_are_checked() {
     );
     assert!(error("Linear<9999999999999999999, 888888>").contains("`0.weight` is I8 [8, 5]"));
 }
+
+/// A zero point that a node omits is 0 in the type of its bytes.
+#[test]
+fn an_omitted_zero_point_of_signed_bytes_is_0() {
+    let replace = |bytes: &mut Vec<u8>, from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|window| window == from).expect("the part");
+        bytes[at..at + to.len()].copy_from_slice(to);
+    };
+    let mut signed = bytes("int8/operators_sigmoid");
+    // UINT8 becomes INT8, and the zero points of the input and of the bytes before the sigmoid become 0.
+    for (from, to) in [
+        (&b"\x10\x02*\x01pB\x0cz_zero_point"[..], &b"\x10\x03*\x01\x00"[..]),
+        (b"\x10\x02*\x02\x8a\x01B\x0cx_zero_point", b"\x10\x03*\x02\x80\x00"),
+        (b"\x10\x02*\x01\x00B\x0ca_zero_point", b"\x10\x03"),
+        (b"\x10\x02*\x01gB\x0cy_zero_point", b"\x10\x03"),
+    ] {
+        replace(&mut signed, from, to);
+    }
+    let net = Onnx::new().read_quantized(&signed).expect("a network");
+    assert_eq!(net.input_params().zero_point, 128);
+    // The zero point of the input of the sigmoid, and of its output.
+    for name in [&b"\n\x0cz_zero_point\n\x07a_scale"[..], b"\n\x0ca_zero_point\x12"] {
+        let mut omitted = signed.clone();
+        // An empty name, and a field that ONNX does not have.
+        replace(&mut omitted, name, b"\n\x00\x7a\x0a");
+        assert_eq!(Onnx::new().read_quantized(&omitted).expect("the same network"), net);
+    }
+}

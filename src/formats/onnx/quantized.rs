@@ -8,7 +8,7 @@ use super::{
     graph::{needed, the_output},
     node::{fail, percent},
     proto::{Graph, Node},
-    quantized_constants::{Constant, Scales},
+    quantized_constants::{Constant, Scales, has_input},
     tensor::{self, Tensor},
 };
 use crate::{
@@ -70,7 +70,7 @@ pub(super) fn read(
         relu: false,
         types: Vec::new(),
     };
-    let mut reader = Reader { constants, name: input, value: Value::Input, net };
+    let mut reader = Reader { constants, name: input, value: Value::Input, element: tensor::UINT8, net };
     for node in needed(graph, output)? {
         reader.node(node)?;
     }
@@ -92,6 +92,8 @@ pub(super) struct Reader<'g> {
     /// The name of the value.
     name: &'g str,
     value: Value,
+    /// The element type of the last bytes.
+    pub(super) element: i32,
     net: DenseInt8,
 }
 
@@ -138,15 +140,15 @@ impl<'g> Reader<'g> {
                 self.plain_gemm(node)?;
                 let transposed = node.int("transB", 0) != 0;
                 let linear = self.linear(node, x, Self::stored_input, 3, 6, transposed)?;
-                self.finish(node, linear, self.params(node, 7)?)
+                self.finish(node, linear, 7)
             }
             ("QLinearMatMul", Value::Bytes(x)) if self.params(node, 1)? == x => {
                 let linear = self.linear(node, x, Self::stored_input, 3, usize::MAX, false)?;
-                self.finish(node, linear, self.params(node, 6)?)
+                self.finish(node, linear, 6)
             }
             ("QLinearSigmoid" | "QLinearLeakyRelu", Value::Bytes(x)) if self.params(node, 1)? == x => {
                 let value = self.function(node, x)?;
-                self.finish(node, value, self.params(node, 3)?)
+                self.finish(node, value, 3)
             }
             ("Sigmoid" | "Tanh" | "LeakyRelu" | "Elu" | "Gelu", Value::Dequantized(x)) => {
                 self.function(node, x)
@@ -169,25 +171,23 @@ impl<'g> Reader<'g> {
     }
 
     fn quantize(&mut self, node: &Node, value: Value) -> Result<Value, OnnxError> {
-        let has_zero_point = node.inputs.get(2).is_some_and(|name| !name.is_empty());
         let element = i32::try_from(node.int("output_dtype", 0)).unwrap_or(-1);
-        if !has_zero_point && !matches!(element, 0 | tensor::UINT8) {
+        if !has_input(node, 2) && !matches!(element, 0 | tensor::UINT8) {
             return Err(fail(node, "it has an `output_dtype` but no zero point, expected a zero point"));
         }
-        let y = self.params(node, 1)?;
-        match value {
-            Value::Input => {
-                self.net.input = y;
-                Ok(Value::Bytes(y))
-            }
-            Value::Dequantized(x) if x == y => Ok(Value::Bytes(y)),
-            value => self.finish(node, value, y),
-        }
+        self.element = tensor::UINT8;
+        self.finish(node, value, 1)
     }
 
-    /// Adds a layer whose output has these parameters.
-    fn finish(&mut self, node: &Node, value: Value, y: QuantParams) -> Result<Value, OnnxError> {
+    /// Adds a layer whose output has the scale at this input of the node, and the zero point at the next.
+    fn finish(&mut self, node: &Node, value: Value, index: usize) -> Result<Value, OnnxError> {
+        let y = self.params(node, index)?;
+        if has_input(node, index + 1) {
+            self.element = self.stored(node, index + 1)?.1;
+        }
         match value {
+            Value::Input => self.net.input = y,
+            Value::Dequantized(x) if x == y => {}
             Value::Linear { x, inputs, weight, scale, bias, relu } => {
                 let outputs = weight.len() / inputs.max(1);
                 if relu && y.zero_point != 0 {

@@ -26,6 +26,11 @@ pub(super) struct Scales {
     pub(super) axis: i64,
 }
 
+/// Whether a node has this input: an optional one can have an empty name.
+pub(super) fn has_input(node: &Node, index: usize) -> bool {
+    node.inputs.get(index).is_some_and(|name| !name.is_empty())
+}
+
 impl Reader<'_> {
     /// Biases, in the scale of the sums.
     pub(super) fn bias(
@@ -92,18 +97,20 @@ impl Reader<'_> {
         }
     }
 
-    /// The scale at this input, and the zero point at the next.
+    /// The scale at this input, and the zero point at the next: 0 in the type of the last bytes if it is omitted.
     pub(super) fn params(&self, node: &Node, index: usize) -> Result<QuantParams, OnnxError> {
         let scale = self.stored(node, index)?.0.as_scalar().map(|scale| scale as f32);
         let Some(scale) = scale.filter(|scale| *scale > 0.0 && *scale < f32::INFINITY) else {
             return Err(fail(node, "the scale of its bytes is not one positive number"));
         };
-        let (zero, element) = match node.inputs.get(index + 1).filter(|name| !name.is_empty()) {
-            Some(_) => self.stored(node, index + 1)?,
-            None => return Ok(QuantParams { scale, zero_point: 0 }),
+        let (zero, element) = if has_input(node, index + 1) {
+            let (zero, element) = self.stored(node, index + 1)?;
+            (zero.as_scalar(), element)
+        } else {
+            (Some(0.0), self.element)
         };
         let offset = if element == tensor::INT8 { 128.0 } else { 0.0 };
-        match zero.as_scalar().map(|zero| zero + offset).filter(|zero| (0.0..=255.0).contains(zero)) {
+        match zero.map(|zero| zero + offset).filter(|zero| (0.0..=255.0).contains(zero)) {
             Some(zero) if matches!(element, tensor::INT8 | tensor::UINT8) => {
                 Ok(QuantParams { scale, zero_point: zero as u8 })
             }
@@ -133,7 +140,7 @@ impl Reader<'_> {
         if scales.is_empty() || scales.iter().any(|scale| !(*scale >= 0.0 && *scale < f32::INFINITY)) {
             return Err(fail(node, "a scale of its weights is not a finite number of at least 0"));
         }
-        if node.inputs.get(index + 2).is_some_and(|name| !name.is_empty()) {
+        if has_input(node, index + 2) {
             let zeros = &self.stored(node, index + 2)?.0.values;
             let zero = zeros.first().copied().unwrap_or(0.0);
             if zeros.iter().any(|other| *other != zero) {
