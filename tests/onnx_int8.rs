@@ -5,7 +5,7 @@ mod common;
 use std::{fs, path::Path};
 
 use common::rng;
-use constnet::formats::{DenseInt8, Onnx, OnnxError};
+use constnet::formats::{DenseInt8, DenseInt8Error, Onnx, OnnxError};
 use rand::RngExt;
 
 const NAMES: [&str; 8] = [
@@ -165,4 +165,26 @@ fn an_omitted_zero_point_of_signed_bytes_is_0() {
         replace(&mut omitted, name, b"\n\x00\x7a\x0a");
         assert_eq!(Onnx::new().read_quantized(&omitted).expect("the same network"), net);
     }
+}
+
+/// A quantised network is compared only with one that has the same layers.
+#[test]
+fn a_report_needs_the_same_layers() {
+    let elu = Onnx::new().read(&bytes("elu")).expect("a network");
+    let rows = vec![vec![1.0, -0.5, 0.25, 0.0, 2.0], vec![0.0; 5]];
+    let (net, report) = elu.quantize(&rows).expect("a quantised network");
+    assert_eq!(net.report(&elu, &rows).expect("the same report"), report);
+    let mut shorter = elu.clone();
+    shorter.layers.pop();
+    let mut longer = elu.clone();
+    longer.layers.push(elu.layers[1].clone());
+    let mut narrower = elu.clone();
+    narrower.inputs = 4;
+    let other = Onnx::new().read(&bytes("hardsigmoid")).expect("a network");
+    for other in [shorter, longer, narrower, other] {
+        let error = net.report(&other, &rows).expect_err("other layers");
+        assert!(matches!(error, DenseInt8Error::Layers { .. }), "{error}");
+    }
+    let error = elu.quantize(&rows[1..]).expect_err("rows of 0").to_string();
+    assert!(error.starts_with("calibration rows: all inputs that become bytes are 0"), "{error}");
 }

@@ -199,6 +199,17 @@ fn rows_are_checked() {
         infinite.to_string(),
         "calibration rows: input 1 of sample 1 is inf: expected a finite number"
     );
+    assert_eq!(error(&[[0.0; 2]; 3]), QuantizeError::NoRange);
+}
+
+/// The weights are large, and the large inputs have the weight 0.
+#[test]
+fn a_scale_that_overflows_is_refused() {
+    let net = sequential![Linear::new([[1.0, 1.0], [0.0, 6.35e12]], [0.0; 2])];
+    let error = Quantized::of(&net, &[[1e30, 1.0]]).expect_err("a large scale");
+    let problem = LinearProblem::Scale(f32::INFINITY);
+    let error_of_output = LinearError { output: 1, problem };
+    assert_eq!(error, QuantizeError::Unrepresentable { layer: 0, error: error_of_output });
 }
 
 #[test]

@@ -14,7 +14,9 @@ pub(crate) const NO_EIGHT_BIT_FORM: &str = "a quantised network is made of `Line
 pub enum QuantizeError {
     /// There are no rows, or a number of a row is not finite.
     Rows(DataError<f32>),
-    /// A layer computes a value that is not finite, or a parameter of it is not.
+    /// All inputs of the rows are 0 where they become bytes: they give no scale.
+    NoRange,
+    /// The output of a layer, or one of its parameters, is not finite.
     Value {
         /// The index of the layer.
         layer: usize,
@@ -49,6 +51,8 @@ pub struct LinearError {
 pub enum LinearProblem {
     /// The multiplier is not from 0 to 1/4 (exclusive).
     Multiplier(f32),
+    /// The scale of the bytes would be this, which is not finite.
+    Scale(f32),
     /// The sum can have this absolute value, which is not below 2³⁰.
     Sum(i64),
 }
@@ -89,6 +93,9 @@ impl fmt::Display for QuantizeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rows(error) => write!(f, "calibration rows: {error}"),
+            Self::NoRange => f.write_str(
+                "calibration rows: all inputs that become bytes are 0, which gives no scale: expected typical inputs",
+            ),
             Self::Value { layer, row, output, value } => {
                 write!(
                     f,
@@ -108,6 +115,9 @@ impl fmt::Display for LinearError {
                 f,
                 "the multiplier of output {output} is {multiplier:e}: expected at least 0 and less than 0.25"
             ),
+            LinearProblem::Scale(scale) => {
+                write!(f, "the bytes of output {output} need the scale {scale}: expected a finite number")
+            }
             LinearProblem::Sum(sum) => {
                 write!(f, "the sum of output {output} can be {sum}: expected less than 2³⁰")
             }

@@ -3,8 +3,8 @@
 use core::fmt::{self, Formatter};
 
 use super::{
-    EightBit, EightBitLayer, Int8Chain, Int8Linear, LinearError, Output, QuantParams, QuantizeError, Range,
-    Table,
+    EightBit, EightBitLayer, Int8Chain, Int8Linear, LinearError, LinearProblem, Output, QuantParams,
+    QuantizeError, Range, Table,
     calibrate::{Infinite, Real, chain_end, observe_layer},
 };
 use crate::{
@@ -31,8 +31,19 @@ impl OutputScale {
 
     /// The scale and zero point of the output. A range that is so small that a multiplier would not be less than 1/4 is
     /// extended.
-    pub(crate) fn output_params(all: impl Iterator<Item = Self>, y: &Range) -> QuantParams {
-        y.params(4.001 * all.fold(0.0, |largest, scale| (scale.x * scale.weight).max(largest)))
+    pub(crate) fn output_params(
+        all: impl Iterator<Item = Self>,
+        y: &Range,
+    ) -> Result<QuantParams, LinearError> {
+        let mut largest = 0.0_f32;
+        for (output, Self { x, weight }) in all.enumerate() {
+            let scale = 4.001 * (x * weight);
+            if !scale.is_finite() {
+                return Err(LinearError { output, problem: LinearProblem::Scale(scale) });
+            }
+            largest = largest.max(scale);
+        }
+        Ok(y.params(largest))
     }
 
     /// The nearest integer, ties to even.
@@ -90,7 +101,7 @@ impl<const IN: usize, const OUT: usize> EightBitLayer for Linear<IN, OUT> {
         x: QuantParams,
         y: &Range,
     ) -> Result<QuantParams, LinearError> {
-        let y = OutputScale::output_params((0..OUT).map(|o| self.output_scale(o, x)), y);
+        let y = OutputScale::output_params((0..OUT).map(|o| self.output_scale(o, x)), y)?;
         linear.set_zero_points([x.zero_point, y.zero_point]);
         for (o, bias) in self.bias().iter().enumerate() {
             let scale = self.output_scale(o, x);

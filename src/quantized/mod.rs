@@ -121,7 +121,7 @@ impl<Net: EightBit> Quantized<Net> {
     ///
     /// # Errors
     ///
-    /// If there are no rows, a number is not finite, or a layer cannot be represented.
+    /// If there are no rows, all their numbers are 0, a number is not finite, or a layer cannot be represented.
     pub fn of(
         net: &Net,
         rows: &[Real<Net::In>],
@@ -179,7 +179,7 @@ impl<Net: EightBit> Quantized<Net> {
         let mut ranges = Net::Ranges::EMPTY;
         observe(net, rows, &mut ranges, |_, _, _| ())?;
         self.before = net.before();
-        self.input = Net::input(&ranges).params(0.0);
+        self.input = Net::input(&ranges).input_params()?;
         net.quantize(&mut self.chain, self.input, &ranges, 0)?;
         self.report(net, rows)
     }

@@ -1,5 +1,6 @@
 //! Real numbers as bytes: a scale and a zero point.
 
+use super::QuantizeError;
 use crate::simd::Zeroed;
 
 /// The number of a byte: `real = scale · (byte − zero_point)`, as in ONNX and LiteRT. LiteRT and others count from −128: their
@@ -22,7 +23,7 @@ impl QuantParams {
         nearest(real / self.scale).wrapping_add(i32::from(self.zero_point)).clamp(0, 255) as u8
     }
 
-    /// Whether a number is outside the range of the bytes; negative numbers before a ReLU are not.
+    /// Whether a number is outside the range of the bytes; negative numbers that a ReLU would set to 0 are not.
     pub(crate) fn saturates(self, real: f32, after_relu: bool) -> bool {
         let rounded = self.dequantize(self.quantize(real));
         (real - rounded).abs() > 0.51 * self.scale && !(after_relu && real < 0.0)
@@ -65,7 +66,7 @@ pub struct Range {
     /// The number of values.
     pub values: usize,
     /// The number of values that are outside the range of the bytes, and became the smallest or the largest byte. Negative
-    /// values before a ReLU do not count, nor the values of other activations.
+    /// numbers that a ReLU would set to 0 do not count, nor the values of other activations.
     pub saturated: usize,
 }
 
@@ -90,6 +91,11 @@ impl Range {
         let scale = (max / 255.0 - min / 255.0).max(min_scale).max(f32::MIN_POSITIVE);
         let zero_point = QuantParams { scale, zero_point: 0 }.quantize(-min);
         QuantParams { scale, zero_point }
+    }
+
+    /// The scale and the zero point for the input of a network.
+    pub(crate) fn input_params(&self) -> Result<QuantParams, QuantizeError> {
+        if self.min >= 0.0 && self.max <= 0.0 { Err(QuantizeError::NoRange) } else { Ok(self.params(0.0)) }
     }
 
     /// The share of saturated values, from 0 to 1.

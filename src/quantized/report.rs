@@ -47,7 +47,10 @@ impl Differences {
     pub(crate) fn add(&mut self, y: &[f32], predicted: &[f32]) {
         for (y, predicted) in y.iter().zip(predicted) {
             let difference = (f64::from(*y) - f64::from(*predicted)).abs();
-            self.largest = self.largest.max(difference);
+            // `max` would drop NaN.
+            if difference > self.largest || difference.is_nan() {
+                self.largest = difference;
+            }
             self.sum += difference;
         }
         self.outputs += y.len();
@@ -92,5 +95,18 @@ impl<R: Ranges> fmt::Display for QuantizationReport<R> {
             f,
             "output: largest difference {largest_difference:.3e}, mean {mean_difference:.3e}, in {rows} rows"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Differences;
+
+    #[test]
+    fn nan_is_the_largest_difference() {
+        let mut differences = Differences::default();
+        differences.add(&[1.0, 2.0, 3.0], &[1.5, f32::NAN, 9.0]);
+        let report = differences.report(1, ());
+        assert!(report.largest_difference.is_nan() && report.mean_difference.is_nan());
     }
 }

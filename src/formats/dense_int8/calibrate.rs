@@ -1,6 +1,6 @@
 //! The eight-bit form of a dense network of any shapes: the same as that of a network of constant shapes.
 
-use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 use core::fmt::{self, Formatter};
 
 use super::{DenseInt8, DenseInt8Kind, DenseInt8Layer};
@@ -33,6 +33,13 @@ pub enum DenseInt8Error {
         /// The number of features that the row has.
         found: usize,
     },
+    /// The quantised network was made of another one.
+    Layers {
+        /// The layers that it was made of.
+        expected: String,
+        /// The layers of the network with which it is compared.
+        found: String,
+    },
     /// The same as for a network of constant shapes.
     Quantize(QuantizeError),
 }
@@ -43,6 +50,9 @@ impl fmt::Display for DenseInt8Error {
             Self::Unsupported { name } => write!(f, "`{name}` has no eight-bit form; {NO_EIGHT_BIT_FORM}"),
             Self::Row { row, expected, found } => {
                 write!(f, "calibration row {row} has {found} numbers, expected {expected}")
+            }
+            Self::Layers { expected, found } => {
+                write!(f, "the network has the layers `{found}`, expected `{expected}`")
             }
             Self::Quantize(error) => error.fmt(f),
         }
@@ -86,7 +96,7 @@ impl DenseNetwork {
             let next = ranges.not_empty().find(|(index, _)| *index >= layer);
             next.map_or(Range::EMPTY, |(_, range)| *range)
         };
-        let input = range(0).params(0.0);
+        let input = range(0).input_params()?;
         let (mut x, mut layers, mut before) = (input, Vec::new(), None);
         for (index, (inputs, layer)) in self.with_inputs().enumerate() {
             let kind = match layer {
@@ -114,8 +124,12 @@ impl DenseNetwork {
             layers.push(DenseInt8Layer { index, kind });
         }
         let relu = self.layers.last().is_some_and(is_relu);
-        let types = self.with_inputs().map(|(inputs, layer)| layer.type_name(inputs, false)).collect();
-        Ok(DenseInt8 { before, input, inputs: self.inputs, layers, output: x, relu, types })
+        Ok(DenseInt8 { before, input, inputs: self.inputs, layers, output: x, relu, types: self.types() })
+    }
+
+    /// The types of the layers, of `f32`.
+    fn types(&self) -> Vec<String> {
+        self.with_inputs().map(|(inputs, layer)| layer.type_name(inputs, false)).collect()
     }
 
     /// The ranges of the input of each layer that does not vanish, and of the output. Calls `each` for each row.
@@ -159,12 +173,21 @@ impl DenseInt8 {
     ///
     /// # Errors
     ///
-    /// If there are no rows, one has another number of features, or a number is not finite.
+    /// If `net` has other layers (a `Dropout` is ignored), there are no rows, one has another number of features, or a number is
+    /// not finite.
     pub fn report(
         &self,
         net: &DenseNetwork,
         rows: &[Vec<f32>],
     ) -> Result<QuantizationReport<Vec<Range>>, DenseInt8Error> {
+        let expected: Vec<_> =
+            self.types.iter().filter(|name| !name.starts_with("Dropout<")).cloned().collect();
+        let found = net.types();
+        if (self.inputs, &expected) != (net.inputs, &found) {
+            let [expected, found] =
+                [expected, found].map(|types| format!("Sequential![{}]", types.join(", ")));
+            return Err(DenseInt8Error::Layers { expected, found });
+        }
         // Whether the bytes of the input, and those of the output of each layer on bytes, come after a ReLU.
         let mut after_relu = vec![false];
         for layer in &net.layers {
@@ -271,7 +294,7 @@ fn linear(
             OutputScale::new(largest, *bias as f32, x)
         })
         .collect();
-    let y = OutputScale::output_params(scales.iter().copied(), y);
+    let y = OutputScale::output_params(scales.iter().copied(), y)?;
     let of_each = || rows().zip(&scales);
     let weight: Vec<i8> =
         of_each().flat_map(|(row, scale)| row.iter().map(|w| scale.weight(*w as f32))).collect();
