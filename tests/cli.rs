@@ -6,7 +6,9 @@ use std::{
     process::{Command, Output},
 };
 
-use constnet::{Elu, He, Linear, Quantized, Safetensors, Sequential, Tanh, Zeroed, mlp};
+use constnet::{
+    Elu, He, Linear, Quantized, Relu, Safetensors, Sequential, Standardize, Tanh, Zeroed, mlp, sizes::Memory,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// The source that `convert tests/data/onnx/elu.onnx -o elu.rs --name POLICY` wrote.
@@ -393,12 +395,32 @@ fn a_network_is_quantised_as_the_library_does_it() {
     let text = succeeds(&["inspect", &out]);
     assert!(text.contains("net.safetensors: safetensors, 8-bit integers\n"), "{text}");
     assert!(text.contains("Quantized<Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]>\n"), "{text}");
-    let all = text.lines().find(|line| line.trim().starts_with("all")).expect("the sum");
-    assert!(all.contains(&(5 * 8 + 8 * 8 + 2 + 256 + 8 * 3 + 8 * 3 + 2).to_string()), "{text}");
+    assert_eq!(sums(&text), Quantized::<Sequential![Linear<5, 8>, Elu<8>, Linear<8, 3>]>::MEMORY, "{text}");
     let params = quantized.output_params();
     let row = text.lines().find(|line| line.trim().starts_with("output")).expect("the output");
     assert!(row.contains(&format!("{:e}", params.scale)), "{text}");
     assert!(row.contains(&params.zero_point.to_string()), "{text}");
+}
+
+/// The sums of a table of `inspect`.
+fn sums(text: &str) -> Memory {
+    let all = text.lines().find(|line| line.trim().starts_with("all")).expect("the sums");
+    let mut sums = all.split_whitespace().filter_map(|sum| sum.parse().ok());
+    Memory { flash: sums.next().expect("flash"), ram: sums.next().expect("RAM") }
+}
+
+/// Also with numbers of weights that are no multiples of 4, and inputs that are standardised.
+#[test]
+fn inspect_shows_the_memory_of_a_quantised_network() {
+    type Net = Sequential![Standardize<3>, Linear<3, 5>, Tanh<5>, Linear<5, 3>, Relu<3>];
+    let folder = Folder::new("int8_memory");
+    let mut net = Net::ZERO;
+    net.layer_mut::<0>().deviation = [1.0; 3];
+    let (quantized, _) = Quantized::of(&net, &[[1.0, 2.0, 3.0]]).expect("a quantised network");
+    let file = folder.file("net.safetensors");
+    fs::write(&file, quantized.to_safetensors().expect("a file")).expect("a file");
+    let text = succeeds(&["inspect", &file]);
+    assert_eq!(sums(&text), Quantized::<Net>::MEMORY, "{text}");
 }
 
 /// An ONNX file that is quantised already keeps its scales.
@@ -435,16 +457,27 @@ fn what_cannot_be_quantised_is_refused() {
         run("", elu)
             .ends_with("rows.csv: calibration rows: the data set is empty: expected at least 1 sample\n")
     );
-    assert!(
-        run("a,b\n1,2,3,4,5\n1,2\n", elu)
-            .ends_with("rows.csv: calibration row 1 has 2 numbers, expected 5\n")
-    );
+    assert!(run("a,b\n1,2,3,4,5\n1,2\n", elu).ends_with("rows.csv: line 3: it has 2 numbers, expected 5\n"));
     assert!(run("a,b\n1,2,3,x,5\n", elu).ends_with("rows.csv: line 2: `x` is not a number\n"));
-    assert!(run("1,2,3,4,inf\n", elu).contains("input 4 of sample 0 is inf: expected a finite number"));
+    // After a byte-order mark and a blank line.
     assert!(
-        run("1,2,3,4,5\n", "tests/data/onnx/hardsigmoid.onnx")
-            .contains("Hardsigmoid<8>` has no eight-bit form; a quantised network is made of `Linear`")
+        run("\u{feff}1,2,3,4,5\n\n1,2,3,4,inf\n", elu)
+            .ends_with("rows.csv: line 3: input 4 is inf: expected a finite number\n")
     );
+    // All signs: one of them overflows.
+    let large = |signs: u32| {
+        let sign = |bit: u32| if signs >> bit & 1 == 0 { "" } else { "-" };
+        (0..5).map(|bit| sign(bit).to_owned() + "3.4e38").collect::<Vec<_>>().join(",")
+    };
+    let large: Vec<String> = (0..32).map(large).collect();
+    let error = run(&large.join("\n"), elu);
+    assert!(error.contains("rows.csv: line ") && error.contains("inf for this row: expected a"), "{error}");
+    assert!(
+        run("0,0,0,0,0\n", elu).contains("rows.csv: calibration rows: all inputs that become bytes are 0")
+    );
+    assert!(run("1,2,3,4,5\n", "tests/data/onnx/hardsigmoid.onnx").contains(
+        "hardsigmoid.onnx: `Hardsigmoid<8>` has no eight-bit form; a quantised network is made of `Linear`"
+    ));
 
     let error = fails(2, &["convert", elu, "-o", &out, "--calibrate", &rows]);
     assert!(error.contains("`--calibrate` is for `--int8`"), "{error}");

@@ -1,7 +1,7 @@
 //! The factor by which a sum becomes a byte.
 
 /// Thumb-1 has no instruction for the high half of a product.
-const THUMB_1: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "32")));
+pub(super) const THUMB_1: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "32")));
 
 /// A factor from 0 to 1/4 (exclusive), by which a sum is multiplied and rounded once: `sum · factor`, ties up.
 ///

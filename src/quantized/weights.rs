@@ -1,8 +1,10 @@
 //! The weights of a layer on bytes: how they are stored, and the sums of their products.
 
+use super::multiplier::THUMB_1;
+
 /// Whether weights are stored as `weight + 128`. Thumb-1 loads an unsigned byte with a constant offset, but a signed one
 /// with an offset in a register only.
-const OFFSET: bool = cfg!(all(target_arch = "arm", not(target_has_atomic = "32")));
+const OFFSET: bool = THUMB_1;
 
 /// Whether four outputs are computed together. On a host the compiler makes vector instructions of the sum of one output.
 const INTERLEAVED: bool = cfg!(not(any(target_arch = "x86_64", target_arch = "aarch64")));

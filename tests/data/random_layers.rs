@@ -3,6 +3,9 @@
 
 use constnet::quantized::{Int8Linear, valid};
 
+/// The number of layers.
+pub const LAYERS: usize = 20;
+
 /// The number of rows of each layer.
 pub const ROWS: usize = 200;
 
@@ -77,7 +80,7 @@ impl Generator {
 /// The index of the first layer that gives other bytes.
 #[must_use]
 pub fn first_other() -> Option<usize> {
-    const EXPECTED: [(usize, usize, u64); 20] = include!("quantized.rs");
+    const EXPECTED: [(usize, usize, u64); LAYERS] = include!("quantized.rs");
 
     fn is_other<const IN: usize, const OUT: usize>(
         seed: usize,

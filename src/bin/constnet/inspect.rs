@@ -53,9 +53,15 @@ fn print(to: &mut impl Write, file: &read::File, arguments: &Arguments) -> io::R
     Ok(())
 }
 
-/// The types of all layers; of those on bytes the size in flash, the zero points and the multipliers.
+/// The types of all layers, and their bytes in flash; of those on bytes also those of their outputs in RAM, the zero points and
+/// the multipliers. The sums are those of `Quantized::MEMORY`.
 fn int8_layers(net: &DenseInt8) -> Table {
-    let mut all = 0;
+    let row = |name: &str, [flash, ram]: [usize; 2], zero_points: String, multipliers: String| {
+        vec![name.into(), flash.to_string(), ram.to_string(), zero_points, multipliers]
+    };
+    // A scale and a zero point each, and whether the last layer is a ReLU.
+    let ends = [20, net.inputs() + net.outputs()];
+    let (mut all, mut width) = (ends, net.inputs());
     let mut rows = Vec::new();
     for (index, name) in net.types().iter().enumerate() {
         let kind = net.layers().iter().find(|layer| layer.index == index).map(|layer| &layer.kind);
@@ -63,17 +69,21 @@ fn int8_layers(net: &DenseInt8) -> Table {
             Some(DenseInt8Kind::Linear { weight, bias, multiplier, zero_points: [x, y] }) => {
                 let smallest = multiplier.iter().copied().fold(f32::INFINITY, f32::min);
                 let largest = multiplier.iter().copied().fold(0.0, f32::max);
-                let bytes = weight.len() + 4 * (bias.len() + multiplier.len()) + 2;
-                (bytes, format!("{x} → {y}"), format!("{smallest:.3e} to {largest:.3e}"))
+                width = bias.len();
+                // The weights and the two zero points are aligned to 4 bytes.
+                let flash = weight.len().next_multiple_of(4) + 4 * (bias.len() + multiplier.len()) + 4;
+                ([flash, width], format!("{x} → {y}"), format!("{smallest:.3e} to {largest:.3e}"))
             }
-            Some(DenseInt8Kind::Table(_)) => (256, String::new(), String::new()),
-            _ => (0, String::new(), String::new()),
+            Some(DenseInt8Kind::Table(_)) => ([256, width], String::new(), String::new()),
+            _ if name.starts_with("Standardize<") => ([8 * width, 0], String::new(), String::new()),
+            _ => ([0, 0], String::new(), String::new()),
         };
-        all += bytes;
-        rows.push(vec![name.clone(), bytes.to_string(), zero_points, multipliers]);
+        all = [all[0] + bytes[0], all[1] + bytes[1]];
+        rows.push(row(name, bytes, zero_points, multipliers));
     }
-    rows.push(vec!["all".into(), all.to_string(), String::new(), String::new()]);
-    table(["layer", "bytes of flash", "zero points", "multipliers"], rows)
+    rows.push(row("input and output", ends, String::new(), String::new()));
+    rows.push(row("all", all, String::new(), String::new()));
+    table(["layer", "bytes of flash", "bytes of RAM", "zero points", "multipliers"], rows)
 }
 
 /// The scale and the zero point of the input and the output, and the numbers of the smallest and the largest byte.
@@ -92,7 +102,7 @@ fn parameters(net: &DenseNetwork) -> usize {
 }
 
 /// A table of numbers, with lines on a terminal, else without.
-fn table(header: [&str; 4], rows: Vec<Vec<String>>) -> Table {
+fn table<const N: usize>(header: [&str; N], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     let lines = io::stdout().is_terminal();
     table.load_style(if lines { presets::UTF8_FULL_CONDENSED } else { presets::NOTHING });

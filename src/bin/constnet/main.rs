@@ -74,8 +74,7 @@ fn convert(arguments: &Arguments, output: &Path) -> Result<(), Failure> {
     let file = arguments.file.display();
     match (read.net?, &arguments.calibrate, arguments.int8) {
         (Net::Dense(net), Some(rows), _) => {
-            let quantized = net.quantize(&rows::read(rows)?);
-            let (net, report) = quantized.map_err(|error| format!("{}: {error}", rows.display()))?;
+            let (net, report) = rows::read(rows)?.quantize(&net, &arguments.file, rows)?;
             write_int8(arguments, output, &net)?;
             // A closed pipe is no error.
             let _ = writeln!(io::stdout(), "{report}");
