@@ -67,8 +67,8 @@ impl ElementSize for f64 {
     type Bytes = U8;
 }
 
-/// The bytes of RAM of a [`Trainer`] on a device, of a [`Run`] of a second-order method, or of the rows of a [`Quantized`] network,
-/// as a type.
+/// The bytes of RAM of a [`Trainer`] on a device, of a [`Run`] of a second-order method, or of the rows of
+/// [`predict_bytes`](Quantized::predict_bytes) of a [`Quantized`] network, as a type.
 ///
 /// Of a [`Trainer`]:
 ///
@@ -85,8 +85,8 @@ impl ElementSize for f64 {
 ///
 /// Of a quantised network it is the `ram` of [`Quantized::MEMORY`]: its weights are in flash.
 ///
-/// It is the exact size on a 32-bit device. On a machine with SIMD all are larger: they have scratch space for
-/// transposed weights, align their arrays, and a second-order method has larger batches.
+/// Of trainers and runs it is the exact size on a 32-bit device. On a machine with SIMD they are larger: they have scratch
+/// space for transposed weights, align their arrays, and a second-order method has larger batches.
 ///
 /// [`Memory::of_levenberg_marquardt`]: super::Memory::of_levenberg_marquardt
 /// [`Memory::of_lbfgs`]: super::Memory::of_lbfgs
@@ -235,8 +235,8 @@ where
     type Bytes = Prod<LbfgsNumbers<N, M>, <Elem<N> as ElementSize>::Bytes>;
 }
 
-/// A bound: a [`Trainer`], a [`Run`], or the rows of a [`Quantized`] network, that take at most `KIB` · 1024 bytes of RAM on a
-/// device.
+/// A bound: a [`Trainer`], a [`Run`], or the rows of [`predict_bytes`](Quantized::predict_bytes) of a [`Quantized`] network, that
+/// take at most `KIB` · 1024 bytes of RAM on a device.
 ///
 /// # Examples
 ///
@@ -249,7 +249,7 @@ where
 /// const _: () = budget::fits_ram::<1, Quantized<mlp![5, 64, 64, 3]>>();
 /// ```
 ///
-/// A wider network does not pass `cargo check`: "this trainer or quantised network takes more than 20 KiB of RAM".
+/// A wider network does not pass `cargo check`: "this takes more than 20 KiB of RAM".
 ///
 /// ```compile_fail,E0277
 /// # use constnet::{Sgd, Trainer, mlp, sizes::budget};
@@ -276,7 +276,7 @@ where
 /// Implemented for `typenum`'s "true" only: the result of comparing a number of bytes with its limit.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "this trainer or quantised network takes more than {KIB} KiB of RAM",
+    message = "this takes more than {KIB} KiB of RAM",
     label = "over the budget of {KIB} KiB, which are {KIB} times 1024 bytes"
 )]
 pub trait WithinRamBudget<const KIB: usize> {}
@@ -284,7 +284,7 @@ pub trait WithinRamBudget<const KIB: usize> {}
 impl<const KIB: usize> WithinRamBudget<KIB> for B1 {}
 
 /// Checks a [`RamBudget`]: `const _: () = fits_ram::<32, Training>();` does not compile if `Training` is a
-/// [`Trainer`], a [`Run`] or a [`Quantized`] network of more than 32 KiB.
+/// [`Trainer`], a [`Run`], or a [`Quantized`] network whose rows take more than 32 KiB.
 pub const fn fits_ram<const KIB: usize, T: RamBudget<KIB>>() {}
 
 /// A bound on a [`Batch`] size: it divides the size of the data set, so that every batch is full.
