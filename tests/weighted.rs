@@ -24,7 +24,7 @@ fn a_weight_is_a_number_of_samples() {
     assert_relative_eq!(found, expected, epsilon = 1e-15);
 }
 
-/// Nothing can be learned from samples without a weight: a step changes nothing, a run is refused.
+/// Nothing can be learned from samples without a weight: the loss and the gradient of a batch are 0, a run is refused.
 #[test]
 fn samples_without_a_weight() {
     type Net = mlp![2, 3];
@@ -37,6 +37,13 @@ fn samples_without_a_weight() {
     let weightless = y.map(|class| (class, 0.0));
     let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, Weighted(CrossEntropy));
     assert_eq!((trainer.step(&x, &weightless), trainer.net), (0.0, net));
+
+    let (mut gradient, mut cache) = (Net::ZERO, Cache::<_, 2>::ZERO);
+    assert_eq!(net.gradient(&ignored, &x, &y, &mut gradient, &mut cache), Ok(0.0));
+    assert_eq!(net.gradient(&Weighted(CrossEntropy), &x, &weightless, &mut gradient, &mut cache), Ok(0.0));
+    assert_eq!(gradient, Net::ZERO);
+    assert_eq!((trainer.step_rows(&x, &weightless, &mut gradient), trainer.net), (Ok(0.0), net));
+    assert_eq!(trainer.evaluate(&x, &weightless), Ok(0.0));
 
     let error = Error::Training(DataError::NoWeight);
     assert_eq!(trainer.fit(&x, &weightless).run(&mut StdRng::seed_from_u64(0)), Err(error));
@@ -52,9 +59,11 @@ fn samples_without_a_weight() {
         "training data: each sample has the weight 0 or is ignored: expected at least 1 sample with a weight"
     );
     // One sample that counts is enough, also beside one that the loss itself ignores.
-    let check = |y: &[(usize, f32)]| Loss::<Features<3>>::check(&Weighted(ignored), y);
-    assert_eq!(check(&[(0, 1.0), (1, 1.0)]), Ok(()));
-    assert_eq!(check(&[(0, 1.0), (1, 0.0)]), Err(DataError::NoWeight.into()));
+    let mut trainer: Trainer<Net, _, 2, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, Weighted(ignored));
+    let mut run =
+        |y: [(usize, f32); 2]| trainer.fit(&x, &y).epochs(1).run(&mut StdRng::seed_from_u64(0)).map(|_| ());
+    assert_eq!(run([(0, 1.0), (1, 1.0)]), Ok(()));
+    assert_eq!(run([(0, 1.0), (1, 0.0)]), Err(error));
 }
 
 /// The line of weighted least squares through three points: numpy.polyfit([0, 1, 2], [1, 3, 2], 1, w=sqrt([1, 2, 5])).
@@ -95,7 +104,6 @@ fn a_predicted_variance_is_that_of_the_samples() {
 fn invalid_weights_and_targets_name_their_sample() {
     let check = |y: &[(usize, f32)]| Loss::<Features<3>>::check(&Weighted(CrossEntropy), y);
     assert_eq!(check(&[(0, 1.0), (2, 0.0)]), Ok(()));
-    assert_eq!(check(&[(0, 0.0), (2, 0.0)]), Err(DataError::NoWeight.into()));
     assert_eq!(check(&[(0, 1.0), (2, -1.0)]), Err(DataError::Weight { sample: 1, value: -1.0 }.into()));
     assert!(matches!(check(&[(0, f32::NAN)]), Err(Error::Data(DataError::Weight { sample: 0, .. }))));
     let error = DataError::Class { sample: 1, class: 3, classes: 3 };

@@ -41,6 +41,13 @@ pub trait Loss<S: Shape> {
         Ok(())
     }
 
+    /// Whether a sample with this target adds to the loss. A training run needs at least one such sample, otherwise it is
+    /// refused with [`DataError::NoWeight`]; a single batch does not. The default is that each sample does.
+    fn counts(&self, target: &Self::Target) -> bool {
+        let _ = target;
+        true
+    }
+
     /// The loss of the predictions, one for each target.
     fn value<I: Simd<S::Elem>>(&self, token: I, y_hat: &[Row<S>], y: &[Self::Target]) -> S::Elem;
 
@@ -89,6 +96,10 @@ impl<const N: usize, T: Element, C: Loss<Features<N, T>>> Loss<Probabilities<N, 
 
     fn check(&self, y: &[C::Target]) -> Result<(), Error<T>> {
         self.0.check(y)
+    }
+
+    fn counts(&self, target: &C::Target) -> bool {
+        self.0.counts(target)
     }
 
     #[inline(always)]

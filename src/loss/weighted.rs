@@ -19,7 +19,8 @@ use crate::{
 /// | gradient | `w` times that of the sample |
 ///
 /// A sample with the weight 0 is ignored, but it counts in the mean, and its target has to be valid. If all weights of a batch
-/// are 0, the loss and the gradient are 0; a training run on such a data set is refused with [`DataError::NoWeight`].
+/// are 0, the loss and the gradient are 0: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum
+/// still change the parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
 ///
 /// For weights of classes see [`WeightedCrossEntropy`](crate::WeightedCrossEntropy) and
 /// [`WeightedBceWithLogits`](crate::WeightedBceWithLogits).
@@ -46,23 +47,22 @@ impl<S: Shape, C: Loss<S>> Loss<S> for Weighted<C> {
     type Target = (C::Target, S::Elem);
 
     fn check(&self, y: &[Self::Target]) -> Result<(), Error<S::Elem>> {
-        if y.is_empty() {
-            return self.0.check(&[]);
-        }
-        let mut counts = false;
+        // The parameters of the loss, even if there are no samples.
+        self.0.check(&[])?;
         for (sample, (target, weight)) in y.iter().enumerate() {
             if !(weight.is_finite() && *weight >= S::Elem::ZERO) {
                 return Err(DataError::Weight { sample, value: *weight }.into());
             }
-            match self.0.check(from_ref(target)) {
-                Ok(()) => counts |= *weight > S::Elem::ZERO,
-                // The loss itself ignores this sample.
-                Err(Error::Data(DataError::NoWeight)) => {}
-                Err(Error::Data(error)) => return Err(error.of_sample(sample).into()),
-                Err(other) => return Err(other),
-            }
+            self.0.check(from_ref(target)).map_err(|error| match error {
+                Error::Data(error) => error.of_sample(sample).into(),
+                other => other,
+            })?;
         }
-        if counts { Ok(()) } else { Err(DataError::NoWeight.into()) }
+        Ok(())
+    }
+
+    fn counts(&self, (target, weight): &Self::Target) -> bool {
+        *weight > S::Elem::ZERO && self.0.counts(target)
     }
 
     #[inline(always)]

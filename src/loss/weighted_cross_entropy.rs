@@ -21,7 +21,8 @@ use crate::{
 /// PyTorch divides the sum over a batch by the sum of its weights `w[y]`, here it is divided by `B`, so that the loss of a
 /// data set is the same whatever the batches are. [`normalized`](Self::normalized) weights give PyTorch's loss of all samples
 /// together. If all samples of a batch are ignored, or of classes with the weight 0, the loss and the gradient are 0, where
-/// PyTorch returns NaN; a training run on such a data set is refused with [`DataError::NoWeight`].
+/// PyTorch returns NaN: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum still change the
+/// parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
 ///
 /// # Examples
 ///
@@ -151,13 +152,16 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for WeightedCrossEntropy<K
         if !(T::ZERO..=T::ONE).contains(&self.label_smoothing) {
             return refuse("label smoothing", self.label_smoothing, "a number from 0 to 1");
         }
-        let mut counts = y.is_empty();
-        for (sample, class) in y.iter().copied().enumerate().filter(|(_, class)| *class != self.ignore_index)
-        {
-            let weight = self.weight.get(class).ok_or(DataError::Class { sample, class, classes: K })?;
-            counts |= *weight > T::ZERO;
+        let out_of_range = |class: &usize| *class >= K && *class != self.ignore_index;
+        match y.iter().copied().enumerate().find(|(_, class)| out_of_range(class)) {
+            None => Ok(()),
+            Some((sample, class)) => Err(DataError::Class { sample, class, classes: K }.into()),
         }
-        if counts { Ok(()) } else { Err(DataError::NoWeight.into()) }
+    }
+
+    fn counts(&self, class: &usize) -> bool {
+        let is_positive = |weight: &T| *weight > T::ZERO;
+        *class != self.ignore_index && self.weight.get(*class).is_some_and(is_positive)
     }
 
     #[inline(always)]

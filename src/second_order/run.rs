@@ -7,7 +7,7 @@ use crate::{
     loss::Loss,
     network::Buffers,
     simd::Element,
-    training::{check, check_network},
+    training::{check_network, check_run},
 };
 
 /// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`. `P` is
@@ -32,9 +32,9 @@ impl<'a, Method, N: Layer, C: Loss<N::Out>, P> Run<'a, Method, N, C, P> {
     /// Checks data and network.
     pub(super) fn check(&self) -> Result<(), Error<Elem<N>>> {
         let (x, y) = self.training;
-        check::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Training))?;
+        check_run::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Training))?;
         if let Some((x, y)) = self.validation {
-            check::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Validation))?;
+            check_run::<N, C>(self.loss, x, y).map_err(|error| error.about(Error::Validation))?;
         }
         check_network(self.net)
     }

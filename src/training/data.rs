@@ -47,6 +47,16 @@ pub(crate) fn check<N: Layer, C: Loss<N::Out>>(
     loss.check(y)
 }
 
+/// The same for the data of a run, of which at least one sample has to add to the loss.
+pub(crate) fn check_run<N: Layer, C: Loss<N::Out>>(
+    loss: &C,
+    x: &[Row<N::In>],
+    y: &[C::Target],
+) -> Result<(), Error<Elem<N>>> {
+    check::<N, C>(loss, x, y)?;
+    if y.iter().any(|target| loss.counts(target)) { Ok(()) } else { Err(DataError::NoWeight.into()) }
+}
+
 /// Names a parameter that is not finite.
 pub(crate) fn check_network<N: Layer>(net: &N) -> Result<(), Error<Elem<N>>> {
     match not_finite(net) {

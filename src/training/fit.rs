@@ -12,7 +12,7 @@ use num_traits::Float;
 use rand::Rng;
 
 use super::{
-    data::{check, check_network, gather, is_finite},
+    data::{check_network, check_run, gather, is_finite},
     shuffle::Permutation,
     sum::CompensatedSum,
     targets::{are_copied, gather_inputs},
@@ -398,9 +398,9 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });
         }
-        check::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Training))?;
+        check_run::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Training))?;
         if let Some((x, y)) = validation {
-            check::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Validation))?;
+            check_run::<N, C>(&trainer.loss, x, y).map_err(|error| error.about(Error::Validation))?;
         }
         check_network(&trainer.net)?;
         let left = x.len().div_ceil(batch).saturating_mul(epochs.saturating_sub(done));

@@ -30,7 +30,7 @@ pub(crate) use self::trainer::{batch_losses, mean_of};
 #[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
 pub(crate) use self::{
-    data::{check, check_network, finite_loss},
+    data::{check_network, check_run, finite_loss},
     rows::add_gradient,
     trainer::mean_loss,
 };
