@@ -24,6 +24,22 @@ fn a_weight_is_a_number_of_samples() {
     assert_relative_eq!(found, expected, epsilon = 1e-15);
 }
 
+/// The square of the difference 1e30 is infinite, and 0 · ∞ is NaN.
+#[test]
+fn a_sample_without_a_weight_may_overflow() {
+    let y = [([1e30], 0.0), ([3.0], 0.5)];
+    let mut net = <mlp![1, 1]>::ZERO;
+    let mut cache = Cache::<_, 2>::ZERO;
+    let mut gradient = net;
+    assert_eq!(net.gradient(&Weighted(Mse), &[[1.0]; 2], &y, &mut gradient, &mut cache), Ok(2.25));
+    assert_eq!(gradient.layer::<0>().bias(), &[-1.5]);
+    let mut trainer: Trainer<_, _, 2, _> = Trainer::with_loss(net, Sgd { lr: 0.1 }, Weighted(Mse));
+    assert_eq!(trainer.evaluate(&[[1.0]; 2], &y), Ok(2.25));
+    let mut workspace = LevenbergMarquardt::workspace::<mlp![1, 1]>();
+    LevenbergMarquardt::new().fit(&mut net, &Weighted(Mse), &[[1.0]; 2], &y).run(&mut workspace).unwrap();
+    assert_relative_eq!(net.predict(&[1.0])[0], 3.0, max_relative = 1e-5);
+}
+
 /// Nothing can be learned from samples without a weight: the loss and the gradient of a batch are 0, a run is refused.
 #[test]
 fn samples_without_a_weight() {

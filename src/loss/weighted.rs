@@ -2,7 +2,7 @@
 
 use core::slice::from_ref;
 
-use num_traits::Float;
+use num_traits::{Float, Zero};
 
 use super::Loss;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// | loss | the mean of `w ℓ` over the samples, with the loss `ℓ` of each; it is not divided by the sum of the weights |
 /// | gradient | `w` times that of the sample |
 ///
-/// A sample with the weight 0 is ignored, but it counts in the mean, and its target has to be valid. If all weights of a batch
+/// A sample with the weight 0 is ignored, even if its loss overflows, but it counts in the mean, and its target has to be valid. If all weights of a batch
 /// are 0, the loss and the gradient are 0: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum
 /// still change the parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
 ///
@@ -68,7 +68,8 @@ impl<S: Shape, C: Loss<S>> Loss<S> for Weighted<C> {
     #[inline(always)]
     fn value<I: Simd<S::Elem>>(&self, token: I, y_hat: &[Row<S>], y: &[Self::Target]) -> S::Elem {
         let mut sum = S::Elem::ZERO;
-        for (y_hat, (target, weight)) in y_hat.iter().zip(y) {
+        // A loss that overflows times 0 would be NaN.
+        for (y_hat, (target, weight)) in y_hat.iter().zip(y).filter(|(_, (_, weight))| !weight.is_zero()) {
             sum = sum + *weight * self.0.value(token, from_ref(y_hat), from_ref(target));
         }
         sum / S::Elem::from_count(y.len())
@@ -83,6 +84,10 @@ impl<S: Shape, C: Loss<S>> Loss<S> for Weighted<C> {
     ) -> S::Elem {
         let mut sum = S::Elem::ZERO;
         for (y_hat, (target, weight)) in y_hat.iter_mut().zip(y) {
+            if weight.is_zero() {
+                *y_hat = Zeroed::ZERO;
+                continue;
+            }
             let y_hat = core::slice::from_mut(y_hat);
             sum = sum + *weight * self.0.value_and_gradient(token, y_hat, from_ref(target));
             for dy in S::flatten_mut(y_hat) {
