@@ -450,6 +450,13 @@ fn cross_entropy_of_a_row_that_does_not_sum_to_one() {
     assert_eq!(SoftCrossEntropy.backward(&y_hat, &y), expected);
 }
 
+/// A sum of a million numbers of 0.1 in `f32` is 100 958.
+#[test]
+fn normalized_weights_of_many_samples() {
+    let loss = WeightedCrossEntropy { weight: [0.1, 0.1], ..Default::default() };
+    assert_eq!(loss.normalized(&vec![1; 1_000_000]).weight, [1.0_f32; 2]);
+}
+
 #[test]
 fn weights_that_are_not_valid() {
     let weighted = WeightedCrossEntropy { ignore_index: 7, ..Default::default() };

@@ -76,12 +76,7 @@ impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
     /// ```
     #[must_use]
     pub fn balanced(y: &[usize]) -> Self {
-        let mut counts = [0; K];
-        for class in y {
-            if let Some(count) = counts.get_mut(*class) {
-                *count += 1;
-            }
-        }
+        let counts = class_counts::<K>(y);
         let classes = counts.iter().filter(|count| **count > 0).count();
         let samples: usize = counts.iter().sum();
         let weight = |count| T::from_count(samples) / T::from_count(classes * count);
@@ -93,9 +88,10 @@ impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
     /// samples count as 0. The loss of all these samples is then that of PyTorch. If no sample has a weight, nothing changes.
     #[must_use]
     pub fn normalized(mut self, y: &[usize]) -> Self {
+        // Counted, because a sum of a million weights is far off in `f32`.
         let counted = y.iter().filter(|class| **class != self.ignore_index);
-        let weights = counted.filter_map(|class| self.weight.get(*class));
-        let sum = weights.fold(T::ZERO, |sum, weight| sum + *weight);
+        let weights = class_counts::<K>(counted).into_iter().zip(self.weight);
+        let sum = weights.fold(T::ZERO, |sum, (count, weight)| sum + T::from_count(count) * weight);
         if sum > T::ZERO {
             self.weight = self.weight.map(|weight| weight * T::from_count(y.len()) / sum);
         }
@@ -139,6 +135,17 @@ impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
         q[class] = q[class] + *weight * (T::ONE - smoothing);
         soft_loss_and_gradient(row, &q)
     }
+}
+
+/// The number of samples of each class. Classes from `K` on are left out.
+fn class_counts<'a, const K: usize>(y: impl IntoIterator<Item = &'a usize>) -> [usize; K] {
+    let mut counts = [0; K];
+    for class in y {
+        if let Some(count) = counts.get_mut(*class) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 impl<const K: usize, T: Element> Loss<Features<K, T>> for WeightedCrossEntropy<K, T> {
