@@ -6,6 +6,7 @@ mod common;
 #[path = "data/losses.rs"]
 mod recorded;
 
+use approx::assert_relative_eq;
 use common::{assert_derivatives, bits, flat, rng, rows, rows_of, set_flat};
 use constnet::{
     BceWithLogits, CrossEntropy, DataError, Error, GaussianNll, GeluTanh, He, Huber, L1, Linear, Loss, Mse,
@@ -457,6 +458,40 @@ fn normalized_weights_of_many_samples() {
     assert_eq!(loss.normalized(&vec![1; 1_000_000]).weight, [1.0_f32; 2]);
 }
 
+/// PyTorch's mean divides by the sum of the weights of the samples that are not ignored, whether the class of the others is
+/// one of the `K` or not.
+#[test]
+fn balanced_weights_with_ignored_samples() {
+    for ignore_index in [0, 255] {
+        let y = [ignore_index, 1, 1, 1, 2, ignore_index];
+        let y_hat =
+            [[0.0, 1.0, 3.0], [1.0, 2.0, 0.5], [0.5, 0.0, 1.0], [2.0, 2.0, 1.0], [0.0, -1.0, 1.0], [0.0; 3]];
+        let loss = WeightedCrossEntropy { ignore_index, ..WeightedCrossEntropy::<3, f64>::balanced(&y) };
+        let weights: Vec<_> = y[1..5].iter().map(|class| loss.weight[*class]).collect();
+        let losses = (1..5).map(|i| CrossEntropy.forward(&[y_hat[i]], &[y[i]]));
+        let sum: f64 = losses.zip(&weights).map(|(loss, weight)| loss * weight).sum();
+        let expected = sum / weights.iter().sum::<f64>();
+        assert_relative_eq!(loss.normalized(&y).forward(&y_hat, &y), expected, max_relative = 1e-14);
+        assert!((loss.forward(&y_hat, &y) - expected).abs() > 0.1);
+    }
+}
+
+/// Smoothing spreads a part of each target over the other classes, and their weights count.
+#[test]
+fn samples_that_count() {
+    let counts = |loss: WeightedCrossEntropy<3>, class| Loss::<Features<3>>::counts(&loss, &class);
+    let sharp = WeightedCrossEntropy { weight: [1.0, 0.0, 1.0], ignore_index: 2, ..Default::default() };
+    let smoothed = WeightedCrossEntropy { label_smoothing: 0.5, ..sharp };
+    let without = WeightedCrossEntropy { weight: [0.0; 3], ..smoothed };
+    for (loss, expected) in
+        [(sharp, [true, false, false]), (smoothed, [true, true, false]), (without, [false; 3])]
+    {
+        let found = [0, 1, 2].map(|class| counts(loss, class));
+        let losses = [0, 1, 2].map(|class| loss.forward(&[[0.0; 3]], &[class]) > 0.0);
+        assert_eq!((found, losses), (expected, expected));
+    }
+}
+
 #[test]
 fn weights_that_are_not_valid() {
     let weighted = WeightedCrossEntropy { ignore_index: 7, ..Default::default() };
@@ -465,6 +500,8 @@ fn weights_that_are_not_valid() {
     assert_eq!(check(weighted, &[7, 3]), Err(class.into()));
     assert_eq!(check(weighted, &[7, 2]), Ok(()));
     assert!(weighted.forward(&[[0.0; 3]; 2], &[7, 3]).is_nan());
+    let [ignored, out_of_range] = weighted.backward(&[[0.0; 3]; 2], &[7, 3]);
+    assert!(ignored == [0.0; 3] && out_of_range.iter().all(|dy| dy.is_nan()), "{out_of_range:?}");
     for value in [-1.0, f32::INFINITY, f32::NEG_INFINITY] {
         let (name, expected) = ("weight of a class", "a finite number of at least 0");
         let error = Error::Hyperparameter { name, value, expected };

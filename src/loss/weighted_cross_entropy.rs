@@ -20,7 +20,7 @@ use crate::{
 ///
 /// PyTorch divides the sum over a batch by the sum of its weights `w[y]`, here it is divided by `B`, so that the loss of a
 /// data set is the same whatever the batches are. [`normalized`](Self::normalized) weights give PyTorch's loss of all samples
-/// together. If all samples of a batch are ignored, or of classes with the weight 0, the loss and the gradient are 0, where
+/// together. If all samples of a batch are ignored, or `ε` is 0 and their classes have the weight 0, the loss and the gradient are 0, where
 /// PyTorch returns NaN: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum still change the
 /// parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
 ///
@@ -66,7 +66,8 @@ impl<const K: usize, T: Element> Default for WeightedCrossEntropy<K, T> {
 impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
     /// Weights with which each class in `y` counts as much as the others, `n / (k n[c])` for `n[c]` of `n` samples in one of
     /// `k` classes: scikit-learn's `class_weight="balanced"`. A class without samples has the weight 0. The mean weight of the
-    /// samples is 1, so that PyTorch's loss is the same.
+    /// samples is 1, so that PyTorch's loss is the same. For data with ignored samples, set `ignore_index` and call
+    /// [`normalized`](Self::normalized) afterwards.
     ///
     /// ```
     /// use constnet::WeightedCrossEntropy;
@@ -104,7 +105,7 @@ impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
         self.mean_loss(y_hat, y)
     }
 
-    /// The backward pass: the gradient of each sample with respect to its logits.
+    /// The backward pass: the gradient of each sample with respect to its logits; NaN if its class is out of range.
     #[must_use]
     pub fn backward<const B: usize>(&self, y_hat: &[[T; K]; B], y: &[usize; B]) -> [[T; K]; B] {
         let mut gradient = *y_hat;
@@ -129,7 +130,10 @@ impl<const K: usize, T: Element> WeightedCrossEntropy<K, T> {
             *row = [T::ZERO; K];
             return T::ZERO;
         }
-        let Some(weight) = self.weight.get(class) else { return T::nan() };
+        let Some(weight) = self.weight.get(class) else {
+            *row = [T::nan(); K];
+            return T::nan();
+        };
         let smoothing = self.label_smoothing;
         let mut q = self.weight.map(|weight| weight * smoothing / T::from_count(K));
         q[class] = q[class] + *weight * (T::ONE - smoothing);
@@ -168,7 +172,8 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for WeightedCrossEntropy<K
 
     fn counts(&self, class: &usize) -> bool {
         let is_positive = |weight: &T| *weight > T::ZERO;
-        *class != self.ignore_index && self.weight.get(*class).is_some_and(is_positive)
+        let is_smoothed = || self.label_smoothing > T::ZERO && self.weight.iter().any(is_positive);
+        *class != self.ignore_index && (self.weight.get(*class).is_some_and(is_positive) || is_smoothed())
     }
 
     #[inline(always)]
