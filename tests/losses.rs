@@ -458,6 +458,21 @@ fn normalized_weights_of_many_samples() {
     assert_eq!(loss.normalized(&vec![1; 1_000_000]).weight, [1.0_f32; 2]);
 }
 
+/// `exp(−s)` is infinite in `f32`.
+#[test]
+fn a_small_variance_does_not_overflow() {
+    for (s, d) in [(-89.0, 0.0), (-120.0, 0.0), (-89.0, 1e-20), (-120.0, 1e-30)] {
+        let (y_hat, y) = ([[d, s]], [[0.0]]);
+        let [exact] = GaussianNll.backward(&[[f64::from(d), f64::from(s)]], &[[0.0]]);
+        let [found] = GaussianNll.backward(&y_hat, &y);
+        for (found, exact) in found.into_iter().zip(exact) {
+            assert_relative_eq!(found, exact as f32, max_relative = 1e-5);
+        }
+        let exact = GaussianNll.forward(&[[f64::from(d), f64::from(s)]], &[[0.0]]);
+        assert_relative_eq!(GaussianNll.forward(&y_hat, &y), exact as f32, max_relative = 1e-6);
+    }
+}
+
 /// PyTorch's mean divides by the sum of the weights of the samples that are not ignored, whether the class of the others is
 /// one of the `K` or not.
 #[test]

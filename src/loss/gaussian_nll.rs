@@ -56,13 +56,19 @@ fn mean<T: Element>(values: impl Iterator<Item = T>, count: usize) -> T {
 }
 
 fn value<T: Element>([mu, s]: [T; 2], y: T) -> T {
-    let d = y - mu;
-    (s + d * d * Float::exp(-s)) * T::from_f64(0.5)
+    let z = (mu - y) * inverse_deviation(s);
+    (s + z * z) * T::from_f64(0.5)
 }
 
 fn gradient<T: Element>([mu, s]: [T; 2], y: T) -> [T; 2] {
-    let (d, precision) = (mu - y, Float::exp(-s));
-    [d * precision, (T::ONE - d * d * precision) * T::from_f64(0.5)]
+    let inverse_deviation = inverse_deviation(s);
+    let z = (mu - y) * inverse_deviation;
+    [z * inverse_deviation, (T::ONE - z * z) * T::from_f64(0.5)]
+}
+
+/// `1/σ`. In `f32`, `1/σ²` would be infinite from `s = −89` on, and NaN times a difference of 0.
+fn inverse_deviation<T: Element>(s: T) -> T {
+    Float::exp(s * T::from_f64(-0.5))
 }
 
 impl<T: Element> Loss<Features<2, T>> for GaussianNll {
