@@ -98,11 +98,16 @@ fn mean_loss<T: Element>(y_hat: &[T], y: &[T]) -> T {
     sum / T::from_count(y.len())
 }
 
-/// The loss of one logit and its derivative, `σ(ŷ) − y`. Both are computed from `e^−|ŷ|`, which is at most 1.
+/// The loss of one logit and its derivative, `σ(ŷ) − y`.
 #[inline(always)]
 pub(crate) fn logit_loss_and_slope<T: Element>(y_hat: T, y: T) -> [T; 2] {
+    let [log, sigma] = log_and_sigma(y_hat);
+    [y_hat.max(T::ZERO) - y_hat * y + log, sigma - y]
+}
+
+/// `ln(1 + e^−|ŷ|)` and `σ(ŷ)`. Both are computed from `e^−|ŷ|`, which is at most 1.
+#[inline(always)]
+pub(super) fn log_and_sigma<T: Element>(y_hat: T) -> [T; 2] {
     let e = (-y_hat.abs()).exp();
-    let loss = y_hat.max(T::ZERO) - y_hat * y + e.ln_1p();
-    let sigma = if y_hat < T::ZERO { e } else { T::ONE } / (T::ONE + e);
-    [loss, sigma - y]
+    [e.ln_1p(), if y_hat < T::ZERO { e } else { T::ONE } / (T::ONE + e)]
 }

@@ -1,6 +1,6 @@
 //! The binary cross-entropy of logits with weights of the positive samples.
 
-use super::{Loss, bce_with_logits::logit_loss_and_slope, check_probabilities};
+use super::{Loss, bce_with_logits::log_and_sigma, check_probabilities};
 use crate::{
     error::Error,
     layers::Features,
@@ -18,8 +18,8 @@ use crate::{
 /// | loss | scalar | the mean of `−w y ln σ(ŷ) − (1 − y) ln(1 − σ(ŷ))` over all `B·D` elements |
 /// | gradient | `(B, D)` | `(w y (σ(ŷ) − 1) + (1 − y) σ(ŷ)) / D`, per sample |
 ///
-/// With `pos_weight` the number of samples of class 0 divided by that of class 1, both classes count the same. Nothing
-/// overflows, however large a logit is.
+/// With `pos_weight` the number of samples of class 0 divided by that of class 1, both classes count the same. No
+/// exponential overflows, however large a logit is; only the product of a weight and a logit can.
 ///
 /// # Examples
 ///
@@ -87,8 +87,10 @@ impl<const D: usize, T: Element> WeightedBceWithLogits<D, T> {
 /// The loss of one logit and its derivative.
 #[inline(always)]
 fn weighted_loss_and_slope<T: Element>(y_hat: T, y: T, weight: T) -> [T; 2] {
-    let (positive, negative) = (logit_loss_and_slope(y_hat, T::ONE), logit_loss_and_slope(y_hat, T::ZERO));
-    [0, 1].map(|i| weight * y * positive[i] + (T::ONE - y) * negative[i])
+    let [log, sigma] = log_and_sigma(y_hat);
+    let (positive, negative) = (weight * y, T::ONE - y);
+    let loss = positive * (log + (-y_hat).max(T::ZERO)) + negative * (log + y_hat.max(T::ZERO));
+    [loss, positive * (sigma - T::ONE) + negative * sigma]
 }
 
 impl<const D: usize, T: Element> Loss<Features<D, T>> for WeightedBceWithLogits<D, T> {

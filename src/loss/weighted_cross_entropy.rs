@@ -20,9 +20,9 @@ use crate::{
 ///
 /// PyTorch divides the sum over a batch by the sum of its weights `w[y]`, here it is divided by `B`, so that the loss of a
 /// data set is the same whatever the batches are. [`normalized`](Self::normalized) weights give PyTorch's loss of all samples
-/// together. If all samples of a batch are ignored, or `ε` is 0 and their classes have the weight 0, the loss and the gradient are 0, where
-/// PyTorch returns NaN: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum still change the
-/// parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
+/// together. If all samples of a batch are ignored, or `ε` is 0 and their classes have the weight 0, the loss and the gradient
+/// are 0, where PyTorch returns NaN: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight decay and momentum
+/// still change the parameters. A training run on such a data set is refused with [`DataError::NoWeight`].
 ///
 /// # Examples
 ///
