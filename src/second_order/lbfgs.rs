@@ -206,6 +206,11 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize, P: Cores<N, C, BATCH>> Run<'_, L
     /// Before anything is changed: if a parameter of the method is not valid, there are no samples, the numbers of inputs and
     /// targets differ, a number in the data or the network is not finite, the loss refuses a target, or the first loss or
     /// gradient is not finite.
+    ///
+    /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch; the network is then that
+    /// of the last iteration.
+    ///
+    /// [`Error::Overflow`] if the square of the gradient's norm is not finite; the network is then that of the last good loss.
     pub fn run_with(
         self,
         memory: &mut LbfgsMemory<N, M>,

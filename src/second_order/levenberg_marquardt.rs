@@ -220,7 +220,8 @@ impl<N: Layer, C: LeastSquares<N::Out>, P: Jacobians<N, C>> Run<'_, LevenbergMar
     /// no samples, the numbers of inputs and targets differ, a number in the data or the network is not finite, or the
     /// first loss is not.
     ///
-    /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch.
+    /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch; the network is then that
+    /// of the last iteration.
     ///
     /// [`Error::Singular`] if the system cannot be solved, whatever the damping; the network is then that of the last good
     /// loss.
