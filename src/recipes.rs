@@ -20,7 +20,8 @@
 //! | `StandardScaler` | [`Standardize::fit`](crate::Standardize::fit), then [`apply`](crate::Standardize::apply) to each row |
 //! | `MLPClassifier(solver="lbfgs")` | a network, [`CrossEntropy`](crate::CrossEntropy), [`Lbfgs`](crate::Lbfgs) |
 //! | `MLPRegressor`, `solver="adam"` | a network, [`Mse`](crate::Mse), a [`Trainer`](crate::Trainer) with [`Adam`](crate::Adam) |
-//! | `alpha` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay), [`AdamW`](crate::AdamW) |
+//! | `alpha`, `solver="lbfgs"` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay) of `alpha / n` for `n` samples; `2 alpha / n` with `Mse` and one output |
+//! | `alpha`, `solver="adam"` | [`Adam::weight_decay`](crate::Adam::weight_decay), not `AdamW`, of `alpha / B` for batches of `B`; `2 alpha / B` with `Mse` and one output. It applies to biases too, unless [`BiasesAndNorms`](crate::optim::BiasesAndNorms) are a group without |
 //! | `predict`, `predict_proba` | [`predict_all`](crate::Sequential::predict_all), with [`Softmax`](crate::Softmax) as last layer |
 //! | `score`, `sklearn.metrics` | [`metrics`](crate::metrics) |
 //! | `cross_val_score`, `GridSearchCV` | the program `cross_validation` |
