@@ -595,7 +595,7 @@ fn assert_same_steps<const IN: usize, const HIDDEN: usize, const OUT: usize>(sam
 #[test]
 fn levenberg_marquardt_computes_the_same_bits_on_all_cores() {
     // Many samples of few parameters, so that the losses are divided too.
-    assert_same_steps::<1, 8, 1>(6_003);
+    assert_same_steps::<1, 8, 1>(7_003);
     // More residuals than parameters, and fewer; the last rows of the matrix do not fill a tile.
     assert_same_steps::<2, 20, 2>(203);
     assert_same_steps::<2, 40, 2>(55);

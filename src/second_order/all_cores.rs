@@ -22,8 +22,9 @@ use crate::{
     training::{batch_losses, mean_of, parallel::Workers},
 };
 
-/// A run computes its passes on all cores: rayon's threads, or those of the pool in which the run is made. The memory for it is
-/// allocated when a pass first needs it.
+/// A run computes its passes on all cores: rayon's threads, or those of the pool in which the run is made. The gradients, the
+/// losses and the rows are allocated when a pass first needs them, and freed with the run. Each pass allocates the caches and the
+/// lists of its tasks, and frees them at its end.
 pub struct AllCores<N: LayerTypes, const B: usize> {
     workers: Workers<N, B>,
     /// The sum of the losses of each batch.
@@ -124,7 +125,8 @@ where
         workspace: &mut Workspace<'_, Elem<N>>,
     ) {
         let stride = stride(N::PARAMS);
-        if y.len() * N::Out::LEN * stride * stride / 2 < LARGE_PRODUCT {
+        let residuals = y.len().saturating_mul(N::Out::LEN);
+        if residuals.saturating_mul(stride * stride) / 2 < LARGE_PRODUCT {
             return Jacobians::<N, C>::jacobian(&mut OneCore, net, buffers, x, y, workspace);
         }
         workspace.clear();
