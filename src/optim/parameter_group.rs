@@ -77,7 +77,7 @@ impl<F: Fn(TensorId) -> bool + Copy> ParameterSet for F {
 }
 
 /// All vectors: the biases of linear layers, and the parameters of a [`LayerNorm`](crate::LayerNorm); in PyTorch those with
-/// `p.ndim == 1`.
+/// `p.ndim == 1`. All tensors of a [`CustomLayer`](crate::CustomLayer) are vectors, its weights too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
@@ -90,7 +90,8 @@ impl ParameterSet for BiasesAndNorms {
     }
 }
 
-/// The layer with the index `LAYER` and all layers after it.
+/// The layer with the index `LAYER` and all layers after it. An index beyond the last layer is no error: the group is then
+/// empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
@@ -103,7 +104,8 @@ impl<const LAYER: usize> ParameterSet for LayersFrom<LAYER> {
     }
 }
 
-/// The layer with the index `LAYER`.
+/// The layer with the index `LAYER`. The index of an activation, which has no parameters, or one beyond the last layer is no
+/// error: the group is then empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]

@@ -70,8 +70,8 @@ pub struct Lbfgs<const M: usize = 10, T = f32> {
     pub gradient_tolerance: T,
     /// The run ends when an iteration decreases the loss by at most this part.
     pub loss_tolerance: T,
-    /// `λ`: `λ/2 · Σ w²` over all weights, but not biases or the parameters of a [`LayerNorm`](crate::LayerNorm), is added to
-    /// the loss.
+    /// `λ`: `λ/2 · Σ w²` over all weights, but not biases or the parameters of a [`LayerNorm`](crate::LayerNorm) or a
+    /// [`CustomLayer`](crate::CustomLayer), is added to the loss.
     pub weight_decay: T,
 }
 
