@@ -109,7 +109,7 @@ impl<L: Layer<In: HasGradient>> Sequential<L> {
     /// `torch.func.jvp`.
     ///
     /// Forward mode: it takes two forward passes, one of `x` and one of `dx` through the derivatives of the layers. A
-    /// [`CustomLayer`](crate::CustomLayer) takes a backward pass for each of its outputs.
+    /// [`CustomLayer`](crate::CustomLayer) takes a forward and a backward pass for each of its outputs.
     ///
     /// ```
     /// use constnet::{Linear, sequential};
