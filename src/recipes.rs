@@ -20,14 +20,17 @@
 //! | `StandardScaler` | [`Standardize::fit`](crate::Standardize::fit), then [`apply`](crate::Standardize::apply) to each row |
 //! | `MLPClassifier(solver="lbfgs")` | a network, [`CrossEntropy`](crate::CrossEntropy), [`Lbfgs`](crate::Lbfgs) |
 //! | `MLPRegressor`, `solver="adam"` | a network, [`Mse`](crate::Mse), a [`Trainer`](crate::Trainer) with [`Adam`](crate::Adam) |
-//! | `alpha`, `solver="lbfgs"` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay) of `alpha / n` for `n` samples; `2 alpha / n` with `Mse` and one output |
-//! | `alpha`, `solver="adam"` | [`Adam::weight_decay`](crate::Adam::weight_decay), not `AdamW`, of `alpha / B` for batches of `B`; `2 alpha / B` with `Mse` and one output. It applies to biases too, unless [`BiasesAndNorms`](crate::optim::BiasesAndNorms) are a group without |
+//! | `alpha` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay), [`Adam::weight_decay`](crate::Adam::weight_decay): see below |
 //! | `predict`, `predict_proba` | [`predict_all`](crate::Sequential::predict_all), with [`Softmax`](crate::Softmax) as last layer |
 //! | `score`, `sklearn.metrics` | [`metrics`](crate::metrics) |
 //! | `cross_val_score`, `GridSearchCV` | the program `cross_validation` |
 //! | MATLAB's `fitnet`, `trainlm` | [`LevenbergMarquardt`](crate::LevenbergMarquardt) |
 //!
 //! A row of data is an array, a data set a slice of rows: the compiler checks their widths against the network.
+//!
+//! scikit-learn divides `alpha` by the number of samples: `Lbfgs::weight_decay` is `alpha / n` for `n` samples, and
+//! `Adam::weight_decay` is `alpha / B` for batches of `B`; with `Mse` and one output twice that. [`AdamW`](crate::AdamW) is
+//! another method. `Adam` decays biases too, unless [`BiasesAndNorms`](crate::optim::BiasesAndNorms) are a group of their own.
 //!
 //! # Fit, predict, score
 //!
