@@ -16,9 +16,9 @@ use super::{
     Bytes, ChainError, EightBit, Int8Linear, LinearError, Output, QuantParams, Quantized, Table,
     values::{Int8Tensor, Number},
 };
+use crate::Standardize;
 #[cfg(feature = "serde")]
 use crate::Zeroed as _;
-use crate::Standardize;
 
 /// Why tensors are not those of a quantised network.
 #[derive(Clone, Debug, PartialEq)]
