@@ -9,10 +9,13 @@
 //! | `state`, `exports` | the state of a page, and the functions that the page calls |
 
 pub mod data;
+// On a host, the exported `open` would replace that of the C library.
+#[cfg(target_family = "wasm")]
 mod exports;
 pub mod method;
 pub mod models;
 pub mod run;
+#[cfg(target_family = "wasm")]
 mod state;
 pub mod tasks;
 mod training;

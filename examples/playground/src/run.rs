@@ -15,7 +15,7 @@ pub trait Run {
     /// [`Error::Diverged`] if a step was not finite. The network keeps its last finite values.
     fn advance(&mut self, data: &Data, count: usize) -> Result<usize, Error<f32>>;
 
-    /// The gradient of the training loss, in the order of [`values`]. Samples after the last whole batch are left out.
+    /// The gradient of the training loss, in the order of [`values`].
     fn gradient(&mut self, data: &Data) -> Vec<f32>;
 
     /// The parameters with this index: a matrix of weights and a vector of biases for each linear layer.

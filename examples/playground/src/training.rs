@@ -112,12 +112,17 @@ where
 
     fn gradient(&mut self, data: &Data) -> Vec<f32> {
         let (x, y) = data.rows();
-        let (x, y) = (x.as_chunks().0, y.as_chunks().0);
+        let samples = x.len() as f32;
+        let ((batches, x), (targets, y)) = (x.as_chunks::<B>(), y.as_chunks::<B>());
+        let batches = batches.iter().zip(targets).map(|(x, y)| (*x, *y, B as f32));
+        // Each sample after the last whole batch is repeated in a batch of its own: `Sequential::gradient` takes any number
+        // of samples, but makes `simd.wasm` 36 KB larger.
+        let rest = x.iter().zip(y).map(|(x, y)| ([*x; B], [*y; B], 1.0));
         let mut mean = vec![0.0; Sequential::<L>::PARAMS];
-        for (batch, targets) in x.iter().zip(y) {
-            self.trainer.gradient(batch, targets, &mut self.gradient);
+        for (x, y, weight) in batches.chain(rest) {
+            self.trainer.gradient(&x, &y, &mut self.gradient);
             for (mean, value) in mean.iter_mut().zip(flat(&|index| self.gradient.parameter(index))) {
-                *mean += value / x.len() as f32;
+                *mean += value * weight / samples;
             }
         }
         mean

@@ -1,7 +1,7 @@
-//! The values of units that the page draws are those of the library.
+//! The values of units and the gradients that the page draws are those of the library.
 
 use constnet::{
-    Linear, Relu, Sequential, Tanh, Zeroed,
+    BceWithLogits, Cache, Linear, Relu, Sequential, Tanh, Zeroed,
     layers::{Features, Layer},
     mlp,
 };
@@ -62,4 +62,27 @@ fn hidden_units_are_those_of_the_library() {
     let x = [0.8, -1.1];
     let hidden = Sequential((*net.layer::<0>(), Relu::<4>::new())).predict::<[f32; 4]>(&x);
     assert_near(&Units::of(&*run, model.activation).compute(&x)[..4], &hidden);
+}
+
+#[test]
+fn the_gradient_is_that_of_all_training_samples() {
+    let model = &MODELS[1];
+    assert_eq!((model.net, model.batch), ("mlp![2, 4, 1]", 10));
+    let mut run = trained(&TASKS[0], model);
+    let (mut data, _) = TASKS[0].start(1);
+    data.x.truncate(2 * 13);
+    data.y.truncate(13);
+    let mut net = <mlp![2, 4, 1]>::ZERO;
+    net.load_safetensors(&run.save().expect("the names differ")).expect("the layers are the same");
+    let (x, y) = data.rows();
+    let mut sum = [0.0; 17];
+    for (x, y) in x.iter().zip(y) {
+        let mut gradient = <mlp![2, 4, 1]>::ZERO;
+        net.gradient(&BceWithLogits, &[*x], &[*y], &mut gradient, &mut { Cache::<_, 1>::ZERO })
+            .expect("all is finite");
+        let values =
+            gradient.parameters().flat_map(|parameter| parameter.iter().copied().collect::<Vec<f32>>());
+        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    }
+    assert_near(&run.gradient(&data), &sum.map(|sum| sum / 13.0));
 }
