@@ -76,11 +76,16 @@ const tests = {
     const page = await open(browser, address, { query: "?scalar" });
     await until(page, "hash-verdict", "equal");
     await choose(page, "learning", "0.02");
-    for (let step = 0; step < 3; step++) await page.click("#step");
-    await until(page, "steps", "^3$");
-    await until(page, "hash-command", " 3$");
-    const [command, hash] = [await text(page, "hash-command"), await text(page, "hash-now")];
-    assert.equal(execFileSync(command.split(" ")[0], command.split(" ").slice(1), { encoding: "utf8" }).trim(), hash);
+    await until(page, "steps", "^0$");
+    await page.evaluate((steps) => {
+      for (let step = 0; step < steps; step++) document.getElementById("step").click();
+    }, native.steps);
+    await until(page, "steps", "^1,000$");
+    const command = (await text(page, "hash-command")).split("\n").at(-1).split(" ");
+    assert.equal(execFileSync(command[0], command.slice(1), { encoding: "utf8" }).trim(), await text(page, "hash-now"));
+    // The native build does not know added points.
+    await page.click("#plot", { position: { x: 60, y: 60 } });
+    await page.waitForSelector("#hash-native-build", { state: "hidden" });
     return page;
   },
 
@@ -139,8 +144,45 @@ const tests = {
       await until(page, "file-message", `^${name} ${expected}`);
       assert.equal(await text(page, "hash-now"), before);
     }
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(1_000_001)], "large.safetensors"));
+      dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+    });
+    await until(page, "file-message", "^large.safetensors was not loaded: it has 1,000,001 bytes.*Nothing has changed");
     await page.click("#run");
     await untilSteps(page, 2000);
+    return page;
+  },
+
+  async "an error in the worker is shown, and after it the page works"() {
+    const page = await open(browser, address, { query: "?run" });
+    await untilSteps(page, 1000);
+    await page.context().route("**/files.wasm", (route) => route.fulfill({ status: 503 }));
+    await page.click("#save");
+    await until(page, "notice", "The worker has failed: files.wasm could not be loaded: 503.");
+    assert.match(await text(page, "run"), /Run/);
+    await page.context().unroute("**/files.wasm");
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
+    assert.equal(download.suggestedFilename(), "net.safetensors");
+    const before = await steps(page);
+    await page.click("#run");
+    await untilSteps(page, before + 1000);
+    assert.ok(await page.isHidden("#notice"));
+    page.problems = []; // the failed request
+    return page;
+  },
+
+  async "a trap during training is shown"() {
+    const page = await open(browser, address);
+    const module = await readFile("web/module.js", "utf8");
+    const trap = 'if ((self.calls = (self.calls ?? 0) + 1) > 20) throw new WebAssembly.RuntimeError("unreachable");\n    $&';
+    const body = module.replace("return this.exports.advance", trap);
+    await page.context().route("**/module.js", (route) => route.fulfill({ body, contentType: "text/javascript" }));
+    await page.goto(`${address}?run`);
+    page.problems = []; // requests of the page before, which were given up
+    await until(page, "notice", "The worker has failed: unreachable\\.");
+    await until(page, "run", "Run");
     return page;
   },
 
@@ -169,8 +211,13 @@ const tests = {
     await until(page, "hash-now", hash);
     await until(page, "steps", "^0$");
     await page.waitForFunction((loss) => Number(document.getElementById("training").title) === loss, loss);
+    await choose(page, "learning", "0.02");
+    await until(page, "steps", "^0$");
+    await until(page, "hash-now", hash);
     await page.click("#run");
     await untilSteps(page, 1000);
+    await page.click("#reset");
+    await until(page, "file-message", "Random weights have replaced those of the file");
     return page;
   },
 
@@ -181,6 +228,8 @@ const tests = {
     await page.click("#race");
     await until(page, "loss-legend", "SGD .*momentum .*Adam .*Levenberg");
     await untilSteps(page, 5_000);
+    const marks = await page.evaluate(() => [...document.querySelectorAll("#loss-legend .line")].map((mark) => mark.style.background));
+    assert.equal(new Set(marks).size, 4, "each method has its own dashes");
     await page.focus("#loss");
     for (let press = 0; press < 40; press++) await page.keyboard.press("ArrowRight");
     await until(page, "loss-text", "SGD: .*momentum: .*Adam: .*Marquardt: ");
@@ -278,6 +327,9 @@ const tests = {
     const [, compiled] = /sgd (\d+)/.exec(execFileSync(`${target}/release/bench`, { encoding: "utf8" }));
     figure("2→8→8→1, batch 10, SGD, steps per second: displayed", Math.round(drawing.rate).toLocaleString("en-US"), "");
     figure("the same without drawing, two snapshots per second", Math.round(resting).toLocaleString("en-US"), "");
+    // The limits that fail are far from what is required, because other programs may use the machine.
+    assert.ok(best >= 100_000, `${best} steps per second in Chromium`);
+    assert.ok(best >= 0.4 * compiled, `${best} steps per second in Chromium, ${compiled} native`);
     figure("the best slice in Chromium", best.toLocaleString("en-US"), "at least 300,000");
     figure("native, SSE2, the best slice", Number(compiled).toLocaleString("en-US"), "");
     figure("Chromium beside native", (best / compiled).toFixed(2), "at least 0.5");
@@ -323,9 +375,10 @@ async function screenshots(folder) {
 }
 
 let failed = 0;
-const only = process.argv[2] ?? "";
+const isQuick = process.argv[2] === "--quick";
+const only = isQuick ? "" : (process.argv[2] ?? "");
 for (const [name, test] of Object.entries(tests)) {
-  if (!name.includes(only)) continue;
+  if (!name.includes(only) || (isQuick && name.startsWith("speeds"))) continue;
   const start = performance.now();
   try {
     const page = await test();
@@ -337,7 +390,7 @@ for (const [name, test] of Object.entries(tests)) {
     console.log(`FAILED  ${name}\n${error.stack}`);
   }
 }
-if (!only) {
+if (!only && !isQuick) {
   await checkPrograms(browser, address).then(
     () => console.log("ok      the programs of the page compile, and reach its hashes"),
     (error) => {

@@ -1,4 +1,4 @@
-// Pictures of the page with spirals, part of the way through training.
+// Pictures of the page with spirals, part of the way through training. The main README shows a smaller file.
 
 import { mkdir } from "node:fs/promises";
 import { choose, launch, open, serve, until, untilSteps } from "./page.mjs";
@@ -16,6 +16,7 @@ for (const colorScheme of ["light", "dark"]) {
   await page.mouse.move(0, 0);
   await page.waitForTimeout(300);
   await page.screenshot({ path: `pictures/${colorScheme}.png` });
+  if (colorScheme === "light") await page.screenshot({ path: "../pictures/playground.jpg", quality: 75 });
 }
 await browser.close();
 server.close();

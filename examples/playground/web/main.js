@@ -6,7 +6,9 @@ import { $, NAMES, compilerMessage, count, exact, fill, highlight, notice, numbe
 import { lossesAt, outputAt, parameterText } from "./values.js";
 
 const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
+const VALIDATION_DASH = [5, 3];
 const LEVENBERG_MARQUARDT = 3;
+const MAX_FILE = 1_000_000; // bytes
 const RATES = [0.0003, 0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 3, 10];
 
 let native; // what the native build has written: the menu, and hashes
@@ -26,6 +28,7 @@ let plotCursor = null;
 let selected = null;
 let lossCursor = null;
 let geometry = {};
+let runners = []; // the methods that train
 
 // ---- choices
 
@@ -51,23 +54,37 @@ function open(changes = {}) {
   if (native.models[next.model].kind !== kind) next.model = native.models.findIndex((one) => one.kind === kind);
   if (kind === "classification" && next.method === LEVENBERG_MARQUARDT) next.method = 2;
   if (choice && choice.task !== next.task) next.added = [];
+  if (choice?.weights && !next.weights) say("Random weights have replaced those of the file.", true, "file-message");
   const rates = native.models[next.model].rates;
   const isOther = !choice || choice.method !== next.method || choice.model !== next.model;
   if (isOther && changes.rate === undefined) next.rate = rates[next.method];
   next.rates = rates;
   choice = next;
   choices(choice);
-  describe();
+  caught(describe());
   Object.assign(data, { training: [], validation: [] });
   frame = null;
   history = new Map();
   speeds = [];
-  selected = lossCursor = null;
-  for (const name of ["net-text", "loss-text"]) $(name).textContent = "\u00a0";
+  // Those of the old data may not fit the new network.
+  inputs = new Float32Array(0);
+  selected = lossCursor = plotCursor = null;
+  for (const name of ["plot-text", "net-text", "loss-text"]) $(name).textContent = "\u00a0";
   worker.postMessage({ type: "open", id: ++id, ...choice });
   const isAlone = choice.race && kind === "classification";
   say(isAlone ? "Levenberg–Marquardt minimises squared errors: with cross-entropy it does not compile. The race has three runners." : "", true);
   $("race").setAttribute("aria-pressed", choice.race);
+}
+
+/** The number of steps after which hashes are compared. */
+const stepsCompared = () => (choice.method === LEVENBERG_MARQUARDT ? native.iterations : native.steps);
+
+/** Shows the command of the native build, which knows neither added points nor loaded weights. */
+function hashCommand() {
+  const { task, model, rate, seed, added, weights } = choice;
+  const program = "cargo run --release --features second-order --bin hash --";
+  $("hash-native-build").hidden = added.length > 0 || !!weights;
+  $("hash-command").textContent = `cd examples/playground\n${program} ${native.tasks[task].name} ${model} ${method()} ${rate} ${seed} ${stepsCompared()}`;
 }
 
 let sourceShown = 0;
@@ -82,7 +99,7 @@ async function describe() {
   $("net").setAttribute("aria-label", `The network ${widths.join("→")}: arrow keys choose a unit, whose exact values are read.`);
   $("loss").setAttribute("aria-label", "Curves of the losses, on a logarithmic scale: arrow keys move along them.");
   const task = native.tasks[choice.task].name;
-  const steps = choice.method === LEVENBERG_MARQUARDT ? native.iterations : native.steps;
+  const steps = stepsCompared();
   const current = ++sourceShown;
   const source = kind === "notebook" ? "" : await text(`tasks/${task}.rs`);
   if (current !== sourceShown) return;
@@ -115,7 +132,8 @@ const handlers = {
     const { kind, widths } = model();
     inputs = inputsOf(kind, data.training, widths);
     $("report").textContent = message.report;
-    legend(message.methods);
+    runners = message.methods;
+    legend();
     stale = true;
     say("", false, "hash-verdict");
     $("hash-here").textContent = $("hash-native").textContent = "–";
@@ -135,15 +153,17 @@ const handlers = {
     if (of !== id) return;
     $("hash-what").textContent = expected
       ? `The weights after ${count(steps)} steps from seed ${choice.seed}, as a hash.`
-      : "Native hashes were recorded for seeds 1 to 3 with the first learning rate, and without added points.";
+      : "Native hashes were recorded for seeds 1 to 3 with the first learning rate, without added points or loaded weights.";
     $("hash-native").textContent = expected ?? "–";
     $("hash-here").textContent = hash ?? "–";
+    hashCommand();
     $("compare").hidden = !expected || !!hash;
     const isEqual = expected === hash;
     $("hash-verdict").textContent = !expected || !hash ? "" : isEqual ? "✓ equal, bit for bit" : "✗ they differ";
     $("hash-verdict").className = isEqual ? "verdict good" : "verdict";
   },
-  ended({ text }) {
+  ended({ id: of, text }) {
+    if (of !== id) return;
     setRunning(false);
     say(text);
   },
@@ -158,8 +178,16 @@ const handlers = {
     Object.assign(document.createElement("a"), { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   },
-  failed: ({ text }) => notice(`The worker has failed: ${text}.`),
+  failed({ text }) {
+    pending = false;
+    setRunning(false);
+    stale = false; // the next snapshot may fail too
+    notice(`The worker has failed: ${text}.`);
+  },
 };
+
+/** Shows an error of a promise that nothing waits for. */
+const caught = (promise) => promise.catch((error) => notice(`${error.message}.`));
 
 /** Adds the losses of a snapshot to the curves. */
 function record() {
@@ -181,7 +209,7 @@ function record() {
 function animate() {
   requestAnimationFrame(animate);
   if (!native || !choice) return;
-  if (!pending && (running || stale)) {
+  if (!pending && inputs.length && (running || stale)) {
     [pending, stale] = [true, false];
     const gradient = document.querySelector("[name=view]:checked").value === "gradient";
     worker.postMessage({ type: "snapshot", inputs, gradient });
@@ -204,7 +232,7 @@ function draw() {
     const of = (key) => points.map((one) => [race ? one.time : one.steps, one[key]]);
     if (race) return [{ points: of("training"), colour: colours.methods[method], dash: DASHES[method], thick: true }];
     const lines = [{ points: of("training"), colour: colours.one, dash: [], thick: true }];
-    if (data.validation.length) lines.push({ points: of("validation"), colour: colours.zero, dash: [5, 3] });
+    if (data.validation.length) lines.push({ points: of("validation"), colour: colours.zero, dash: VALIDATION_DASH });
     return lines;
   });
   geometry.loss = drawLoss($("loss"), { series, isTime: race, cursor: lossCursor });
@@ -226,26 +254,29 @@ function figures() {
   }
   const [[start, from], [end, to]] = [speeds[0] ?? [0, 0], speeds.at(-1) ?? [0, 0]];
   if (running) $("rate").textContent = end - start > 150 ? count(((to - from) / (end - start)) * 1000) : "–";
-  if (frame) {
-    $("hash-now").textContent = frame.hash;
-    const { name } = native.tasks[choice.task];
-    $("hash-command").textContent = `cargo run --release --features second-order --bin hash -- ${name} ${choice.model} ${method()} ${choice.rate} ${choice.seed} ${frame.steps}`;
-  }
+  if (frame) $("hash-now").textContent = frame.hash;
   if (plotCursor) plotText();
   if (selected) netText();
 }
 
-function legend(methods) {
-  const item = (colour, dashed, text) => {
-    const mark = Object.assign(document.createElement("i"), { className: dashed ? "line dashed" : "line" });
-    mark.style.color = colour;
+/** The background of a line with the dashes of a curve. */
+function dashed(dash) {
+  let at = 0;
+  const stops = dash.map((length, index) => `${index % 2 ? "transparent" : "currentColor"} ${at}px ${(at += length)}px`);
+  return stops.length ? `repeating-linear-gradient(90deg, ${stops.join(", ")})` : "currentColor";
+}
+
+function legend() {
+  const item = (colour, dash, text) => {
+    const mark = Object.assign(document.createElement("i"), { className: "line" });
+    Object.assign(mark.style, { color: colour, background: dashed(dash) });
     const whole = document.createElement("span");
     whole.append(mark, ` ${text}`);
     return [whole];
   };
   const items = choice.race
-    ? methods.flatMap((method) => item(colours.methods[method], method > 0, NAMES[native.methods[method]]))
-    : [...item(colours.one, false, "training"), ...(data.validation.length ? item(colours.zero, true, "validation") : [])];
+    ? runners.flatMap((method) => item(colours.methods[method], DASHES[method], NAMES[native.methods[method]]))
+    : [...item(colours.one, [], "training"), ...(data.validation.length ? item(colours.zero, VALIDATION_DASH, "validation") : [])];
   $("loss-legend").replaceChildren(...items);
 }
 
@@ -309,7 +340,7 @@ function add([x, y]) {
   worker.postMessage({ type: "add", row });
   stale = true;
   handlers.compared({ id, expected: null });
-  describe();
+  caught(describe());
   dirty = true;
   const added = choice.added.length;
   say(`${added} ${added === 1 ? "point" : "points"} added: ${data.training.length / row.length} training points.`, true);
@@ -367,6 +398,7 @@ function setRunning(value) {
 }
 
 function run() {
+  $("notice").hidden = true;
   setRunning(true);
   worker.postMessage({ type: "run", speed: Number($("speed").value) });
 }
@@ -388,17 +420,17 @@ $("reset").addEventListener("click", () => {
 });
 $("race").addEventListener("click", () => {
   pause();
-  open({ race: !choice.race });
+  open({ race: !choice.race, weights: choice.weights });
   if (choice.race) run();
 });
 for (const key of ["task", "model", "method"]) {
   $(key).addEventListener("change", () => {
     const wasRunning = running;
-    open({ [key]: Number($(key).value) });
+    open({ [key]: Number($(key).value), weights: key === "method" ? choice.weights : null });
     if (wasRunning) run();
   });
 }
-$("learning").addEventListener("change", () => open({ rate: Number($("learning").value) }));
+$("learning").addEventListener("change", () => open({ rate: Number($("learning").value), weights: choice.weights }));
 $("seed").addEventListener("change", () => {
   const seed = Math.max(0, Math.min(2 ** 32 - 1, Math.trunc(Number($("seed").value)) || 0));
   $("seed").value = String(seed);
@@ -408,7 +440,11 @@ $("speed").addEventListener("change", () => worker.postMessage({ type: "speed", 
 for (const input of document.querySelectorAll("[name=view]")) input.addEventListener("change", () => (stale = true));
 
 $("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText($("program").textContent);
+  try {
+    await navigator.clipboard.writeText($("program").textContent);
+  } catch {
+    return say("The browser does not let this page copy: select the program, and copy it by the keyboard.");
+  }
   $("copy").textContent = "Copied";
   setTimeout(() => ($("copy").textContent = "Copy"), 1500);
 });
@@ -418,7 +454,10 @@ $("source").addEventListener("click", () => worker.postMessage({ type: "source" 
 
 async function load(file) {
   if (!file) return;
-  const bytes = await file.arrayBuffer();
+  const refuse = (reason) => say(`${file.name} was not loaded: ${reason}. Nothing has changed.`, false, "file-message");
+  if (file.size > MAX_FILE) return refuse(`it has ${count(file.size)} bytes, and a file of these networks has less than ${count(MAX_FILE)}`);
+  const bytes = await file.arrayBuffer().catch(() => null);
+  if (!bytes) return refuse("it cannot be read; a folder has no bytes");
   worker.postMessage({ type: "load", name: file.name, bytes }, [bytes]);
 }
 $("open").addEventListener("change", () => {
@@ -444,15 +483,16 @@ function start() {
   readColours();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     readColours();
+    if (choice) legend();
     dirty = true;
   });
   addEventListener("resize", () => (dirty = true));
   worker = window.trainer;
   worker.onmessage = ({ data }) => handlers[data.type](data);
   worker.postMessage({ type: "menu" });
-  worker.onerror = () => notice("The worker could not start: this browser may be too old.");
+  worker.onerror = () => handlers.failed({ text: "it could not start, because this browser may be too old" });
   if (worker.failed) worker.onerror();
-  compilerMessage();
+  caught(compilerMessage());
   requestAnimationFrame(animate);
 }
 

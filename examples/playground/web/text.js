@@ -19,7 +19,19 @@ export function say(text, good = false, where = "message") {
 
 const texts = {};
 /** The text of a file. */
-export const text = (path) => (texts[path] ??= fetch(path).then((response) => response.text()));
+export function text(path) {
+  texts[path] ??= fetchText(path).catch((error) => {
+    delete texts[path]; // the next request tries again
+    throw error;
+  });
+  return texts[path];
+}
+
+async function fetchText(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} could not be loaded: ${response.status}`);
+  return response.text();
+}
 
 /** Shows Rust source, with comments, strings and keywords coloured. */
 export function highlight(element, source) {

@@ -5,13 +5,20 @@ import { Module, hasSimd } from "./module.js";
 
 const SLICE = 5; // milliseconds
 const LEVENBERG_MARQUARDT = 3;
+const MAX_ITERATIONS = 128; // that of `src/method.rs`
 const COMPARED_SEEDS = 3;
 
 // A second instance of the scalar module computes the hashes, so that no network is disturbed.
 const FILES = { check: "scalar" };
 /** The modules by name, each loaded when it is first needed. */
 const modules = {};
-const load = (name) => (modules[name] ??= Module.load(FILES[name] ?? name));
+function load(name) {
+  modules[name] ??= Module.load(FILES[name] ?? name).catch((error) => {
+    delete modules[name]; // the next request tries again
+    throw error;
+  });
+  return modules[name];
+}
 
 const useSimd = hasSimd() && !new URLSearchParams(self.location.search).has("scalar");
 let main; // the module that trains by optimisers
@@ -28,6 +35,12 @@ let firstStep = 0; // the time of the first step, in milliseconds since 1970
 let opened = 0; // counts calls of `open`, to give up what belongs to an older one
 
 const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...fields }, transfer);
+
+/** Stops the training, and tells the page why. */
+function fail(error) {
+  running = false;
+  post("failed", { text: error.message });
+}
 
 /** A network in training, in a place of a module. */
 class Runner {
@@ -51,7 +64,11 @@ class Runner {
       if (done < 0) {
         this.ended = "A loss, a gradient or a weight became infinite, NaN or too large. Choose a smaller learning rate, and reset.";
       } else if (done < count) {
-        this.ended = `The method has ended after ${this.steps + made + done} iterations.`;
+        const iterations = this.steps + made + done;
+        this.ended =
+          iterations >= MAX_ITERATIONS
+            ? `The page computes at most ${MAX_ITERATIONS} iterations.`
+            : `The method has ended after ${iterations} iterations.`;
       }
       made += Math.max(0, done);
       elapsed = performance.now() - start;
@@ -98,7 +115,8 @@ async function open(message) {
     methods: runners.map(({ method }) => method),
   });
   if (message.weights) restore(message.weights);
-  compare(current);
+  // Not awaited: training does not wait for the scalar module.
+  compare(current).catch(fail);
 }
 
 /** Continues from these weights. */
@@ -174,7 +192,14 @@ const channel = new MessageChannel();
 let ticking = false;
 channel.port1.onmessage = () => {
   ticking = false;
-  if (!running) return;
+  try {
+    if (running) trainSlice();
+  } catch (error) {
+    fail(error);
+  }
+};
+
+function trainSlice() {
   const now = performance.now();
   const most = allowed(now);
   if (most > 0) {
@@ -187,13 +212,13 @@ channel.port1.onmessage = () => {
     setTimeout(tick, 4); // a choice is being opened
   } else if (runners.every(({ ended }) => ended)) {
     running = false;
-    post("ended", { text: runnerShown()?.ended ?? "" });
+    post("ended", { id: choice.id, text: runnerShown()?.ended ?? "" });
   } else if (most > 0) {
     tick();
   } else {
     setTimeout(tick, 4);
   }
-};
+}
 
 function tick() {
   if (running && !ticking) {
@@ -271,10 +296,13 @@ const actions = {
 
 // Messages that arrive before the module is loaded are handled after it.
 const ready = (async () => {
-  const table = fetch("native.json").then((response) => response.json());
+  const table = fetch("native.json").then((response) => {
+    if (!response.ok) throw new Error(`native.json could not be loaded: ${response.status}`);
+    return response.json();
+  });
   [native, main] = await Promise.all([table, load(useSimd ? "simd" : "scalar")]);
 })();
-let queue = ready;
+let queue = Promise.resolve();
 self.onmessage = ({ data }) => {
-  queue = queue.then(() => actions[data.type](data)).catch((error) => post("failed", { text: error.message }));
+  queue = queue.then(() => ready).then(() => actions[data.type](data)).catch(fail);
 };
