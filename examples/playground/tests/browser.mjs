@@ -181,7 +181,7 @@ const tests = {
     await page.context().route("**/module.js", (route) => route.fulfill({ body, contentType: "text/javascript" }));
     await page.goto(`${address}?run`);
     page.problems = []; // requests of the page before, which were given up
-    await until(page, "notice", "The worker has failed: unreachable\\.");
+    await until(page, "notice", "The worker has failed: unreachable; load the page again\\.");
     await until(page, "run", "Run");
     return page;
   },

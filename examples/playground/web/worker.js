@@ -39,7 +39,9 @@ const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...f
 /** Stops the training, and tells the page why. */
 function fail(error) {
   running = false;
-  post("failed", { text: error.message });
+  // A module in which Rust has panicked refuses all further calls.
+  const isTrap = error instanceof WebAssembly.RuntimeError;
+  post("failed", { text: error.message + (isTrap ? "; load the page again" : "") });
 }
 
 /** A network in training, in a place of a module. */
