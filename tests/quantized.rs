@@ -514,7 +514,7 @@ fn the_output_stores_whether_the_last_layer_is_a_relu() {
         let input = QuantParams { scale: 1.0, zero_point: layer.zero_points()[0] };
         let linear = <Quantized<mlp![5, 2]>>::new((), input, (layer, output));
         let with_relu = <Quantized<Sequential![Linear<5, 2>, Relu<2>]>>::new((), input, (layer, output));
-        let error = Err(ChainError { layer: None, problem: ChainProblem::Relu(relu) });
+        let error = Err(ChainError { layer: None, problem: ChainProblem::LastRelu(relu) });
         assert_eq!(linear.check(), if relu { error } else { Ok(()) });
         assert_eq!(with_relu.check(), if relu { Ok(()) } else { error });
     }

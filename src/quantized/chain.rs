@@ -172,7 +172,7 @@ pub(crate) fn check_output(
     if relu == after_relu {
         return Ok(());
     }
-    Err(ChainError { layer: None, problem: ChainProblem::Relu(relu) })
+    Err(ChainError { layer: None, problem: ChainProblem::LastRelu(relu) })
 }
 
 /// The end of a chain: the real numbers of the output.

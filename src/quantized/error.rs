@@ -80,7 +80,7 @@ pub enum ChainProblem {
     /// The bytes come after a ReLU, and have this zero point: only with 0 they are no negative numbers.
     AfterRelu(u8),
     /// The network has stored whether a ReLU is its last layer, and it is the opposite.
-    Relu(bool),
+    LastRelu(bool),
 }
 
 impl From<DataError<f32>> for QuantizeError {
@@ -138,8 +138,8 @@ impl fmt::Display for ChainError {
             ChainProblem::AfterRelu(found) => {
                 write!(f, " comes after a ReLU and has the zero point {found}, expected 0")
             }
-            ChainProblem::Relu(true) => f.write_str(" is that of a ReLU, expected another last layer"),
-            ChainProblem::Relu(false) => {
+            ChainProblem::LastRelu(true) => f.write_str(" is that of a ReLU, expected another last layer"),
+            ChainProblem::LastRelu(false) => {
                 f.write_str(" is not that of a ReLU, expected a ReLU as the last layer")
             }
         }
