@@ -522,7 +522,7 @@ fn the_output_stores_whether_the_last_layer_is_a_relu() {
 
 /// The same for the layers that a file records.
 #[test]
-#[cfg(feature = "safetensors")]
+#[cfg(all(feature = "safetensors", feature = "onnx"))]
 fn a_recorded_relu_needs_the_zero_point_0() {
     use constnet::formats::DenseInt8;
 
