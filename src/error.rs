@@ -335,3 +335,13 @@ impl<T: Element> core::error::Error for DataError<T> {}
 pub(crate) fn check_length<T>(name: &'static str, given: usize, expected: usize) -> Result<(), Error<T>> {
     if given == expected { Ok(()) } else { Err(Error::Length { name, given, expected }) }
 }
+
+/// Checks that a number is finite and not negative.
+pub(crate) fn check_not_negative<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
+    let expected = "a finite number of at least 0";
+    if value.is_finite() && value >= T::ZERO {
+        Ok(())
+    } else {
+        Err(Error::Hyperparameter { name, value, expected })
+    }
+}

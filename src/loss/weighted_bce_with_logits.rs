@@ -2,7 +2,7 @@
 
 use super::{Loss, bce_with_logits::log_and_sigma, check_probabilities};
 use crate::{
-    error::Error,
+    error::{Error, check_not_negative},
     layers::Features,
     simd::{Element, Simd},
 };
@@ -97,10 +97,7 @@ impl<const D: usize, T: Element> Loss<Features<D, T>> for WeightedBceWithLogits<
     type Target = [T; D];
 
     fn check(&self, y: &[[T; D]]) -> Result<(), Error<T>> {
-        if let Some(value) = self.pos_weight.iter().find(|w| !(w.is_finite() && **w >= T::ZERO)) {
-            let (name, expected) = ("weight of positive samples", "a finite number of at least 0");
-            return Err(Error::Hyperparameter { name, value: *value, expected });
-        }
+        self.pos_weight.iter().try_for_each(|w| check_not_negative("weight of positive samples", *w))?;
         check_probabilities::<Features<D, T>>(y)
     }
 

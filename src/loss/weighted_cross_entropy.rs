@@ -2,7 +2,7 @@
 
 use super::{Loss, cross_entropy::soft_loss_and_gradient};
 use crate::{
-    error::{DataError, Error},
+    error::{DataError, Error, check_not_negative},
     layers::Features,
     simd::{Element, Simd},
 };
@@ -156,12 +156,10 @@ impl<const K: usize, T: Element> Loss<Features<K, T>> for WeightedCrossEntropy<K
     type Target = usize;
 
     fn check(&self, y: &[usize]) -> Result<(), Error<T>> {
-        let refuse = |name, value, expected| Err(Error::Hyperparameter { name, value, expected });
-        if let Some(weight) = self.weight.iter().find(|weight| !(weight.is_finite() && **weight >= T::ZERO)) {
-            return refuse("weight of a class", *weight, "a finite number of at least 0");
-        }
+        self.weight.iter().try_for_each(|weight| check_not_negative("weight of a class", *weight))?;
         if !(T::ZERO..=T::ONE).contains(&self.label_smoothing) {
-            return refuse("label smoothing", self.label_smoothing, "a number from 0 to 1");
+            let (name, value) = ("label smoothing", self.label_smoothing);
+            return Err(Error::Hyperparameter { name, value, expected: "a number from 0 to 1" });
         }
         let out_of_range = |class: &usize| *class >= K && *class != self.ignore_index;
         match y.iter().copied().enumerate().find(|(_, class)| out_of_range(class)) {

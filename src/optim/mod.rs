@@ -105,7 +105,6 @@ pub mod schedule;
 mod sgd;
 mod unchecked;
 
-pub(crate) use self::optimizer::check_not_negative;
 pub(crate) use self::optimizer::norm;
 use self::optimizer::{check_decay_rate, check_lr, check_positive};
 pub use self::{

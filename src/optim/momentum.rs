@@ -4,12 +4,12 @@ use num_traits::Float;
 use typenum::{U1, U4};
 
 use super::{
-    NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_not_negative, check_positive,
+    NotStored, Optimizer, OptimizerMemory, OptimizerSize, check_lr, check_positive,
     flush::flush,
     limits::{gradients_up_to, largest_change, smaller},
 };
 use crate::{
-    error::Error,
+    error::{Error, check_not_negative},
     layers::{FiniteCheck, Keeps, UpdateRule},
     simd::{Element, Real},
 };

@@ -296,16 +296,6 @@ pub(super) fn check_positive<T: Element>(name: &'static str, value: T) -> Result
     }
 }
 
-/// Checks that a number is finite and not negative.
-pub(crate) fn check_not_negative<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
-    let expected = "a finite number of at least 0";
-    if value.is_finite() && value >= T::ZERO {
-        Ok(())
-    } else {
-        Err(Error::Hyperparameter { name, value, expected })
-    }
-}
-
 /// Checks that a number can be the weight of the old value in a running average.
 pub(super) fn check_decay_rate<T: Element>(name: &'static str, value: T) -> Result<(), Error<T>> {
     let expected = "at least 0 and less than 1";

@@ -17,9 +17,9 @@ use core::ops::RangeInclusive;
 
 use num_traits::Float;
 
-use super::{Optimizer, OptimizerMemory, check_lr, check_not_negative, check_positive};
+use super::{Optimizer, OptimizerMemory, check_lr, check_positive};
 use crate::{
-    error::Error,
+    error::{Error, check_not_negative},
     simd::{Element, Real},
 };
 

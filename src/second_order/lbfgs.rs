@@ -12,11 +12,10 @@ use super::{
     run::{Report, Run, Stop},
 };
 use crate::{
-    error::Error,
+    error::{Error, check_not_negative},
     layers::{Elem, Layer, LayerTypes, Parameter, Row, Shape, not_finite, parameters},
     loss::Loss,
     network::{Buffers, add_scaled, copy, dot, scale},
-    optim::check_not_negative,
     simd::{Element, VECTORS, Zeroed, largest_absolute},
     training::finite_loss,
 };

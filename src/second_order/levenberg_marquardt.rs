@@ -18,10 +18,9 @@ use super::{
 #[cfg(feature = "rayon")]
 use crate::loss::Loss;
 use crate::{
-    error::{Error, check_length},
+    error::{Error, check_length, check_not_negative},
     layers::{Elem, Layer, Row, Shape},
     network::Buffers,
-    optim::check_not_negative,
     simd::{Element, Zeroed},
     training::finite_loss,
 };
