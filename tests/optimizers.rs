@@ -311,7 +311,7 @@ each_layer! {
     fused_step_equals_two_step_update_around_activations_in_a_row: (Linear<3, 9, f64>, (Tanh<9, f64>, (Elu<9, f64>, (Linear<9, 2, f64>, (Tanh<2, f64>, Sigmoid<2, f64>))))), 2;
 }
 
-/// A group changes the parameters of its own tensors only; tensors of every kind of layer have PyTorch's index.
+/// A group changes only its own tensors. The layers are counted as in PyTorch, for every kind of layer.
 #[test]
 fn groups_choose_tensors_by_layer_name_and_dimensions() {
     type Body = (Linear<9, 5, f64>, (Tanh<5, f64>, Linear<5, 9, f64>));

@@ -22,7 +22,7 @@ pub(crate) enum Step<L> {
     Iterations(Iterations<L>),
 }
 
-/// A function that returns the network before a method, and after each of at most so many iterations.
+/// Runs a method for at most a number of iterations. Returns the network before the first one, and after each.
 pub(crate) type Solve<L> = fn(Sequential<L>, &Data, usize) -> Vec<Sequential<L>>;
 
 /// The iterations of a method that cannot be interrupted. They are computed again from the first one, twice as many, when
@@ -39,7 +39,7 @@ impl<L: Clone> Iterations<L> {
     /// The number of iterations that are computed first.
     const FIRST: usize = 4;
 
-    /// Sets the network to that after so many iterations, or after the last one. Returns the number.
+    /// Sets the network to that after `target` iterations, or after the last one if there are fewer. Returns the number of them.
     fn up_to(&mut self, target: usize, net: &mut Sequential<L>, data: &Data) -> usize {
         if self.networks.is_empty() {
             (self.networks, self.limit) = (vec![net.clone()], 0);
@@ -115,8 +115,8 @@ where
         let samples = x.len() as f32;
         let ((batches, x), (targets, y)) = (x.as_chunks::<B>(), y.as_chunks::<B>());
         let batches = batches.iter().zip(targets).map(|(x, y)| (*x, *y, B as f32));
-        // Each sample after the last whole batch is repeated in a batch of its own: `Sequential::gradient` takes any number
-        // of samples, but makes `simd.wasm` 36 KB larger.
+        // The samples after the last whole batch: a batch holds one of them `B` times, so its mean is that of the sample.
+        // (`Sequential::gradient` takes any number of samples, but makes `simd.wasm` 36 KB larger.)
         let rest = x.iter().zip(y).map(|(x, y)| ([*x; B], [*y; B], 1.0));
         let mut mean = vec![0.0; Sequential::<L>::PARAMS];
         for (x, y, weight) in batches.chain(rest) {

@@ -45,7 +45,8 @@ fn one(arguments: &[String]) -> Option<u32> {
     reached(task, model.parse().ok()?, method, lr.parse().ok()?, seed.parse().ok()?, steps.parse().ok()?)
 }
 
-/// The hash after so many steps, or after the last one, if the model fits the task and the method.
+/// The hash of the weights after `steps` steps, or after the last one if there are fewer. None, if the model does not fit the
+/// task or the method.
 fn reached(task: &Task, model: usize, method: Method, lr: f32, seed: u32, steps: usize) -> Option<u32> {
     let (data, rng) = task.start(seed);
     let model = MODELS.get(model).filter(|model| model.kind == task.kind)?;
