@@ -161,3 +161,22 @@ fn optimizers() {
     let schedule = Cosine { lr: 0.01, eta_min: 0.0, t_max: 5 };
     training("a schedule", WithSchedule { optimizer: adam, schedule });
 }
+
+/// Workers allocate for the first batch, and use that memory again for one as long.
+#[cfg(feature = "rayon")]
+#[test]
+fn workers_keep_their_memory() {
+    use constnet::parallel::Workers;
+
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    pool.install(|| {
+        let (x, y) = ([[1.0; 5]; 100], [[0.5; 3]; 100]);
+        let mut trainer = Trainer::<Net, _, 7>::boxed(Sgd { lr: 0.1 });
+        let mut workers = Workers::new();
+        trainer.step_parallel(&mut workers, &x, &y).expect("a loss");
+        assert_no_allocation("a step on all cores", || {
+            trainer.step_parallel(&mut workers, &x, &y).expect("a loss");
+            workers.evaluate(&trainer.net, &trainer.loss, &x, &y).expect("a loss");
+        });
+    });
+}

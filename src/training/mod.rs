@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `trainer.rs` | one training step: input, forward, loss, rule, backward with update |
 //! | `fit.rs` | training runs over a data set |
-//! | `parallel.rs` | the gradient of a large batch, computed on all cores |
+//! | `parallel.rs` | training on all cores: steps on large batches, and many networks at once |
+//! | `workers.rs` | the gradient of a large batch, computed on all cores |
 //! | `rows.rs` | predictions and gradients for any number of rows |
 //! | `data.rs`, `shuffle.rs` | checks of data sets; the random order of the samples |
 //! | `targets.rs` | the targets of a batch: copied, or read in place if they are large |
@@ -24,6 +25,8 @@ mod shuffle;
 mod sum;
 mod targets;
 mod trainer;
+#[cfg(feature = "rayon")]
+mod workers;
 
 #[cfg(feature = "rayon")]
 pub(crate) use self::trainer::{batch_losses, mean_of};
