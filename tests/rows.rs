@@ -2,7 +2,10 @@
 
 use approx::assert_relative_eq;
 use constnet::{
-    Cache, CrossEntropy, DataError, Error, He, Linear, Sequential, Sgd, Tanh, Trainer, Zeroed, layers::Layer,
+    Cache, CrossEntropy, Custom, CustomLayer, DataError, Error, He, Linear, Mse, Relu, Sequential, Sgd, Tanh,
+    Trainer, Zeroed,
+    layers::{Features, Layer},
+    sequential,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -89,4 +92,60 @@ fn data_that_are_not_valid_change_nothing() {
     assert!(matches!(error, Err(Error::Data(DataError::Input { sample: 9, feature: 2, .. }))));
     assert_eq!(gradient, Net::ZERO);
     assert_eq!(trainer.net, net);
+}
+
+/// What earlier passes left in the cache, or zeros, may give numbers that are not finite: they do not reach the gradient.
+#[test]
+fn the_rest_of_a_batch_does_not_reach_the_gradient() {
+    // The hidden number of the second row is 1e39: ∞.
+    let net = sequential![Linear::new([[10.0_f32]], [10.0]), Relu::new(), Linear::new([[10.0]], [10.0])];
+    let mut cache = Cache::<_, 2>::ZERO;
+    net.predict_into(&[[1.0], [1e38]], &mut [[0.0]; 2], &mut cache).unwrap();
+    let (mut gradient, mut expected) = (Sequential::ZERO, Sequential::ZERO);
+    let loss = net.gradient(&Mse, &[[1.0]], &[[0.0]], &mut gradient, &mut cache).unwrap();
+    net.gradient(&Mse, &[[1.0]], &[[0.0]], &mut expected, &mut { Cache::<_, 1>::ZERO }).unwrap();
+    assert_eq!((loss, gradient), (44_100.0, expected));
+
+    // `ln 0` is −∞. The gradient is the mean of `2 (w ln x + b) ln x`.
+    let net = sequential![Custom(Ln), Linear::new([[1.0_f64]], [0.0])];
+    let (x, y) = ([[2.0_f64], [3.0], [4.0]], [[0.0]; 3]);
+    let mut gradient = Sequential::ZERO;
+    net.gradient(&Mse, &x, &y, &mut gradient, &mut { Cache::<_, 2>::ZERO }).unwrap();
+    let mean = x.map(|[x]| 2.0 * x.ln() * x.ln()).iter().sum::<f64>() / 3.0;
+    assert_relative_eq!(gradient.layer::<1>().weight()[0][0], mean, max_relative = 1e-14);
+    let mut trainer = Trainer::<_, _, 2>::new(net, Sgd { lr: 0.1 });
+    trainer.step_rows(&x, &y, &mut gradient).unwrap();
+    assert_relative_eq!(trainer.net.layer::<1>().weight()[0][0], 1.0 - 0.1 * mean, max_relative = 1e-14);
+}
+
+/// `y = ln x`, of one feature.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Ln;
+
+impl Zeroed for Ln {
+    const ZERO: Self = Self;
+}
+
+impl CustomLayer for Ln {
+    type In = Features<1, f64>;
+    type Out = Features<1, f64>;
+    type Cache<const B: usize> = ();
+    const NAME: &'static str = "Ln";
+    const PARAMS: usize = 0;
+
+    fn forward<const B: usize>(&self, x: &[[f64; 1]; B], y: &mut [[f64; 1]; B], (): &mut ()) {
+        *y = x.map(|[x]| [x.ln()]);
+    }
+    fn backward<const B: usize>(
+        &self,
+        x: &[[f64; 1]; B],
+        (): &(),
+        dy: &[[f64; 1]; B],
+        dx: &mut [[f64; 1]; B],
+        _: &mut Self,
+    ) {
+        for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
+            dx[0] = dy[0] / x[0];
+        }
+    }
 }

@@ -51,11 +51,14 @@ impl<N: Layer, const B: usize> Buffers<N, B> {
         N::input_buffer(&mut self.layers, &mut self.output)
     }
 
-    /// Copies the first inputs; the others stay as they are.
+    /// Copies the inputs. If they are fewer than a batch, the last one fills it up: what was there before may give
+    /// numbers that are not finite, and in a gradient `0 · ∞` is NaN.
     #[inline(always)]
-    pub(crate) fn set_first_inputs(&mut self, x: &[Row<N::In>]) {
-        for (input, x) in self.input_mut().iter_mut().zip(x) {
-            *input = *x;
+    pub(crate) fn set_inputs(&mut self, x: &[Row<N::In>]) {
+        let Some(last) = x.last() else { return };
+        let mut x = x.iter();
+        for input in self.input_mut() {
+            *input = *x.next().unwrap_or(last);
         }
     }
 }

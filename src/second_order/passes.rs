@@ -26,7 +26,7 @@ pub(super) fn jacobian_rows<N: Layer, C: LeastSquares<N::Out>>(
     output: usize,
     rows: &mut [Elem<N>],
 ) {
-    buffers.set_first_inputs(x);
+    buffers.set_inputs(x);
     dispatch::<N, _>(Pass::<_, C> { net, buffers, y, output, rows });
 }
 

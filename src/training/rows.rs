@@ -43,6 +43,7 @@ impl<L: Layer> Sequential<L> {
         y: &mut [Row<L::Out>],
         cache: &mut Cache<Self, B>,
     ) -> Result<(), Error<Elem<L>>> {
+        const { assert!(B > 0, "a batch has at least one sample") };
         check_length("outputs", y.len(), x.len())?;
         predict_slice(self, x, y, &mut cache.buffers);
         Ok(())
@@ -78,6 +79,7 @@ impl<L: Layer> Sequential<L> {
         gradient: &mut Self,
         cache: &mut Cache<Self, B>,
     ) -> Result<Elem<L>, Error<Elem<L>>> {
+        const { assert!(B > 0, "a batch has at least one sample") };
         check::<Self, C>(loss, x, y)?;
         finite_loss(add_gradient(self, loss, &mut cache.buffers, Mode::Eval, x, y, gradient), self)
     }
@@ -177,7 +179,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// # Errors
     ///
     /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, the loss refuses a target, or
-    /// the loss is not finite; and those of [`update`](Self::update). Nothing is then updated.
+    /// the loss is not finite; and those of [`update`](Self::update). Nothing is then updated, except after
+    /// [`Error::Overflow`]: see [`Optimizer::step`].
     pub fn step_rows(
         &mut self,
         x: &[Row<N::In>],
@@ -209,7 +212,7 @@ fn predict<N: Layer, const B: usize>(
     for x in x.chunks(B) {
         match <&[_; B]>::try_from(x) {
             Ok(x) => *buffers.input_mut() = *x,
-            Err(_) => buffers.set_first_inputs(x),
+            Err(_) => buffers.set_inputs(x),
         }
         let Buffers { layers, output, .. } = buffers;
         dispatch::<N, _>(Forward { net, layers, output, mode: &Mode::Eval });
@@ -251,7 +254,7 @@ pub(crate) fn add_gradient<N: Layer, C: Loss<N::Out>, const B: usize>(
     let samples = y.len();
     let mut sum = CompensatedSum::<Elem<N>>::ZERO;
     for (shard, (x, y)) in x.chunks(B).zip(y.chunks(B)).enumerate() {
-        buffers.set_first_inputs(x);
+        buffers.set_inputs(x);
         let (buffers, gradient) = (&mut *buffers, &mut *gradient);
         let mode = mode_of_shard(mode, shard);
         let mean = dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient });

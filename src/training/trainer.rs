@@ -126,6 +126,37 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     }
 }
 
+/// The network, the optimiser with its state, the loss and the seed are copied: both trainers go on with the same steps.
+///
+/// ```
+/// use constnet::{Adam, Trainer, Zeroed, mlp};
+///
+/// let mut trainer: Trainer<mlp![1, 1], Adam, 1> = Trainer::new(Zeroed::ZERO, Adam::new(0.1));
+/// trainer.step(&[[1.0]], &[[2.0]]);
+/// let mut other = trainer.clone();
+/// assert_eq!(other.step(&[[1.0]], &[[2.0]]), trainer.step(&[[1.0]], &[[2.0]]));
+/// assert_eq!(other.net, trainer.net);
+/// ```
+impl<N, Opt, const B: usize, C> Clone for Trainer<N, Opt, B, C>
+where
+    N: LayerTypes + Clone,
+    Opt: OptimizerMemory + Clone,
+    C: Clone,
+    OptimizerState<N, Opt>: Clone,
+{
+    fn clone(&self) -> Self {
+        let Self { net, optimizer, loss, state, seed, buffers: _ } = self;
+        Self {
+            net: net.clone(),
+            optimizer: optimizer.clone(),
+            loss: loss.clone(),
+            state: state.clone(),
+            seed: *seed,
+            buffers: Zeroed::ZERO,
+        }
+    }
+}
+
 // The bounds are on each method, not on the type, so that an optimiser or a loss that does not fit the network, or
 // layers that do not fit together, are one error where the trainer is used.
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
@@ -359,7 +390,7 @@ pub(crate) fn batch_losses<N: Layer, C: Loss<N::Out>, const B: usize>(
     y: &[C::Target],
 ) -> impl Iterator<Item = Elem<N>> {
     x.chunks(B).zip(y.chunks(B)).map(move |(x, y)| {
-        buffers.set_first_inputs(x);
+        buffers.set_inputs(x);
         let mean = dispatch::<N, _>(Evaluate { net, loss, buffers: &mut *buffers, y });
         mean * Elem::<N>::from_count(y.len())
     })
