@@ -13,11 +13,12 @@ use std::{
 
 use common::{Folder, bits, network, rng, rows};
 use constnet::{
-    Adam, AdamW, CrossEntropy, Dropout, Error, Huber, L1, Linear, Mse, Relu, Safetensors, Sequential, Sgd,
-    Tanh, Trainer, WithSchedule, Zeroed,
+    Adam, AdamW, CrossEntropy, Dropout, Error, Huber, L1, Linear, Loss, Mse, Relu, Safetensors, Sequential,
+    Sgd, Tanh, Trainer, WithSchedule, Zeroed,
     formats::{CheckpointError, WeightsError},
     layers::Features,
     optim::schedule::Cosine,
+    simd::Simd,
     training::{Best, EpochReport},
 };
 
@@ -187,6 +188,12 @@ fn another_run_is_refused() {
         ),
         (refused!(path, fit => fit, net, adam, L1, 8, SAMPLES), "loss", "L1", "Mse"),
         (refused!(path, fit => fit, net, adam, Mse, 4, SAMPLES), "batch size", "4", "8"),
+        (
+            refused!(path, fit => fit.in_order(), net, adam, Mse, 8, SAMPLES),
+            "order of the samples",
+            "as given",
+            "random",
+        ),
         (refused!(path, fit => fit, net, adam, Mse, 8, 99), "number of samples", "99", "100"),
         (
             refused!(path, fit => fit.validate(&x[..7], &y[..7]), net, adam, Mse, 8, SAMPLES),
@@ -205,6 +212,13 @@ fn another_run_is_refused() {
             refused!(path, fit => fit.parallel(20), net, adam, Mse, 8, SAMPLES),
             "batch size",
             "20 in shards of 8",
+            "8",
+        ),
+        #[cfg(feature = "rayon")]
+        (
+            refused!(path, fit => fit.parallel(8), net, adam, Mse, 8, SAMPLES),
+            "batch size",
+            "8 in shards of 8",
             "8",
         ),
     ];
@@ -260,15 +274,18 @@ fn another_run_is_refused() {
         );
         assert!(error.to_string().starts_with(&format!("the checkpoint {}: ", path.display())), "{error}");
     }
-    let place = content.windows(8).position(|text| text == b"steps: 3").expect("a number");
-    let mut bad = content;
-    bad[place + 7] = b'x';
-    fs::write(path, bad).expect("a file");
-    let error = refused!(path, fit => fit, net, adam, Mse, 8, SAMPLES);
-    assert!(
-        error.to_string().ends_with("it has no valid `steps`, which `Fit::checkpoint` writes"),
-        "{error}"
-    );
+    // Records that cannot be true.
+    for (name, digit, reason) in [
+        ("steps: ", b'x', "it has no valid `steps`, which `Fit::checkpoint` writes"),
+        ("best epoch: ", b'9', "its best epoch is 9, but it has 3 epochs"),
+    ] {
+        let place = content.windows(name.len()).position(|text| text == name.as_bytes()).expect("a line");
+        let mut bad = content.clone();
+        bad[place + name.len()] = digit;
+        fs::write(path, bad).expect("a file");
+        let error = refused!(path, fit => fit, net, adam, Mse, 8, SAMPLES);
+        assert!(error.to_string().ends_with(reason), "{error}");
+    }
 }
 
 #[test]
@@ -354,4 +371,37 @@ fn runs_of_all_types_are_saved() {
     let expected = run("whole", 10);
     run("parts", 3);
     assert_eq!(run("parts", 10), expected);
+}
+
+/// A loss with a long text, which the checkpoint records.
+#[test]
+fn a_long_record_is_read_again() {
+    #[derive(Clone, Copy)]
+    struct Long;
+
+    impl std::fmt::Debug for Long {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            (0..300_000).try_for_each(|_| f.write_str("\"1, "))
+        }
+    }
+
+    impl Loss<Features<3>> for Long {
+        type Target = [f32; 3];
+
+        fn value<S: Simd<f32>>(&self, token: S, y_hat: &[[f32; 3]], y: &[[f32; 3]]) -> f32 {
+            Loss::<Features<3>>::value(&Mse, token, y_hat, y)
+        }
+        fn value_and_gradient<S: Simd<f32>>(&self, token: S, y_hat: &mut [[f32; 3]], y: &[[f32; 3]]) -> f32 {
+            Loss::<Features<3>>::value_and_gradient(&Mse, token, y_hat, y)
+        }
+    }
+
+    let folder = Folder::new("long");
+    let path = folder.0.join("run");
+    let (x, y) = data();
+    let run = |epochs| {
+        let mut trainer = Trainer::<Net, _, 8, _>::with_loss(network(&mut rng(1)), Sgd { lr: 0.01 }, Long);
+        trainer.fit(&x, &y).epochs(epochs).checkpoint(&path, 1).run(&mut rng(2)).expect("a run").epoch
+    };
+    assert_eq!((run(1), run(2)), (0, 1));
 }

@@ -74,7 +74,7 @@ pub struct Fit<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<
     pub(crate) training: (&'a [Row<N::In>], &'a [C::Target]),
     pub(crate) validation: Option<(&'a [Row<N::In>], &'a [C::Target])>,
     pub(crate) epochs: usize,
-    in_order: bool,
+    pub(crate) in_order: bool,
     pub(crate) best: Option<KeepBest<'a, N>>,
     #[cfg(feature = "rayon")]
     parallel: Option<super::parallel::Passes<N, Opt, B, C>>,
@@ -106,7 +106,7 @@ type KeepBest<'a, N> = (&'a mut Best<N>, fn(&mut N, &N));
 /// # Ok::<(), constnet::Error<f32>>(())
 /// ```
 ///
-/// A large one is built on the heap by [`Zeroed::boxed`].
+/// A large one is built on the heap by `Zeroed::boxed`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(
     feature = "alloc",
@@ -274,7 +274,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// # Errors
     ///
     /// Before anything is changed: if a parameter of the optimiser or the loss is not valid, the number of epochs
-    /// is 0, there are no samples, the numbers of inputs and targets differ, an input or a parameter of the network is
+    /// or the batch size is 0, there are no samples or none has a weight, the numbers of inputs and targets differ, an input or a parameter of the network is
     /// not finite, or the loss refuses a target; [`Error::ScheduleEnded`] if the learning rate is 0 in all steps of the
     /// run.
     ///
@@ -373,12 +373,12 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         }
     }
 
-    /// The number of samples of each step.
-    pub(crate) fn batch(&self) -> usize {
+    /// The number of samples of each step, if it is computed on all cores.
+    pub(crate) fn parallel_batch(&self) -> Option<usize> {
         #[cfg(feature = "rayon")]
-        let batch = self.parallel.as_ref().map_or(B, super::parallel::Passes::batch);
+        let batch = self.parallel.as_ref().map(super::parallel::Passes::batch);
         #[cfg(not(feature = "rayon"))]
-        let batch = B;
+        let batch = None;
         batch
     }
 
@@ -393,7 +393,7 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
         if *epochs == 0 {
             return Err(Error::NoEpochs);
         }
-        let batch = self.batch();
+        let batch = self.parallel_batch().unwrap_or(B);
         if batch == 0 {
             let (name, expected) = ("batch size", "at least 1");
             return Err(Error::Hyperparameter { name, value: Zeroed::ZERO, expected });

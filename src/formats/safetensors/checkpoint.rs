@@ -20,7 +20,7 @@ use num_traits::ToPrimitive as _;
 use rand::{Rng, SeedableRng as _, rngs::Xoshiro128PlusPlus};
 
 use super::{
-    Safetensors, WeightsError, copy,
+    CHARACTER, Safetensors, WeightsError, copy,
     file::OpenFile,
     header::{Header, LAYERS, line, origin},
     serialize_all,
@@ -118,8 +118,8 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// [`keep_best`](Self::keep_best) was called.
     ///
     /// The file also records what the run depends on: the layers, the optimiser and the loss with all their parameters
-    /// at the start of the run, the batch size, the numbers of samples, and a checksum of the inputs. If one of them
-    /// differs, the run is not started: [`CheckpointError::Mismatch`]. The targets are not recorded; pass the same ones. The
+    /// at the start of the run, the batch size, whether the samples are used in a random order, the numbers of samples, and a
+    /// checksum of the inputs. If one of them differs, the run is not started: [`CheckpointError::Mismatch`]. The targets are not recorded; pass the same ones. The
     /// number of epochs may differ. Optimiser and loss must implement [`Debug`](fmt::Debug), whose text is recorded.
     ///
     /// The generator that is passed to [`run`](CheckpointedFit::run) is used once: for a seed, which is saved. The random
@@ -249,8 +249,12 @@ where
     Opt: OptimizerMemory + fmt::Debug,
     C: Loss<N::Out> + fmt::Debug,
 {
-    let batch = fit.batch();
-    let batch = if batch == B { batch.to_string() } else { format!("{batch} in shards of {B}") };
+    // Sums over shards are rounded in another way, even if one shard is a batch.
+    let batch = match fit.parallel_batch() {
+        Some(batch) => format!("{batch} in shards of {B}"),
+        None => B.to_string(),
+    };
+    let order = if fit.in_order { "as given" } else { "random" };
     let validation = fit.validation.map_or("none".into(), |(x, _)| x.len().to_string());
     let lines = vec![
         // To be counted up when the meaning of the file changes.
@@ -259,6 +263,7 @@ where
         ("optimizer", format!("{:?}", fit.trainer.optimizer)),
         ("loss", format!("{:?}", fit.trainer.loss)),
         ("batch size", batch),
+        ("order of the samples", order.into()),
         ("number of samples", fit.training.0.len().to_string()),
         ("number of validation samples", validation),
         ("checksum of the inputs", checksum(fit)),
@@ -377,7 +382,10 @@ impl Run<'_> {
         let best = fit.best.as_ref().map(|(best, _)| &best.net);
         let all = Safetensors::new();
         let expected = named(&fit.trainer.net, slots, best).map_err(|error| self.failed(error))?;
-        let header = Header::read(&mut file, all.longest_header(&expected));
+        // The text of an optimiser or a loss has no longest length.
+        let record: usize = self.description.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let longest = all.longest_header(&expected).saturating_add(CHARACTER * record as u64);
+        let header = Header::read(&mut file, longest);
         let header = header.map_err(|error| self.failed(error))?;
         let lines = Lines(header.origin().unwrap_or_default());
         for (what, expected) in &self.description {
@@ -452,11 +460,16 @@ impl Lines<'_> {
         // A loss that was saved is finite; NaN stands for none.
         let optional = |name| number(name).map(|value| if value.is_nan() { None } else { Some(value) });
         let done: usize = self.value("epochs")?;
+        let best_epoch: usize = self.value("best epoch")?;
+        if best_epoch >= done {
+            let text = format!("its best epoch is {best_epoch}, but it has {done} epochs");
+            return Err(WeightsError::Header(text));
+        }
         let report = EpochReport {
             epoch: done.saturating_sub(1),
             loss: number("training loss")?,
             validation_loss: optional("validation loss")?,
-            best_epoch: self.value("best epoch")?,
+            best_epoch,
             best_loss: number("best epoch loss")?,
         };
         Ok(Saved {

@@ -37,6 +37,9 @@ use crate::{
     network::Sequential,
 };
 
+/// The bytes of a character in JSON, at most: `\u0000`.
+const CHARACTER: u64 = 6;
+
 /// The options for loading a network from a safetensors file and for saving it to one.
 ///
 /// By default, names and shapes are those of `torch.nn.Sequential` with the same layers: `0.weight (OUT, IN)`,
@@ -91,7 +94,7 @@ use crate::{
 #[must_use = "these are only options: call `load` or `save`"]
 pub struct Safetensors<'a> {
     prefix: &'a str,
-    names: &'a dyn Fn(usize, &str) -> String,
+    names: &'a (dyn Fn(usize, &str) -> String + Sync),
     convert: bool,
     not_finite: bool,
     other_layers: bool,
@@ -126,7 +129,7 @@ impl<'a> Safetensors<'a> {
 
     /// The function that computes the name of a tensor, after the prefix, from the index of its layer and `"weight"` or
     /// `"bias"`.
-    pub const fn names(self, names: &'a dyn Fn(usize, &str) -> String) -> Self {
+    pub const fn names(self, names: &'a (dyn Fn(usize, &str) -> String + Sync)) -> Self {
         Self { names, ..self }
     }
 
@@ -308,8 +311,6 @@ impl<'a> Safetensors<'a> {
         const METADATA: u64 = 1 << 20;
         /// An entry without its name: an element type, two sizes, two offsets, and white space.
         const ENTRY: u64 = 1 << 10;
-        /// A character as JSON: `\u0000`.
-        const CHARACTER: u64 = 6;
         const FORMAT: u64 = 100_000_000;
         if !self.prefix.is_empty() || self.extra || self.batch_norm.is_some() {
             return FORMAT;
