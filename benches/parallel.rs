@@ -90,7 +90,7 @@ macro_rules! steps {
                 pool.install(|| {
                     for _ in 0..repeats {
                         black_box(
-                            trainer.step_parallel(&mut workers, black_box(x), black_box(y)).expect("a loss"),
+                            trainer.step_parallel(black_box(x), black_box(y), &mut workers).expect("a loss"),
                         );
                     }
                 });

@@ -75,7 +75,7 @@ fn masks_of_runs() {
 #[test]
 fn masks_of_parallel_steps_and_runs() {
     assert_masks_follow_the_seed(|trainer, _| {
-        trainer.step_parallel(&mut Workers::new(), &X, &Y).expect("a loss");
+        trainer.step_parallel(&X, &Y, &mut Workers::new()).expect("a loss");
     });
     assert_masks_follow_the_seed(|trainer, rng| {
         trainer.fit(&X, &Y).parallel(1).run(rng).expect("a loss");

@@ -173,9 +173,9 @@ fn workers_keep_their_memory() {
         let (x, y) = ([[1.0; 5]; 100], [[0.5; 3]; 100]);
         let mut trainer = Trainer::<Net, _, 7>::boxed(Sgd { lr: 0.1 });
         let mut workers = Workers::new();
-        trainer.step_parallel(&mut workers, &x, &y).expect("a loss");
+        trainer.step_parallel(&x, &y, &mut workers).expect("a loss");
         assert_no_allocation("a step on all cores", || {
-            trainer.step_parallel(&mut workers, &x, &y).expect("a loss");
+            trainer.step_parallel(&x, &y, &mut workers).expect("a loss");
             workers.evaluate(&trainer.net, &trainer.loss, &x, &y).expect("a loss");
         });
     });

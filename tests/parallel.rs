@@ -41,7 +41,7 @@ fn the_same_bits_on_any_number_of_threads() {
         let mut losses = vec![];
         // One sample, more than one shard, an odd number of units, all units full.
         for samples in [1, 5, 11, 64 * 4, SAMPLES] {
-            losses.push(trainer.step_parallel(&mut workers, &x[..samples], &y[..samples]).expect("samples"));
+            losses.push(trainer.step_parallel(&x[..samples], &y[..samples], &mut workers).expect("samples"));
         }
         losses.push(trainer.fit(&x, &y).parallel(100).run(&mut rng(4)).expect("an epoch").loss);
         losses.push(workers.evaluate(&trainer.net, &trainer.loss, &x, &y).expect("a loss"));
@@ -64,7 +64,7 @@ fn assert_equals_whole_batch<const B: usize>() {
     let mut workers = Workers::new();
     let mut whole = Box::new(Trainer::<_, _, B>::new(net, Sgd { lr: 0.1 }.with_momentum(0.9)));
     for _ in 0..3 {
-        let found = parallel.step_parallel(&mut workers, &x, &y).expect("samples");
+        let found = parallel.step_parallel(&x, &y, &mut workers).expect("samples");
         let expected = whole.step(&x, &y);
         assert_relative_eq!(found, expected, max_relative = ROUNDING);
     }
@@ -167,14 +167,14 @@ fn bad_input() {
     let before = bits(&trainer.net);
     let random = &mut rng(1);
     let lengths = Error::Data(DataError::Lengths { inputs: 9, targets: 8 });
-    assert_eq!(trainer.step_parallel(&mut workers, &x, &y[..8]), Err(lengths));
+    assert_eq!(trainer.step_parallel(&x, &y[..8], &mut workers), Err(lengths));
     let of_run = Error::Training(DataError::Lengths { inputs: 9, targets: 8 });
     assert_eq!(trainer.fit(&x, &y[..8]).parallel(4).run(random), Err(of_run));
     assert_eq!(trainer.evaluate(&x, &y[..8]), Err(lengths));
     assert_eq!(workers.evaluate(&trainer.net, &Mse, &x, &y[..8]), Err(lengths));
     assert_eq!(workers.gradient(&trainer.net, &Mse, &x, &y[..8]), Err(lengths));
     let no_samples = Error::Data(DataError::NoSamples);
-    assert_eq!(trainer.step_parallel(&mut workers, &[], &[]), Err(no_samples));
+    assert_eq!(trainer.step_parallel(&[], &[], &mut workers), Err(no_samples));
     let of_run = Error::Training(DataError::NoSamples);
     assert_eq!(trainer.fit(&[], &[]).parallel(4).run(random), Err(of_run));
     assert_eq!(trainer.evaluate(&[], &[]), Err(no_samples));
@@ -193,7 +193,7 @@ fn bad_input() {
     let mut bad = x;
     bad[8][2] = f32::INFINITY;
     let input = DataError::Input { sample: 8, feature: 2, value: f32::INFINITY };
-    assert_eq!(trainer.step_parallel(&mut workers, &bad, &y), Err(input.into()));
+    assert_eq!(trainer.step_parallel(&bad, &y, &mut workers), Err(input.into()));
     assert_eq!(workers.evaluate(&trainer.net, &Mse, &bad, &y), Err(input.into()));
     assert_eq!(workers.gradient(&trainer.net, &Mse, &bad, &y), Err(input.into()));
     assert_eq!(trainer.fit(&bad, &y).parallel(9).run(random), Err(Error::Training(input)));
@@ -202,7 +202,7 @@ fn bad_input() {
     // A loss that is not finite, in a unit that is not the first.
     let mut large = y;
     large[8][2] = 1e30;
-    assert_eq!(trainer.step_parallel(&mut workers, &x, &large), Ok(f32::INFINITY));
+    assert_eq!(trainer.step_parallel(&x, &large, &mut workers), Err(Error::Loss(f32::INFINITY)));
     assert_eq!(workers.evaluate(&trainer.net, &Mse, &x, &large), Err(Error::Loss(f32::INFINITY)));
     assert_eq!(workers.gradient(&trainer.net, &Mse, &x, &large), Err(Error::Loss(f32::INFINITY)));
     let diverged = Error::Diverged { epoch: 0, last_loss: None };
@@ -218,7 +218,7 @@ fn bad_input() {
     assert_eq!(workers.evaluate(&broken, &Mse, &x, &y), Err(parameter));
     assert_eq!(workers.gradient(&broken, &Mse, &x, &y), Err(parameter));
     // It leaves nothing in the workers.
-    let loss = trainer.step_parallel(&mut workers, &x, &y).expect("samples");
+    let loss = trainer.step_parallel(&x, &y, &mut workers).expect("samples");
     let expected = Mse.forward(&[rng(3).sample::<Net, _>(He).predict(&x[0])], &[y[0]]);
     assert_relative_eq!(loss, expected, max_relative = SINGLE);
     assert!(flat(&trainer.net).iter().all(|p| p.is_finite()));
@@ -411,7 +411,7 @@ fn gradients_of_two_machines_sum_to_that_of_the_whole_batch() {
 
     // The update is that of a parallel step.
     let mut by_step = precise();
-    by_step.step_parallel(&mut workers, &x, &y).expect("samples");
+    by_step.step_parallel(&x, &y, &mut workers).expect("samples");
     trainer.update(&sum).expect("finite numbers");
     assert_relative_eq!(trainer.net, by_step.net, epsilon = ROUNDING, max_relative = ROUNDING);
 }
@@ -447,7 +447,7 @@ fn masked(seed: u32) -> Trainer<Sequential<Dropout<33>>, Sgd, 4, Predictions> {
 /// The masks of a parallel step on 600 samples, in the order of the samples: more shards than units.
 fn masks(trainer: &mut Trainer<Sequential<Dropout<33>>, Sgd, 4, Predictions>) -> Vec<[bool; 33]> {
     let y: Vec<usize> = (0..600).collect();
-    trainer.step_parallel(&mut Workers::new(), &[[1.0; 33]; 600], &y).expect("samples");
+    trainer.step_parallel(&[[1.0; 33]; 600], &y, &mut Workers::new()).expect("samples");
     let mut seen = std::mem::take(&mut *trainer.loss.seen.lock().expect("no panic"));
     seen.sort_by_key(|(sample, _)| *sample);
     assert_eq!(seen.len(), 600);
@@ -486,7 +486,7 @@ fn one_shard_equals_a_plain_step() {
     let mut workers = Workers::new();
     for _ in 0..3 {
         plain.step(&[[1.0; 33]; 4], &y);
-        parallel.step_parallel(&mut workers, &[[1.0; 33]; 4], &y).expect("samples");
+        parallel.step_parallel(&[[1.0; 33]; 4], &y, &mut workers).expect("samples");
     }
     assert_eq!(parallel.loss.seen.into_inner().unwrap(), plain.loss.seen.into_inner().unwrap());
 }
@@ -564,7 +564,7 @@ fn the_mean_of_many_losses_is_exact_to_rounding() -> Result<(), Error<f32>> {
     let close = |loss| assert_relative_eq!(loss, 0.1, max_relative = 2.0 * f32::EPSILON);
     close(workers.evaluate(&trainer.net, &Tenth, &x, &y)?);
     close(workers.gradient(&trainer.net, &Tenth, &x, &y)?);
-    close(trainer.step_parallel(&mut workers, &x, &y)?);
+    close(trainer.step_parallel(&x, &y, &mut workers)?);
     close(trainer.fit(&x, &y).parallel(1).run(&mut rng(0))?.loss);
     Ok(())
 }

@@ -37,7 +37,12 @@ use num_traits::Float;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 pub use super::workers::Workers;
-use super::{data::check, fit::mean_over_batches, shuffle::Permutation, trainer::Trainer};
+use super::{
+    data::{check, finite_loss},
+    fit::mean_over_batches,
+    shuffle::Permutation,
+    trainer::Trainer,
+};
 use crate::{
     error::Error,
     layers::{Elem, Layer, LayerTypes, Mode, Row},
@@ -84,20 +89,31 @@ pub fn train_each<T: Send, R: Send>(
 
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, C> {
     /// One step on one batch of any length, on all cores: forward, loss, backward, update. Returns the loss before
-    /// the update. See [`parallel`](crate::parallel).
+    /// the update. See [`parallel`](crate::parallel). On one core: [`step_rows`](Self::step_rows).
     ///
-    /// If the loss is not finite, the network stays as it is. The optimiser's parameters are not checked here;
-    /// [`fit`](Trainer::fit) checks them.
+    /// The optimiser's parameters are not checked here; [`fit`](Trainer::fit) checks them.
+    ///
+    /// ```
+    /// use constnet::{Sgd, Trainer, Zeroed, mlp, parallel::Workers};
+    ///
+    /// let (x, y) = (vec![[1.0]; 1000], vec![[2.0]; 1000]);
+    /// let mut trainer: Trainer<mlp![1, 1], Sgd, 128> = Trainer::new(Zeroed::ZERO, Sgd { lr: 0.1 });
+    /// let mut workers = Workers::new();
+    /// assert_eq!(trainer.step_parallel(&x, &y, &mut workers)?, 4.0);
+    /// assert!((trainer.net.predict::<[f32; 1]>(&[0.0])[0] - 0.4).abs() < 1e-6);
+    /// # Ok::<(), constnet::Error<f32>>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, or the loss refuses a
-    /// target; and those of [`update`](Self::update), if the gradient is not finite.
+    /// If there are no samples, the numbers of inputs and targets differ, an input is not finite, the loss refuses a
+    /// target, or the loss is not finite; and those of [`update`](Self::update). Nothing is then updated, except after
+    /// [`Error::Overflow`]: see [`Optimizer::step`].
     pub fn step_parallel(
         &mut self,
-        workers: &mut Workers<N, B>,
         x: &[Row<N::In>],
         y: &[C::Target],
+        workers: &mut Workers<N, B>,
     ) -> Result<Elem<N>, Error<Elem<N>>>
     where
         N: Layer + Zeroable + Send + Sync,
@@ -106,10 +122,11 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out, Target: Sync> + Sync,
     {
         check::<N, C>(&self.loss, x, y)?;
-        self.step_on_samples(workers, x, y, &mut (0..x.len()))
+        let loss = self.step_on_samples(workers, x, y, &mut (0..x.len()))?;
+        finite_loss(loss, &self.net)
     }
 
-    /// A step on the samples with these indices.
+    /// A step on the samples with these indices. If the loss is not finite, nothing is updated.
     fn step_on_samples(
         &mut self,
         workers: &mut Workers<N, B>,

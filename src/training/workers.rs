@@ -21,10 +21,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    layers::{Elem, FiniteCheck, Keeps, Layer, LayerTypes, Mode, Row, UpdateRule, dispatch, update, zero},
+    layers::{Elem, Layer, LayerTypes, Mode, Row, dispatch, zero},
     loss::Loss,
-    network::{Buffers, Cache},
-    simd::{Element, Kernel, Real, Simd, Zeroed},
+    network::{Buffers, Cache, add_scaled},
+    simd::{Element, Zeroed},
 };
 
 /// The number of work units of a batch; each takes its shards one after the other.
@@ -234,7 +234,7 @@ where
             rayon::join(|| self.run(first, start, left), || self.run(first + split, rest, units - left));
         sums.loss.add_sum(right.loss);
         if let (Some(to), Some(from)) = (&mut sums.gradient, right.gradient) {
-            dispatch::<N, _>(Sum { to: &mut **to, from: &*from });
+            add_scaled(&mut **to, Elem::<N>::from_count(1), &*from);
             locked(&self.pool.gradients).push(from);
         }
         sums
@@ -283,33 +283,5 @@ where
             Some(gradient) => dispatch::<N, _>(Gradient { net, loss, buffers, mode, y, samples, gradient }),
             None => dispatch::<N, _>(Evaluate { net, loss, buffers, y }),
         }
-    }
-}
-
-/// One gradient added to another.
-struct Sum<'a, N> {
-    to: &'a mut N,
-    from: &'a N,
-}
-
-impl<N: Layer> Kernel<Elem<N>> for Sum<'_, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd<Elem<N>>>(self, token: S) {
-        update(token, Add, self.to, 0, self.from, [], FiniteCheck::Never);
-    }
-}
-
-/// The rule that adds the gradient to the parameters: the sum of two gradients.
-#[derive(Clone, Copy)]
-struct Add;
-
-impl<T: Element> UpdateRule<T> for Add {
-    type Slots = Keeps<0>;
-
-    #[inline(always)]
-    fn update<V: Real<T>>(self, p: V, dp: V, _: &mut [V; 0]) -> V {
-        p + dp
     }
 }
