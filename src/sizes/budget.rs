@@ -14,7 +14,9 @@ use typenum::{
 
 use crate::{
     layers::{CacheSize, Elem, Layer, ParamCount},
-    loss::Loss,
+    loss::{
+        BceWithLogits, CrossEntropy, GaussianNll, L1, Loss, Mse, OnProbabilities, SoftCrossEntropy, Weighted,
+    },
     optim::{Optimizer, OptimizerSize},
     quantized::{EightBit, Int8Linear, Output, Quantized, Table},
     second_order::{Lbfgs, LevenbergMarquardt, Run},
@@ -70,7 +72,7 @@ impl ElementSize for f64 {
 /// The bytes of RAM of a [`Trainer`] on a device, of a [`Run`] of a second-order method, or of the rows of
 /// [`predict_bytes`](Quantized::predict_bytes) of a [`Quantized`] network, as a type.
 ///
-/// Of a [`Trainer`]:
+/// Of a [`Trainer`] with a [loss without values](LossWithoutValues):
 ///
 /// | part of a trainer | numbers |
 /// |---|---|
@@ -124,13 +126,31 @@ type ParameterNumbers<N, Opt> = Prod<<N as ParamCount>::Count, Add1<<Opt as Opti
 /// All numbers of a trainer.
 type Numbers<N, Opt, const B: usize> =
     Sum<Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>, <Opt as OptimizerSize>::Own>;
+/// A loss without values of its own, which takes no memory in a [`Trainer`].
+#[diagnostic::on_unimplemented(
+    message = "a RAM budget does not count the values of the loss `{Self}`",
+    label = "a loss that takes memory",
+    note = "`size_of` has the size of any trainer on the machine that compiles"
+)]
+pub trait LossWithoutValues {}
+
+macro_rules! losses_without_values {
+    ($($loss:ident)+) => { $(impl LossWithoutValues for $loss {})+ };
+}
+
+losses_without_values!(Mse L1 BceWithLogits CrossEntropy SoftCrossEntropy GaussianNll);
+
+impl<C: LossWithoutValues> LossWithoutValues for Weighted<C> {}
+impl<C: LossWithoutValues> LossWithoutValues for OnProbabilities<C> {}
+
 /// The bytes of the number of steps and of the seed, on a 32-bit device.
 type Counters = U8;
 /// The bytes of all numbers of a trainer.
 type NumberBytes<N, Opt, const B: usize> = Prod<Numbers<N, Opt, B>, <Elem<N> as ElementSize>::Bytes>;
 
-impl<N, Opt, const B: usize> RamSize for Trainer<N, Opt, B>
+impl<N, Opt, const B: usize, C> RamSize for Trainer<N, Opt, B, C>
 where
+    C: LossWithoutValues,
     N: Layer + ParamCount + CacheSize,
     Opt: Optimizer<Elem<N>> + OptimizerSize,
     Elem<N>: ElementSize,
@@ -241,11 +261,12 @@ where
 /// # Examples
 ///
 /// ```
-/// use constnet::{Quantized, Sgd, Trainer, mlp, sizes::budget};
+/// use constnet::{CrossEntropy, Quantized, Sgd, Trainer, mlp, sizes::budget};
 ///
 /// type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1>;
 ///
 /// const _: () = budget::fits_ram::<20, Training>();
+/// const _: () = budget::fits_ram::<20, Trainer<mlp![5, 64, 64, 3], Sgd, 1, CrossEntropy>>();
 /// const _: () = budget::fits_ram::<1, Quantized<mlp![5, 64, 64, 3]>>();
 /// ```
 ///
@@ -256,6 +277,15 @@ where
 /// type Training = Trainer<mlp![5, 70, 64, 3], Sgd, 1>;
 ///
 /// const _: () = budget::fits_ram::<20, Training>();
+/// ```
+///
+/// The same with a loss that has values of its own, which are not counted:
+///
+/// ```compile_fail,E0277
+/// # use constnet::{Sgd, Trainer, WeightedCrossEntropy, mlp, sizes::budget};
+/// type Training = Trainer<mlp![5, 64, 64, 3], Sgd, 1, WeightedCrossEntropy<3>>;
+///
+/// const _: () = budget::fits_ram::<64, Training>();
 /// ```
 ///
 /// ```compile_fail,E0277

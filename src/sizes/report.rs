@@ -58,7 +58,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of a network, an optimiser and a batch size.
+    /// The report of a network, an optimiser and a batch size. The loss is [`Mse`](crate::Mse), or another one without values;
+    /// the size of any other, as [`WeightedCrossEntropy`](crate::WeightedCrossEntropy), comes on top of the RAM for training.
     #[must_use]
     pub const fn of<N: Cost, Opt: Optimizer<Elem<N>>, const B: usize>() -> Self {
         Self {
