@@ -292,10 +292,7 @@ impl<T: Element> fmt::Display for DataError<T> {
         match *self {
             Self::NoSamples => write!(f, "the data set is empty: expected at least 1 sample"),
             Self::Lengths { inputs, targets } => {
-                write!(
-                    f,
-                    "there are {inputs} inputs and {targets} targets: expected as many inputs as targets"
-                )
+                write!(f, "there are {inputs} rows and {targets} targets: expected as many rows as targets")
             }
             Self::Input { sample, feature, value } => {
                 write!(f, "input {feature} of sample {sample} is {value}: expected a finite number")

@@ -21,7 +21,7 @@
 //! | `MLPClassifier(solver="lbfgs")` | a network, [`CrossEntropy`](crate::CrossEntropy), [`Lbfgs`](crate::Lbfgs) |
 //! | `MLPRegressor`, `solver="adam"` | a network, [`Mse`](crate::Mse), a [`Trainer`](crate::Trainer) with [`Adam`](crate::Adam) |
 //! | `alpha` | [`Lbfgs::weight_decay`](crate::Lbfgs::weight_decay), [`Adam::weight_decay`](crate::Adam::weight_decay): see below |
-//! | `predict`, `predict_proba` | [`predict_all`](crate::Sequential::predict_all), with [`Softmax`](crate::Softmax) as last layer |
+//! | `predict`, `predict_proba` | `Sequential::predict_all`, with [`Softmax`](crate::Softmax) as last layer |
 //! | `score`, `sklearn.metrics` | [`metrics`](crate::metrics) |
 //! | `cross_val_score`, `GridSearchCV` | the program `cross_validation` |
 //! | MATLAB's `fitnet`, `trainlm` | [`LevenbergMarquardt`](crate::LevenbergMarquardt) |

@@ -59,7 +59,7 @@ fn no_samples() {
 #[test]
 fn lengths() {
     let error = DataError::Lengths { inputs: 3, targets: 2 };
-    let text = "training data: there are 3 inputs and 2 targets: expected as many inputs as targets";
+    let text = "training data: there are 3 rows and 2 targets: expected as many rows as targets";
     assert_refused(0.1, &X, &Y[..2], 1, Error::Training(error), text);
     assert_eq!(trainer(0.1).evaluate(&X, &Y[..2]), Err(error.into()));
     assert_eq!(trainer(0.1).evaluate(&X, &[]), Err(DataError::Lengths { inputs: 3, targets: 0 }.into()));

@@ -216,7 +216,7 @@ fn invalid_validation_data() {
             &X,
             &Y[..2],
             Error::Validation(DataError::Lengths { inputs: 3, targets: 2 }),
-            "validation data: there are 3 inputs and 2 targets: expected as many inputs as targets",
+            "validation data: there are 3 rows and 2 targets: expected as many rows as targets",
         ),
     ];
     for (x_val, y_val, error, text) in refused {

@@ -140,7 +140,7 @@ pub trait CustomLayer: Zeroed {
 /// Besides its input and the layer's own cache, it caches the gradient with respect to its input. A training step
 /// keeps the gradient of the layer's parameters on the stack until they are updated.
 ///
-/// For a [boxed](Zeroed::boxed) network, and for training on all cores, derive `bytemuck::Zeroable` for the layer and for
+/// For a network on the heap, and for training on all cores, derive `bytemuck::Zeroable` for the layer and for
 /// the structs in its cache.
 ///
 /// To use the layer with [`sizes::budget`](crate::sizes::budget), implement [`ParamCount`] and [`CacheSize`] for it.

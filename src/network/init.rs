@@ -11,7 +11,7 @@
 //! | [`Zeros`] | 0 | 0 |
 //!
 //! Each is a distribution of `rand`, for a network and for a single layer: `rng.sample(He)`. That network is returned by
-//! way of the stack. In place, in a [box](crate::Zeroed::boxed) or a `static`, call
+//! way of the stack. In place, in a box (`Zeroed::boxed`) or a `static`, call
 //! [`init`](crate::Sequential::init) (He) or [`init_with`](crate::Sequential::init_with).
 //!
 //! Values are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer. On one platform a seed always gives the same

@@ -10,6 +10,7 @@ pub(crate) const NO_EIGHT_BIT_FORM: &str = "a quantised network is made of `Line
 
 /// Why a network could not be quantised. Layers are counted from 0, activations too.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum QuantizeError {
     /// There are no rows, or a number of a row is not finite.
@@ -38,6 +39,7 @@ pub enum QuantizeError {
 
 /// Why a linear layer has no eight-bit form.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct LinearError {
     /// The index of the output.
     pub output: usize,
@@ -47,6 +49,7 @@ pub struct LinearError {
 
 /// Why an output of a linear layer cannot be represented.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LinearProblem {
     /// The multiplier is not from 0 to 1/4 (exclusive).
@@ -59,6 +62,7 @@ pub enum LinearProblem {
 
 /// Layers that do not fit to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ChainError {
     /// The index in the `f32` network of the layer whose input does not fit; `None` is the output of the network.
     pub layer: Option<usize>,
@@ -68,6 +72,7 @@ pub struct ChainError {
 
 /// What does not fit between two layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ChainProblem {
     /// A layer takes its input with another zero point than that with which the layer before, or the input, has it.

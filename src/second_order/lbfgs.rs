@@ -134,7 +134,7 @@ impl<const M: usize, T: Element> Lbfgs<M, T> {
 }
 
 /// The memory of [`Lbfgs`]: `2 M + 4` networks, and the cache of a pass. It is a value of known size, in a `static`, on the
-/// stack, or [boxed](Zeroed::boxed).
+/// stack, or in a box (`Zeroed::boxed`).
 #[cfg_attr(
     feature = "alloc",
     derive(bytemuck::Zeroable),
@@ -202,7 +202,7 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize, P: Cores<N, C, BATCH>> Run<'_, L
     ///
     /// # Errors
     ///
-    /// Before anything is changed: if a parameter of the method is not valid, there are no samples, the numbers of inputs and
+    /// Before anything is changed: if a parameter of the method is not valid, there are no samples or none has a weight, the numbers of inputs and
     /// targets differ, a number in the data or the network is not finite, the loss refuses a target, or the first loss or
     /// gradient is not finite.
     ///

@@ -216,8 +216,8 @@ impl<N: Layer, C: LeastSquares<N::Out>, P: Jacobians<N, C>> Run<'_, LevenbergMar
     ///
     /// Before anything is changed: [`Error::Length`] if the workspace has not
     /// [`workspace_len`](LevenbergMarquardt::workspace_len) elements; if a parameter of the method is not valid, there are
-    /// no samples, the numbers of inputs and targets differ, a number in the data or the network is not finite, or the
-    /// first loss is not.
+    /// no samples or none has a weight, the numbers of inputs and targets differ, a number in the data or the network is not
+    /// finite, the loss refuses a target, or the first loss is not finite.
     ///
     /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch; the network is then that
     /// of the last iteration.

@@ -42,6 +42,7 @@ impl<'a, Method, N: Layer, C: Loss<N::Out>, P> Run<'a, Method, N, C, P> {
 
 /// The state of a run after an iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Report<T = f32> {
     /// The number of iterations: for [`LevenbergMarquardt`](super::LevenbergMarquardt), that of Jacobian matrices.
@@ -85,6 +86,7 @@ impl<T: Element> Report<T> {
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Stop {
     /// The loss has reached the goal.

@@ -32,6 +32,10 @@ use crate::{
 ///
 /// # Errors
 ///
+/// [`GradientError::Invalid`] if an input or a parameter is not finite or the loss refuses a target;
+/// [`GradientError::NotFinite`] if the loss is not finite; [`GradientError::LossMismatch`] if the two methods of the loss
+/// return different losses.
+///
 /// [`GradientError::GradientMismatch`] names the derivative with the largest difference: that of a prediction if the
 /// loss is wrong, else that of a parameter or an input. Then its layer is wrong, or a later layer through which
 /// its gradient passes.
@@ -120,6 +124,7 @@ pub fn gradient_check<L: Layer<In: HasGradient>, Y, const B: usize>(
 
 /// A derivative of the loss, computed in two ways.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct GradientPair<T> {
     /// The variable.
     pub coordinate: Coordinate,
@@ -131,6 +136,7 @@ pub struct GradientPair<T> {
 
 /// The variable of a derivative. All indices are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Coordinate {
     /// One number of a prediction.
     Prediction {
@@ -161,6 +167,7 @@ pub enum Coordinate {
 
 /// The reason why a gradient check failed.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum GradientError<T> {
     /// An input or a parameter is not finite, the loss refuses a target, or a parameter of the loss is invalid.

@@ -154,6 +154,7 @@ pub fn binary_accuracy<T: Element>(
 /// # Ok::<(), constnet::DataError<f64>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConfusionMatrix<const K: usize> {
     /// `counts[class][predicted]`: the number of samples of `class` that were predicted as `predicted`.
     pub counts: [[usize; K]; K],
@@ -184,11 +185,11 @@ impl<const K: usize> ConfusionMatrix<K> {
         }
     }
 
-    /// The fraction of samples that were predicted correctly.
+    /// The fraction of samples that were predicted correctly; NaN if there are no samples.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..K).map(|class| self.right(class)).sum();
-        fraction(right, self.counts.as_flattened().iter().sum()).unwrap_or(0.0)
+        fraction(right, self.counts.as_flattened().iter().sum()).unwrap_or(f64::NAN)
     }
 
     /// The fraction of the samples of a class that were predicted correctly; `None` if there are no such samples.
