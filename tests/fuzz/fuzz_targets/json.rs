@@ -19,7 +19,11 @@ fn start() -> Net {
 }
 
 /// The JSON after loading, or nothing if a refused header left the place unchanged.
-fn checked<X: serde::Serialize>(result: Result<(), LoadError<Error>>, before: &X, after: &X) -> Option<String> {
+fn checked<X: serde::Serialize>(
+    result: Result<(), LoadError<Error>>,
+    before: &X,
+    after: &X,
+) -> Option<String> {
     let after = to_string(after).expect("JSON");
     match result {
         Ok(()) => return Some(after),

@@ -19,7 +19,11 @@ fn start() -> Net {
 }
 
 /// The bytes after loading, or nothing if a refused header left the place unchanged.
-fn checked<X: serde::Serialize>(result: Result<(), LoadError<Error>>, before: &X, after: &X) -> Option<Vec<u8>> {
+fn checked<X: serde::Serialize>(
+    result: Result<(), LoadError<Error>>,
+    before: &X,
+    after: &X,
+) -> Option<Vec<u8>> {
     let after = to_allocvec(after).expect("postcard");
     match result {
         Ok(()) => return Some(after),

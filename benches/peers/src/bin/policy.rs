@@ -15,7 +15,7 @@ use constnet::{
     Elu, Sequential, Zeroed,
     formats::{DenseLayer, DenseNetwork, Onnx},
 };
-use tract_onnx::prelude::{InferenceModelExt as _, Framework as _, IntoTensor as _, tvec};
+use tract_onnx::prelude::{Framework as _, InferenceModelExt as _, IntoTensor as _, tvec};
 
 type Policy = Sequential![
     constnet::Linear<48, 512>,
@@ -36,7 +36,11 @@ const ROUNDS: usize = 200;
 const REPEATS: u32 = 50;
 
 fn main() {
-    assert_eq!(env::var("RAYON_NUM_THREADS").as_deref(), Ok("1"), "run `cargo run` in the folder of this package");
+    assert_eq!(
+        env::var("RAYON_NUM_THREADS").as_deref(),
+        Ok("1"),
+        "run `cargo run` in the folder of this package"
+    );
     if let Some(core) = core_affinity::get_core_ids().and_then(|cores| cores.last().copied()) {
         core_affinity::set_for_current(core);
     }
