@@ -43,6 +43,8 @@ type Repeat = Box<dyn FnMut(usize)>;
 
 fn main() {
     let options = Options::parse();
+    // Before this thread is bound to one core.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let core = pin(options.core);
     let limits = limits();
     let mut workloads = workloads();
@@ -53,7 +55,7 @@ fn main() {
     } else {
         print_machine(core);
         print_limits(&run);
-        print_table(&run);
+        print_table(&run, cores);
         print_dispatch();
     }
 }
@@ -69,6 +71,7 @@ struct Options {
 impl Options {
     fn parse() -> Self {
         let mut options = Self { csv: false, rounds: 1, core: None, names: Vec::new() };
+        let mut chosen = None;
         let mut arguments = std::env::args().skip(1);
         let number = |argument: Option<String>, of: &str| {
             let number = argument.and_then(|n| n.parse().ok());
@@ -78,13 +81,14 @@ impl Options {
             match argument.as_str() {
                 // `cargo bench` adds this argument. `cargo test --benches` does not: then one round shows that
                 // everything runs.
-                "--bench" => options.rounds = options.rounds.max(ROUNDS),
+                "--bench" => options.rounds = ROUNDS,
                 "--csv" => options.csv = true,
-                "--rounds" => options.rounds = number(arguments.next(), "--rounds"),
+                "--rounds" => chosen = Some(number(arguments.next(), "--rounds")),
                 "--core" => options.core = Some(number(arguments.next(), "--core")),
                 name => options.names.push(name.into()),
             }
         }
+        options.rounds = chosen.unwrap_or(options.rounds);
         options
     }
 
@@ -704,11 +708,9 @@ fn print_limits(run: &Run) {
     }
 }
 
-/// Next to the best time stands the predicted one, for one core and for all. The percentages compare the best time with the best
-/// time of the limit. The percentage in brackets is the median of
-/// the same ratio within each round.
-fn print_table(run: &Run) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+/// Next to the best time stands the predicted one, for one core and for all. The percentages compare the best time with
+/// the best time of the limit. The percentage in brackets is the median of the same ratio within each round.
+fn print_table(run: &Run, cores: usize) {
     println!(
         "\n{:<32} {:>10} {:>10} {:>10} {:>10} {:>8} {:>15} {:<9} {:>8}",
         "workload",
