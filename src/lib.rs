@@ -3,7 +3,7 @@
 #![doc = include_str!("../README.md")]
 //! # The folders, lowest first
 //!
-//! A folder uses only folders above it in this table.
+//! A folder uses only folders above it in this table (but serde's attributes of two losses name a function of `formats`).
 //!
 //! | folder | what it holds |
 //! |---|---|

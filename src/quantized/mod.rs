@@ -63,7 +63,7 @@ pub(crate) use self::{
     source::{Source, write_linear, write_standardize, write_static},
 };
 pub(crate) use self::{params::saturates, report::Differences};
-use crate::{error::DataError, simd::Zeroed, sizes::Memory};
+use crate::{error::DataError, simd::Zeroed};
 
 /// The eight-bit form of the network `Net`, for inference: `Quantized<mlp![5, 64, 3]>`.
 ///
@@ -235,21 +235,6 @@ impl<Net: EightBit> Quantized<Net> {
     pub fn output_params(&self) -> QuantParams {
         self.chain.output().params
     }
-
-    /// The bytes of the network in flash, and of its rows in RAM: those of the input, the output, and between the layers.
-    ///
-    /// ```
-    /// use constnet::{Quantized, mlp, sizes::Memory};
-    ///
-    /// const MEMORY: Memory = <Quantized<mlp![5, 64, 64, 3]>>::MEMORY;
-    /// // A limit in bytes, checked when the program is compiled.
-    /// const _: () = assert!(MEMORY.flash < 6 * 1024 && MEMORY.ram < 256);
-    /// assert_eq!(MEMORY.ram, 5 + 64 + 64 + 3 + 3);
-    /// ```
-    pub const MEMORY: Memory = Memory {
-        flash: size_of::<Self>(),
-        ram: size_of::<Net::In>() + Net::Chain::ROWS + size_of::<Net::Out>(),
-    };
 
     /// The layers on bytes.
     #[must_use]

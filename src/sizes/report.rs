@@ -5,6 +5,7 @@ use core::fmt;
 use crate::{
     layers::{Cost, Elem, Row},
     optim::Optimizer,
+    quantized::{EightBit, Int8Chain, Quantized},
     second_order::{LbfgsMemory, LevenbergMarquardt, stack_of_run},
     training::Trainer,
 };
@@ -99,6 +100,23 @@ impl Memory {
     pub const fn of_lbfgs<N: Cost, const M: usize>() -> Self {
         Self { flash: N::FROZEN_BYTES, ram: size_of::<N>() + size_of::<LbfgsMemory<N, M>>() }
     }
+}
+
+impl<Net: EightBit> Quantized<Net> {
+    /// The bytes of the network in flash, and of its rows in RAM: those of the input, the output, and between the layers.
+    ///
+    /// ```
+    /// use constnet::{Quantized, mlp, sizes::Memory};
+    ///
+    /// const MEMORY: Memory = <Quantized<mlp![5, 64, 64, 3]>>::MEMORY;
+    /// // A limit in bytes, checked when the program is compiled.
+    /// const _: () = assert!(MEMORY.flash < 6 * 1024 && MEMORY.ram < 256);
+    /// assert_eq!(MEMORY.ram, 5 + 64 + 64 + 3 + 3);
+    /// ```
+    pub const MEMORY: Memory = Memory {
+        flash: size_of::<Self>(),
+        ram: size_of::<Net::In>() + Net::Chain::ROWS + size_of::<Net::Out>(),
+    };
 }
 
 /// A line for each field.
