@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=trained.safetensors");
     println!("cargo::rerun-if-changed=../data/digits.safetensors");
+    println!("cargo::rerun-if-changed=../data/digits.txt");
 
     let arch = env::var("CARGO_CFG_TARGET_ARCH")?;
     let map = match arch.as_str() {
@@ -87,7 +88,8 @@ fn digits() -> Result<String, Box<dyn Error>> {
     let mut net = <mlp![64, 128, 10]>::ZERO;
     Safetensors::new().load_file(&mut net, "../data/digits.safetensors")?;
     let text = fs::read_to_string("../data/digits.txt")?;
-    let mut samples: Vec<([f32; 64], u8)> = text.lines().map(image).collect();
+    let samples: Option<Vec<([f32; 64], u8)>> = text.lines().map(image).collect();
+    let mut samples = samples.ok_or("digits.txt: expected 64 pixels and a digit in each line")?;
     let all: Vec<[f32; 64]> = samples.iter().map(|(x, _)| *x).collect();
     let (of_all, _) = Quantized::of(&net, &all)?;
     let all: Vec<_> = all.iter().map(|x| of_all.quantize_input(x)).collect();
@@ -117,9 +119,9 @@ fn digits() -> Result<String, Box<dyn Error>> {
     ))
 }
 
-/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
-fn image(line: &str) -> ([f32; 64], u8) {
-    let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
-    let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
-    (image, numbers.next().map_or(0, |digit| digit as u8))
+/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
+fn image(line: &str) -> Option<([f32; 64], u8)> {
+    let (pixels, digit) = line.split_once(' ')?;
+    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
+    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }

@@ -3,11 +3,13 @@
 // `cargo build --release --target wasm32-unknown-unknown`.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 const RUNS = 3;
+const folder = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("target", import.meta.url));
 
 for (const name of ["step", "inference", "inference-int8", "digits-int8", "layers-int8", "adapt", "synthetic", "lm"]) {
-  const file = new URL(`target/wasm32-unknown-unknown/release/${name}.wasm`, import.meta.url);
+  const file = `${folder}/wasm32-unknown-unknown/release/${name}.wasm`;
   const module = await WebAssembly.compile(await readFile(file));
   // An allocator would need one of these: a function of the host, or memory that grows.
   assert.deepEqual(WebAssembly.Module.imports(module), [], `${name} imports something`);
