@@ -2,12 +2,15 @@
 //!
 //! The batch of a step is cut into shards. Each process computes the gradients of its shards, adds them, and sends the
 //! sum to all others; then every process adds the sums and makes the same update. The order of all additions depends
-//! only on the number of shards, so the weights are the same, bit for bit, for any number of processes and threads.
+//! only on the number of shards, so the weights are the same, bit for bit, for 1, 2 and 4 processes, and for any number
+//! of threads.
 
 mod shard;
 
 use std::{
-    env, fs,
+    env,
+    fmt::Display,
+    fs,
     hash::{DefaultHasher, Hasher as _},
     io,
     path::{Path, PathBuf},
@@ -24,7 +27,7 @@ use constnet::{
 use mpi::traits::{Communicator, CommunicatorCollectives, Root};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus};
 use rayon::prelude::*;
-use shard::{SHARDS, Shard};
+use shard::{ROWS, SHARDS, Shard};
 
 type Net = mlp![64, 256, 256, 10];
 
@@ -34,6 +37,9 @@ const NUMBERS: usize = Net::PARAMS + 1;
 /// It holds the network and the optimiser, and a checkpoint holds it. The gradients come from the shards, so its own batch
 /// size is not used.
 type Training = Box<Trainer<Net, Adam, 1>>;
+
+/// The hash of the data, `SHARDS` and `ROWS`. The weights depend on them, so a checkpoint holds them too.
+type Run = [u64; 3];
 
 struct Options {
     steps: usize,
@@ -55,9 +61,10 @@ fn main() -> ExitCode {
     let world = universe.world();
     match options().and_then(|options| train(&world, &options)) {
         Ok(()) => ExitCode::SUCCESS,
-        // The other processes may be waiting for this one: end them too.
+        // The other processes may be waiting for this one: end them too. A line is written at once, as others write too.
         Err(error) => {
-            eprintln!("process {}: error: {error}", world.rank());
+            let line = format!("process {}: error: {error}\n", world.rank());
+            eprint!("{line}");
             world.abort(1)
         }
     }
@@ -85,13 +92,15 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
     if !SHARDS.is_multiple_of(size) {
         return Err(format!("{SHARDS} shards cannot be divided among {size} processes").into());
     }
-    let text =
-        fs::read_to_string(&options.data).map_err(|error| format!("{}: {error}", options.data.display()))?;
+    let text = fs::read_to_string(&options.data).map_err(in_file(&options.data))?;
+    let (training, test) = shard::images(&text).map_err(in_file(&options.data))?;
+    let run = [hash_of(|hasher| hasher.write(text.as_bytes())), SHARDS as u64, ROWS as u64];
     let share = SHARDS / size;
     let mut shards: Vec<_> =
-        (rank * share..(rank + 1) * share).map(|index| Shard::new(index, &text)).collect();
-    let mut trainer = start(world, options)?;
-    compare(world, &text, &trainer.net)?;
+        (rank * share..(rank + 1) * share).map(|index| Shard::new(index, &training)).collect();
+    drop((text, training));
+    let mut trainer = start(world, options, run)?;
+    compare(world, options, run, &trainer.net)?;
     let first = trainer.steps();
 
     let mut own = vec![0.0; share * NUMBERS];
@@ -115,15 +124,17 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
         if rank == 0 && (steps.is_multiple_of(options.every) || steps == options.steps) {
             println!("step {steps}, loss {:.4}", loss / SHARDS as f32);
             if let Some(file) = &options.checkpoint {
-                write_file(file, postcard::to_allocvec(&*trainer)?)?;
+                write_file(file, postcard::to_allocvec(&(run, &*trainer))?)?;
             }
         }
     }
     if rank == 0 {
-        let milliseconds =
-            1e3 * started.elapsed().as_secs_f64() / trainer.steps().saturating_sub(first).max(1) as f64;
-        println!("{size} processes: {milliseconds:.3} ms for a step");
-        let (x, digits) = shard::test_set(&text);
+        let milliseconds = 1e3 * started.elapsed().as_secs_f64();
+        let steps = trainer.steps() - first;
+        if steps > 0 {
+            println!("{size} processes: {:.3} ms for a step", milliseconds / steps as f64);
+        }
+        let (x, digits): (Vec<_>, Vec<_>) = test.into_iter().unzip();
         let accuracy = accuracy(trainer.net.predict_all(&x), &digits)?;
         println!("accuracy on the test images: {:.2} %", 100.0 * accuracy);
         println!("hash of the weights: {:016x}", hash(&trainer.net));
@@ -132,7 +143,7 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
 }
 
 /// A new trainer, or that of the checkpoint, which process 0 reads and sends to the others.
-fn start(world: &impl Communicator, options: &Options) -> Result<Training> {
+fn start(world: &impl Communicator, options: &Options, run: Run) -> Result<Training> {
     let mut bytes = match &options.checkpoint {
         Some(file) if world.rank() == 0 => read(file)?,
         _ => Vec::new(),
@@ -146,17 +157,34 @@ fn start(world: &impl Communicator, options: &Options) -> Result<Training> {
     } else {
         bytes.resize(length, 0);
         root.broadcast_into(&mut bytes[..]);
-        load_in_place(&mut *trainer, &mut postcard::Deserializer::from_bytes(&bytes))?;
+        let file = options.checkpoint.as_deref().unwrap_or("the checkpoint of process 0".as_ref());
+        load(&mut trainer, &bytes, run).map_err(in_file(file))?;
     }
     Ok(trainer)
+}
+
+/// Loads a checkpoint, or returns an error if it was written with other data or constants.
+fn load(trainer: &mut Training, bytes: &[u8], run: Run) -> Result<()> {
+    let (saved, bytes) = postcard::take_from_bytes::<Run>(bytes)?;
+    let names = ["data", "`SHARDS`", "`ROWS`"];
+    if let Some(index) = (0..names.len()).find(|index| saved[*index] != run[*index]) {
+        return Err(format!("the checkpoint was written with other {}", names[index]).into());
+    }
+    Ok(load_in_place(&mut **trainer, &mut postcard::Deserializer::from_bytes(bytes))?)
 }
 
 /// The bytes of a file: none, if it does not exist.
 fn read(file: &Path) -> Result<Vec<u8>> {
     match fs::read(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        bytes => Ok(bytes.map_err(|error| format!("{}: {error}", file.display()))?),
+        Ok(bytes) if bytes.is_empty() => Err(in_file(file)("the checkpoint is empty").into()),
+        bytes => Ok(bytes.map_err(in_file(file))?),
     }
+}
+
+/// Puts the name of the file before an error.
+fn in_file<E: Display>(file: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{}: {error}", file.display())
 }
 
 /// Adds vectors of [`NUMBERS`] that stand one after the other: first neighbours, then the sums of neighbours, and so on.
@@ -173,23 +201,20 @@ fn add_in_pairs(vectors: &mut [f32]) {
     }
 }
 
-/// Checks that all processes have the same program, data and weights.
-fn compare(world: &impl Communicator, text: &str, net: &Net) -> Result<()> {
-    const NAMES: [&str; 3] = ["program", "data", "weights"];
-    let program = hash_of(|hasher| {
-        hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
-        hasher.write_usize(SHARDS);
-        hasher.write_usize(NUMBERS);
-    });
-    let own = [program, hash_of(|hasher| hasher.write(text.as_bytes())), hash(net)];
+/// Checks that all processes have the same program, data, weights and numbers of steps.
+fn compare(world: &impl Communicator, options: &Options, [data, ..]: Run, net: &Net) -> Result<()> {
+    const NAMES: [&str; 5] = ["program", "data", "weights", "--steps", "--every"];
+    let program = fs::read(env::current_exe()?)?;
+    let program = hash_of(|hasher| hasher.write(&program));
+    let own = [program, data, hash(net), options.steps as u64, options.every as u64];
     let mut all = vec![0_u64; NAMES.len() * world.size() as usize];
     world.all_gather_into(&own[..], &mut all[..]);
-    let (hashes, _) = all.as_chunks::<{ NAMES.len() }>();
+    let (values, _) = all.as_chunks::<{ NAMES.len() }>();
     for (index, name) in NAMES.into_iter().enumerate() {
-        let differs = |rank: &usize| hashes[*rank][index] != hashes[0][index];
-        let ranks: Vec<_> = (0..hashes.len()).filter(differs).collect();
+        let differs = |rank: &usize| values[*rank][index] != values[0][index];
+        let ranks: Vec<_> = (0..values.len()).filter(differs).collect();
         if !ranks.is_empty() {
-            return Err(format!("the {name} of processes {ranks:?} differ from those of process 0").into());
+            return Err(format!("{name}: processes {ranks:?} differ from process 0").into());
         }
     }
     Ok(())

@@ -7,37 +7,37 @@ use super::Net;
 
 /// The number of shards of a batch, a power of two. The results depend on it.
 pub const SHARDS: usize = 4;
-/// The number of samples that a shard takes in a step.
-const ROWS: usize = 256;
+/// The number of samples that a shard takes in a step. The results depend on it.
+pub const ROWS: usize = 256;
 /// The number of test images, the last of the file.
 const TEST: usize = 360;
 /// The file of the images, if no other is given.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/digits.txt");
 
-type Image = [f32; 64];
+/// An image and the digit that it shows.
+pub type Sample = ([f32; 64], usize);
 
 /// A part of the training images, and the memory for their gradient.
 pub struct Shard {
     index: usize,
-    x: Vec<Image>,
-    digits: Vec<usize>,
+    samples: Vec<Sample>,
     gradient: Box<Net>,
     cache: Box<Cache<Net, ROWS>>,
 }
 
 impl Shard {
-    /// Every `SHARDS`-th training image of the text.
-    pub fn new(index: usize, text: &str) -> Self {
-        let (x, digits) = images(text, |line, lines| line + TEST < lines && line % SHARDS == index);
-        Self { index, x, digits, gradient: Net::boxed(), cache: Cache::boxed() }
+    /// Takes every `SHARDS`-th training image.
+    pub fn new(index: usize, training: &[Sample]) -> Self {
+        let samples = training.iter().skip(index).step_by(SHARDS).copied().collect();
+        Self { index, samples, gradient: Net::boxed(), cache: Cache::boxed() }
     }
 
     /// Writes the mean gradient of a random part of the images, and then its mean loss. The part depends on the step and
     /// the shard only, so that a run can continue from a checkpoint.
     pub fn compute(&mut self, net: &Net, step: usize, numbers: &mut [f32]) -> Result<(), Error<f32>> {
         let mut rng = Xoshiro128PlusPlus::seed_from_u64((step * SHARDS + self.index) as u64);
-        let rows = [(); ROWS].map(|()| rng.random_range(0..self.x.len()));
-        let (x, digits) = (rows.map(|row| self.x[row]), rows.map(|row| self.digits[row]));
+        let samples = [(); ROWS].map(|()| self.samples[rng.random_range(0..self.samples.len())]);
+        let (x, digits) = (samples.map(|(x, _)| x), samples.map(|(_, digit)| digit));
         self.gradient.zero_grad();
         let loss = net.gradient(&CrossEntropy, &x, &digits, &mut self.gradient, &mut self.cache)?;
         let [gradient @ .., last] = numbers else { return Ok(()) };
@@ -46,18 +46,24 @@ impl Shard {
     }
 }
 
-/// The test images, and the digits that they show.
-pub fn test_set(text: &str) -> (Vec<Image>, Vec<usize>) {
-    images(text, |line, lines| line + TEST >= lines)
+/// Returns the training images and the test images of a text, or an error if a shard would be empty.
+pub fn images(text: &str) -> Result<(Vec<Sample>, Vec<Sample>), String> {
+    let expected = "expected 64 pixels, each a digit of base 17, and a digit below 10";
+    let samples = text.lines().zip(1..).map(|(line, number)| parse(line).ok_or(number));
+    let samples: Result<Vec<_>, usize> = samples.collect();
+    let mut training = samples.map_err(|number| format!("line {number}: {expected}"))?;
+    if training.len() < SHARDS + TEST {
+        return Err(format!("{} lines, expected at least {}", training.len(), SHARDS + TEST));
+    }
+    let test = training.split_off(training.len() - TEST);
+    Ok((training, test))
 }
 
-/// The images of the lines that are wanted: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
-fn images(text: &str, wanted: impl Fn(usize, usize) -> bool) -> (Vec<Image>, Vec<usize>) {
-    let lines = text.lines().count();
-    let parse = |line: &str| {
-        let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
-        let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
-        (image, numbers.next().map_or(0, |digit| digit as usize))
-    };
-    text.lines().enumerate().filter(|(line, _)| wanted(*line, lines)).map(|(_, line)| parse(line)).unzip()
+/// Parses 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show. Spaces are skipped.
+fn parse(line: &str) -> Option<Sample> {
+    let numbers: Vec<_> = line.replace(' ', "").chars().map(|c| c.to_digit(17)).collect::<Option<_>>()?;
+    match numbers.split_first_chunk() {
+        Some((pixels, &[digit @ 0..10])) => Some((pixels.map(|pixel| pixel as f32 / 16.0), digit as usize)),
+        _ => None,
+    }
 }
