@@ -1,8 +1,9 @@
-//! Cross-validation of data from CSV files: five folds from five seeds, standardised, beside scikit-learn's scores on the same folds.
+//! Cross-validation on data from CSV files: five folds for each of five seeds, with standardised inputs, compared with
+//! the scores of scikit-learn on the same folds.
 //!
-//! The weight decay is chosen anew for each fold, by a part of its training data that is held out: a test fold has no influence on it.
-//! `scipy/scikit_learn.py` recorded the folds and the scores. Fails if a score is worse than that of scikit-learn's best solver
-//! by more than the standard error of the difference.
+//! The weight decay is chosen anew for each fold, on a held-out part of its training data: the test fold has no
+//! influence on it. `scipy/scikit_learn.py` recorded the folds and the scores. Fails if a score is worse than that of
+//! scikit-learn's best solver by more than the standard error of the difference.
 //!
 //! `cargo run --release --example cross_validation [name of a data set]…`
 

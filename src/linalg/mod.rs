@@ -16,8 +16,9 @@ use crate::simd::{Element, VECTORS};
 /// The number by which [`stride`] rounds up: a multiple of the lanes of every vector, and of the rows of every tile.
 const ROUNDING: usize = if VECTORS { 16 } else { 1 };
 
-/// The products and the factorisation write up to this distance below the diagonal. A matrix has as many rows more than
-/// its size, so that what stands below that, `GUARD` rows lower than it belongs, is preserved.
+/// The products and the factorisation may overwrite elements up to this distance below the diagonal. A copy of the
+/// upper triangle ([`save`]) is stored below them: transposed, and `GUARD` rows lower. So a matrix has `GUARD` more
+/// rows than its size.
 pub(crate) const GUARD: usize = if VECTORS { 32 } else { 4 };
 
 /// The distance between the rows of a matrix of this size with one more column. Never 0, so that no code for a panic is

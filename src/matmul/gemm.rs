@@ -93,10 +93,11 @@ pub(super) fn stay_finite<S: Simd<T>, T: Element, const MR: usize, const NR: usi
 ///
 /// | registers | FMA | rows | largest tile |
 /// |---|---|---|---|
-/// | 32 | yes or no | 2 to 6 | 6 × 4 |
-/// | 32 | yes | more | 13 × 2 |
-/// | 16 | yes | any | 6 × 2 |
-/// | 16 | no | any | 2 × 4: without an FMA the number of instructions is the limit, and this shape needs the fewest |
+/// | any | any | 1 | 1 × 8: only one vector of `b` at a time, see [`row`] |
+/// | 32 | any | 2 to 6 | 6 × 4 |
+/// | 32 | any | more | 13 × 2 |
+/// | 16 | yes | 2 or more | 6 × 2 |
+/// | 16 | no | 2 or more | 2 × 4: the number of instructions is the limit, and this shape needs the fewest |
 const fn nr(registers: usize, has_fma: bool, rows: usize) -> usize {
     match rows {
         1 => 8,

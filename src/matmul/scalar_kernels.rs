@@ -1,8 +1,8 @@
 //! The matrix products for targets without SIMD: small code, few instructions, no panics.
 //!
-//! A microcontroller's compiler is asked for small code and unrolls nothing. So the inner loops are
-//! written out four wide here, which is what a load-multiply-add needs to pay for its loop, and
-//! every index is one that the compiler can see to be in bounds.
+//! For a microcontroller, code is compiled for size, and the compiler unrolls no loop. So each iteration of the inner
+//! loops here processes four elements, so that the instructions of the loop itself cost little. The compiler can
+//! prove that every index is in bounds, and adds no code for a panic.
 
 use core::hint::black_box;
 
@@ -16,7 +16,7 @@ use crate::simd::{Element, Simd, Vector};
 /// The number of elements that one iteration of an inner loop processes.
 const WIDE: usize = 4;
 
-/// `Σ a b + c`, element by element.
+/// `a b + c`, element by element.
 #[inline(always)]
 fn mul_add<T: Element>(a: T, [b0, b1, b2, b3]: [T; WIDE], [c0, c1, c2, c3]: [T; WIDE]) -> [T; WIDE] {
     [a * b0 + c0, a * b1 + c1, a * b2 + c2, a * b3 + c3]

@@ -2,11 +2,11 @@
 
 use crate::simd::{Element, Simd};
 
-/// `to[c][r] = from[r][c]`. There may be fewer rows in `from` than columns in `to`, whose number
-/// must be a multiple of that of the lanes; what is beyond the rows is written too.
+/// `to[c][r] = from[r][c]`. `from` may have fewer rows than `to` has columns. The number of columns of `to` must be a
+/// multiple of the number of lanes; the columns after the last row of `from`, up to such a multiple, become 0.
 ///
-/// Square tiles as wide as a vector, turned in registers: element by element the transpose would
-/// take as long as the product that it is for.
+/// Square tiles, as wide as a vector, are transposed in registers. Element by element, the transpose would take as
+/// long as the matrix product that uses it.
 #[inline(always)]
 pub(super) fn transpose<S: Simd<T>, T: Element, const C: usize, const TO: usize>(
     simd: S,
@@ -25,8 +25,8 @@ pub(super) fn transpose<S: Simd<T>, T: Element, const C: usize, const TO: usize>
     }
 }
 
-/// The tile of `N` rows from `r` and `N` columns from `c`, of short vectors: a vector is put
-/// together from `N` elements faster than it is turned.
+/// Transposes the tile of `N` rows from `r` and `N` columns from `c` element by element: for vectors of 2 or 4 lanes
+/// this is faster than an exchange of lanes.
 #[inline(always)]
 fn short<T: Element, const C: usize, const TO: usize, const N: usize>(
     r: usize,

@@ -86,7 +86,8 @@ pub trait EightBit {
     /// Those of the formatter.
     fn write_type(f: &mut Formatter<'_>) -> fmt::Result;
 
-    /// The output for a row, and adds the values to the ranges. Layers are counted from `layer` on.
+    /// Returns the output for a row, and adds the values of all layers to the ranges. The first layer has the index
+    /// `layer`.
     ///
     /// # Errors
     ///

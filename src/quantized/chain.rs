@@ -41,9 +41,10 @@ pub trait Int8Chain: Copy + Debug + PartialEq + Zeroed + Stored + WriteSource {
     /// The outputs as real numbers.
     fn real(&self, x: &Self::In, y: &mut <Self::Out as Bytes>::Real);
 
-    /// Whether each linear layer, and the end, has the zero point `x` of the layer before, if that is known: it is not after a
-    /// table. After a ReLU it must be 0. `after_relu` says whether the input of a layer, or of the end, comes after one. Layers
-    /// are counted from `layer` on.
+    /// Checks that each linear layer, and the end, expects the zero point that the layer before it gives, and that
+    /// this is 0 after a ReLU. `x` is the zero point of the input of the chain; `None` if it is not known, as after a
+    /// table. `after_relu` returns whether the input of the layer with this index, or of the end, comes after a ReLU.
+    /// The first layer has the index `layer`.
     ///
     /// # Errors
     ///

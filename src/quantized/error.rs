@@ -75,16 +75,17 @@ pub struct ChainError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ChainProblem {
-    /// A layer takes its input with another zero point than that with which the layer before, or the input, has it.
+    /// The zero point that a layer, or the output, expects is not that of the layer or the input before it.
     ZeroPoint {
         /// The zero point of the bytes that the layer gets.
         found: u8,
         /// The zero point that the layer has for them.
         expected: u8,
     },
-    /// The bytes come after a ReLU, and have this zero point: only with 0 they are no negative numbers.
+    /// The bytes come after a ReLU and have this zero point. It must be 0: bytes below the zero point are negative
+    /// numbers.
     AfterRelu(u8),
-    /// The network has stored whether a ReLU is its last layer, and it is the opposite.
+    /// [`Output::relu`](super::Output::relu) has this value, but the last layer of the network does not agree.
     LastRelu(bool),
 }
 

@@ -1,7 +1,7 @@
 //! Inference in 8-bit integers, for processors without floating point.
 //!
-//! [`Quantized::of`] makes a quantised network of a trained one. Its weights take a
-//! quarter of the flash, and [`predict_bytes`](Quantized::predict_bytes) computes without floating point. On a host an `f32`
+//! [`Quantized::of`] makes a quantised network of a trained one. Its weights take a quarter of the flash of `f32`
+//! weights, and [`predict_bytes`](Quantized::predict_bytes) computes without floating point. On a host an `f32`
 //! network is faster, and on a microcontroller with a floating-point unit about as fast.
 //!
 //! | file | what it holds |
@@ -143,8 +143,7 @@ impl<Net: EightBit> Quantized<Net> {
     ///
     /// # Errors
     ///
-    /// The first layer with another zero point; or the output, if [`Output::relu`] is not whether the last
-    /// layer is a `Relu`.
+    /// The first layer with another zero point; or the output, if [`Output::relu`] does not agree with the last layer.
     ///
     /// ```
     /// use constnet::{
@@ -203,8 +202,9 @@ impl<Net: EightBit> Quantized<Net> {
         y
     }
 
-    /// The same with the rounding of ONNX Runtime and of LiteRT on a host: a sum and its product are rounded in `f32`, ties to
-    /// even. A byte of a layer differs, by 1, only if the product is half-way between two integers, up to 2⁻²³ of its size.
+    /// The same with the rounding of ONNX Runtime and of LiteRT on a host: a sum, and its product with the multiplier,
+    /// are rounded in `f32`, ties to even. A byte of a layer differs, by 1, only if the product is half-way between
+    /// two integers, to within a relative error of 2⁻²³.
     #[inline]
     #[must_use]
     pub fn predict_bytes_rounded_in_f32(&self, x: &Net::In) -> Net::Out {

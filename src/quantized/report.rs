@@ -69,8 +69,8 @@ impl Differences {
 
 impl<R: Ranges> QuantizationReport<R> {
     /// The ranges of the `f32` values that become bytes: of the input, `None`, then of the outputs of layers, with their
-    /// indices. Of a linear layer and a ReLU these are the outputs of the ReLU; of a first `Standardize` those of it are the
-    /// input.
+    /// indices. A linear layer with a ReLU after it has one range, that of the outputs of the ReLU. A first
+    /// `Standardize` has none: its outputs are the values of the input.
     pub fn ranges(&self) -> impl Iterator<Item = (Option<usize>, &Range)> {
         let layer = |(number, (index, range)): (usize, (usize, _))| {
             (if number == 0 { None } else { index.checked_sub(1) }, range)

@@ -240,7 +240,7 @@ impl Tensors {
         }
     }
 
-    /// The numbers of a vector of `N` finite numbers.
+    /// The `N` numbers of a vector.
     fn take_array<T: Number, const N: usize>(&mut self, name: &str) -> Result<[T; N], TensorError> {
         let values = self.take(name, &[N])?;
         // Always: the shape was checked.

@@ -14,8 +14,9 @@ pub(super) type NativeWeights<const IN: usize, const OUT: usize> = Weights<IN, O
 
 /// The weights from `IN` bytes to `OUT` sums.
 ///
-/// If `INTERLEAVED`, the outputs are stored four at a time, and of these first the four weights of input 0; the outputs that
-/// remain one after the other. If `OFFSET`, those of four are stored as `weight + 128`.
+/// If `INTERLEAVED`, the outputs are stored in groups of four: first the four weights of input 0, then those of input
+/// 1, and so on. Outputs that do not fill a group, or all if not `INTERLEAVED`, are stored one after the other. If
+/// `OFFSET`, the weights of the groups are stored as `weight + 128`.
 #[derive(Clone, Copy, PartialEq)]
 #[repr(align(4))]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
@@ -38,7 +39,7 @@ impl<const IN: usize, const OUT: usize, const INTERLEAVED: bool, const OFFSET: b
         (at / IN, at % IN)
     }
 
-    /// The weight as it is stored, or a stored one as it is.
+    /// Converts a weight to its stored form, or a stored weight back.
     const fn stored(o: usize, weight: i8) -> i8 {
         if OFFSET && o < Self::OF_FOUR { weight ^ -128 } else { weight }
     }
@@ -55,7 +56,7 @@ impl<const IN: usize, const OUT: usize, const INTERLEAVED: bool, const OFFSET: b
         self.0[row][column] = Self::stored(o, weight);
     }
 
-    /// Calls `finish` with the output, its parameters and `bias + W x`, for each output.
+    /// Computes `y[o] = finish(parameters[o], bias[o] + Σᵢ W[o][i] x[i])` for each output `o`.
     #[inline(always)]
     pub(super) fn sums<Y, P: Copy>(
         &self,

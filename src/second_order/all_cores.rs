@@ -22,9 +22,9 @@ use crate::{
     training::{batch_losses, mean_of, parallel::Workers},
 };
 
-/// A run computes its passes on all cores: rayon's threads, or those of the pool in which the run is made. The gradients, the
-/// losses and the rows are allocated when a pass first needs them, and freed with the run. Each pass allocates the caches and the
-/// lists of its tasks, and frees them at its end.
+/// A run computes its passes on all cores: on the threads of the rayon pool in which `run` is called, by default the
+/// global pool. The gradients, the losses and the rows are allocated when a pass first needs them, and freed with the
+/// run. Each pass allocates the caches and the lists of its tasks, and frees them at its end.
 pub struct AllCores<N: LayerTypes, const B: usize> {
     workers: Workers<N, B>,
     /// The sum of the losses of each batch.

@@ -37,9 +37,9 @@ const BATCH: usize = if VECTORS { 32 } else { 1 };
 /// | `weight_decay` | of weight matrices | none | none |
 /// | no step along `−H g` decreases the loss | the history is dropped, then `−g` is tried | the same | stops |
 ///
-/// The passes are those of inference: [`Dropout`](crate::Dropout) drops nothing. scikit-learn's `alpha` is `weight_decay`
-/// times the number of samples `n`, with [`Mse`](crate::Mse) and one output `n / 2` times, because its squared error has the
-/// factor ½.
+/// The passes are those of inference: [`Dropout`](crate::Dropout) drops nothing. scikit-learn's `alpha` is
+/// `weight_decay` times the number of samples `n`; with [`Mse`](crate::Mse) and one output it is `weight_decay` times
+/// `n / 2`, because the squared error of scikit-learn has the factor ½.
 ///
 /// # Examples
 ///
@@ -202,9 +202,9 @@ impl<N: Layer, C: Loss<N::Out>, const M: usize, P: Cores<N, C, BATCH>> Run<'_, L
     ///
     /// # Errors
     ///
-    /// Before anything is changed: if a parameter of the method is not valid, there are no samples or none has a weight, the numbers of inputs and
-    /// targets differ, a number in the data or the network is not finite, the loss refuses a target, or the first loss or
-    /// gradient is not finite.
+    /// Before anything is changed: if a parameter of the method is not valid, there are no samples or none has a
+    /// weight, the numbers of inputs and targets differ, a number in the data or the network is not finite, the loss
+    /// refuses a target, or the first loss or gradient is not finite.
     ///
     /// [`Error::ValidationLoss`] if the validation loss is not finite, with the iteration as the epoch; the network is then that
     /// of the last iteration.

@@ -35,10 +35,11 @@ use crate::{
 /// θ ← θ − (JᵀJ + μ D)⁻¹ Jᵀr
 /// ```
 ///
-/// `D` is the diagonal of `JᵀJ`; each element is the largest value that it has had so far, as in MINPACK. A step that would not
-/// decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a step `μ` changes by the
-/// gain ratio, the decrease of the loss divided by the decrease that the linear model predicts, as proposed by H. B. Nielsen
-/// ("Damping parameter in Marquardt's method", 1999), but to at least a tenth, not a third. There is no learning rate.
+/// `D` is the diagonal of `JᵀJ`; each element is the largest value that it has had so far, as in MINPACK. A step that
+/// would not decrease the loss is not made; the damping `μ` increases, and the system is solved again. After a step,
+/// `μ` is multiplied by `max(1/10, 1 − (2ρ − 1)³)`. The gain ratio `ρ` is the decrease of the loss, divided by the
+/// decrease that the linear model predicts. H. B. Nielsen ("Damping parameter in Marquardt's method", 1999) has 1/3
+/// instead of 1/10. There is no learning rate.
 ///
 /// With fewer residuals than parameters the step is computed from a smaller system, `θ ← θ − Jᵀ (J Jᵀ + μ d)⁻¹ r`, with the
 /// largest element `d` of the diagonal of `J Jᵀ`: of all steps to the same residuals of the linear model, the shortest.

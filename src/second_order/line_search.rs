@@ -21,8 +21,9 @@ pub(super) struct Point<T> {
     pub(super) slope: T,
 }
 
-/// Searches for a step that meets both conditions, the first to within rounding. `evaluate` returns an infinite value where
-/// there is none. Returns the first such point; if there is none, the one with the smallest value, or `start`.
+/// Searches for a step that meets both conditions, the first to within rounding. `evaluate` returns an infinite value
+/// for a step at which the value or the slope is not finite. Returns the first point that meets both conditions; if
+/// none does, the best point that was found, or `start`.
 pub(super) fn strong_wolfe<T: Element>(
     start: Point<T>,
     first_step: T,
@@ -49,7 +50,8 @@ pub(super) fn strong_wolfe<T: Element>(
             }
             let previous = core::mem::replace(&mut low, point);
             if high.is_none() {
-                // Beyond the last step, at most ten times as far; so far, too, if the slope becomes steeper.
+                // Extrapolates to the minimum of the cubic polynomial, at most to ten times the last step; to ten times
+                // also if that minimum is not beyond the last step.
                 let nearest = point.step + (point.step - previous.step) / T::from_count(100);
                 let minimum = cubic_minimum(previous, point);
                 step = if minimum > nearest { minimum.min(ten * point.step) } else { ten * point.step };

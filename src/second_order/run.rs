@@ -10,8 +10,9 @@ use crate::{
     training::{check_network, check_run},
 };
 
-/// A run of a second-order method on a data set, made by its method `fit` and started by `run` or `run_with`. `P` is
-/// [`OneCore`], or after `parallel` `AllCores`.
+/// A run of a second-order method on a data set: `fit` of [`LevenbergMarquardt`](super::LevenbergMarquardt) or
+/// [`Lbfgs`](super::Lbfgs) makes it, `run` or `run_with` starts it. `P` is [`OneCore`], or `AllCores` after a call of
+/// `parallel`.
 #[derive(Debug)]
 #[must_use = "a run does nothing before `run`"]
 pub struct Run<'a, Method, N: LayerTypes, C: Loss<N::Out>, P = OneCore> {
@@ -93,7 +94,8 @@ pub enum Stop {
     Goal,
     /// The gradient is as small as the gradient tolerance.
     Gradient,
-    /// The step is as small as the step tolerance, or no step decreases the loss by more than rounding errors.
+    /// The step is as small as the step tolerance, an iteration decreased the loss by no more than the loss tolerance,
+    /// or no step decreases the loss by more than rounding errors.
     Step,
     /// The largest number of iterations was reached.
     Limit,

@@ -7,8 +7,8 @@ use super::{
     constants::{POWER_F32, POWER_F64},
 };
 
-/// An instruction set of `pulp`, with three things that `pulp` lacks: whether it has an FMA, an exchange of lanes, and
-/// a fast test of all lanes of a mask.
+/// An instruction set of `pulp`, with four items that `pulp` lacks: whether it has an FMA, a call in a separate
+/// function, a fast test of all lanes of a mask, and an exchange of lanes.
 trait PulpExt: PulpSimd {
     /// Whether the instruction set has a fused multiply-add. Without one, `pulp` would call a software
     /// routine that rounds only once.
@@ -243,8 +243,8 @@ macro_rules! implement_simd {
 
         #[inline(always)]
         fn max(self, a: Self::Register, b: Self::Register) -> Self::Register {
-            // On SSE2 and simd128, pulp's `max` is an instruction that does not return `b` when either
-            // is NaN: compare and select instead.
+            // Without an FMA: on simd128, pulp's `max` does not return `b` when either is NaN, so compare and select
+            // instead. (SSE2 has its own implementation: `Sse2`.)
             if const { S::HAS_FMA } { self.0.$max(a, b) } else { self.0.$select(self.0.$lt(b, a), a, b) }
         }
 

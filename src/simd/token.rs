@@ -37,9 +37,10 @@ pub trait Simd<T>: Copy {
     fn mul_add(self, a: Self::Register, b: Self::Register, c: Self::Register) -> Self::Register;
     /// `2ⁿ`, for a whole number `n` for which `2ⁿ` is a normal number.
     fn power_of_two(self, n: Self::Register) -> Self::Register;
-    /// `if b < a { a } else { b }`: returns `b` when either is NaN.
+    /// `if b < a { a } else { b }`: NaN where `b` is NaN. (Where only `a` is NaN, NEON returns NaN, all others return
+    /// `b`.)
     fn max(self, a: Self::Register, b: Self::Register) -> Self::Register;
-    /// `if a < b { a } else { b }`: returns `b` when either is NaN.
+    /// `if a < b { a } else { b }`; NaN as for [`max`](Self::max).
     fn min(self, a: Self::Register, b: Self::Register) -> Self::Register;
     /// `|a|`
     fn abs(self, a: Self::Register) -> Self::Register;

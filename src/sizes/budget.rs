@@ -279,7 +279,7 @@ where
 /// const _: () = budget::fits_ram::<20, Training>();
 /// ```
 ///
-/// The same with a loss that has values of its own, which are not counted:
+/// A loss that has values of its own does not compile either, because the budget does not count them:
 ///
 /// ```compile_fail,E0277
 /// # use constnet::{Sgd, Trainer, WeightedCrossEntropy, mlp, sizes::budget};
@@ -287,6 +287,8 @@ where
 ///
 /// const _: () = budget::fits_ram::<64, Training>();
 /// ```
+///
+/// Nor does a quantised network with rows of more than 1 KiB:
 ///
 /// ```compile_fail,E0277
 /// # use constnet::{Quantized, mlp, sizes::budget};

@@ -92,7 +92,7 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// A constant to whose sizes some of 1 were added, or without them.
+    /// The constant after `Unsqueeze`, which adds sizes of 1, or after `Squeeze`, which removes them.
     fn squeezed(&self, inputs: &[Rc<Tensor>]) -> Result<Tensor, OnnxError> {
         let sizes = &inputs[0].sizes;
         let axes: Vec<i64> = match (inputs.get(1), self.node.attribute("axes")) {
@@ -129,7 +129,7 @@ impl Reader<'_, '_, '_> {
 /// The largest number of sizes of a constant.
 const MOST_SIZES: usize = 8;
 
-/// `f` of two constants, of which one is repeated where its size is 1, as in NumPy, until it has the sizes of the other.
+/// Applies `f` to two constants, element by element. One of them is broadcast, as in NumPy, to the sizes of the other.
 fn broadcast(a: &Tensor, b: &Tensor, f: fn(f64, f64) -> f64) -> Option<Tensor> {
     let (result, other) =
         if (a.values.len(), a.sizes.len()) >= (b.values.len(), b.sizes.len()) { (a, b) } else { (b, a) };

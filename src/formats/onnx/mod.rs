@@ -25,12 +25,14 @@ pub(crate) type External<'a> = dyn FnMut(&str, u64, usize) -> Result<Vec<u8>, St
 /// The options for reading a network from an ONNX file.
 ///
 /// The graph must be a chain of dense layers: `Gemm` or `MatMul` with `Add`, activations, `LayerNormalization` and
-/// `Softmax`. `BatchNormalization` and arithmetic with constants, such as a normaliser of the observations, is folded into
-/// the layers beside it, or becomes a [`Standardize`](crate::Standardize) layer at the input. `Identity`, `Dropout`,
-/// `Flatten`, `Reshape` and `Cast` are accepted where they change nothing. The GELU and the SiLU may be written out.
+/// `Softmax`. `BatchNormalization` and arithmetic with constants, such as a normaliser of the observations, are folded
+/// into the layers beside them, or become a [`Standardize`](crate::Standardize) layer at the input. `Identity`,
+/// `Dropout`, `Flatten`, `Reshape` and `Cast` are accepted where they change nothing. GELU, SiLU and hard swish may be
+/// written out.
 ///
-/// Attributes, such as `alpha`, are stored as `f32`. They are read as the short decimal number that was rounded to it, 0.1 for
-/// example, with which PyTorch computes. ONNX Runtime computes with the rounded one: outputs in `f64` differ by about 1e-9.
+/// Attributes, such as `alpha`, are stored as `f32`. Each is read as the shortest decimal number that rounds to it, for
+/// example 0.1, because PyTorch computes with that number. ONNX Runtime computes with the rounded one: outputs in `f64`
+/// differ by about 1e-9.
 ///
 /// The weights may be `DOUBLE`, `FLOAT`, `FLOAT16` or `BFLOAT16`. The memory that is allocated is proportional to the size
 /// of the file.

@@ -306,8 +306,8 @@ impl Reader<'_, '_, '_> {
                 return match product {
                     Some(product) => Ok(product),
                     None => self.fail(format!(
-                        "it joins the branches `{}` and `{}`, expected a chain of layers; of products, only the written-out \
-                         SiLU and GELU are supported",
+                        "it joins the branches `{}` and `{}`, expected a chain of layers; of products, only a \
+                         written-out SiLU, hard swish or GELU is supported",
                         self.node.inputs[0], self.node.inputs[1]
                     )),
                 };

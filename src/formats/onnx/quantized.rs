@@ -156,7 +156,7 @@ impl<'g> Reader<'g> {
             ("DequantizeLinear" | "QGemm" | "QLinearMatMul" | "QLinearSigmoid" | "QLinearLeakyRelu", _) => {
                 Err(fail(
                     node,
-                    "its input has another scale, or no bytes: expected those of the node before it",
+                    "its input is not quantised with the scale and zero point of the node before it",
                 ))
             }
             ("Add", Value::Dequantized(_)) => Err(fail(

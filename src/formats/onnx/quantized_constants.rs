@@ -118,7 +118,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The integers at this input without their zero point, which is two inputs later, and the scales between the two.
+    /// The integers at input `index` minus their zero point, which is at input `index + 2`, and their scales, which
+    /// are at input `index + 1`.
     pub(super) fn stored_input(&self, node: &Node, index: usize) -> Result<(Tensor, Scales), OnnxError> {
         let (tensor, element) = self.stored(node, index)?;
         if !matches!(element, tensor::INT8 | tensor::UINT8 | tensor::INT32) {

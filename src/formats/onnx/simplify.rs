@@ -63,7 +63,7 @@ pub(super) fn network(value: &Dynamic, double: bool) -> Result<DenseNetwork, Onn
         alone_count += 1;
         if alone_count > MOST_ALONE {
             return Err(OnnxError::Graph(format!(
-                "more than {MOST_ALONE} scales stand between two activations"
+                "more than {MOST_ALONE} scales or shifts cannot be folded into a layer beside them"
             )));
         }
         alone(width, scale, shift, first)

@@ -117,10 +117,11 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     /// number of its steps, its learning rate, the number of epochs, the losses, and the best network if
     /// [`keep_best`](Self::keep_best) was called.
     ///
-    /// The file also records what the run depends on: the layers, the optimiser and the loss with all their parameters
-    /// at the start of the run, the batch size, whether the samples are used in a random order, the numbers of samples, and a
-    /// checksum of the inputs. If one of them differs, the run is not started: [`CheckpointError::Mismatch`]. The targets are not recorded; pass the same ones. The
-    /// number of epochs may differ. Optimiser and loss must implement [`Debug`](fmt::Debug), whose text is recorded.
+    /// The file also records the settings on which the run depends: the layers, the optimiser and the loss with all
+    /// their parameters at the start of the run, the batch size, whether the samples are used in a random order, the
+    /// numbers of samples, a checksum of the inputs, and whether the best network is kept. If one of them differs, the
+    /// run is not started: [`CheckpointError::Mismatch`]. The targets are not recorded; pass the same ones. The number
+    /// of epochs may differ. Optimiser and loss must implement [`Debug`](fmt::Debug): their debug text is recorded.
     ///
     /// The generator that is passed to [`run`](CheckpointedFit::run) is used once: for a seed, which is saved. The random
     /// numbers of each epoch (the order of the samples and the masks of [`Dropout`](crate::Dropout)) are those of a

@@ -343,8 +343,8 @@ impl fmt::Debug for Safetensors<'_> {
 }
 
 impl<L: Layer> Sequential<L> {
-    /// Loads what PyTorch saves of an `nn.Sequential` of the same layers:
-    /// `safetensors.torch.save_file(net.state_dict(), path)`. [`Safetensors`] has other names and types.
+    /// Loads a file that PyTorch saved from an `nn.Sequential` with the same layers:
+    /// `safetensors.torch.save_file(net.state_dict(), path)`. For other names or element types use [`Safetensors`].
     ///
     /// # Errors
     ///

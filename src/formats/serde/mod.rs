@@ -125,7 +125,7 @@ pub trait LoadInPlace<'de> {
     ) -> Result<(), D::Error>;
 }
 
-/// Where the reason is stored why a header was refused.
+/// The place in which the reason is stored if a header is refused.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Reason<'a>(&'a mut Option<Refused>);
