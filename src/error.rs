@@ -196,8 +196,8 @@ impl<T> DataError<T> {
 }
 
 impl<T> Error<T> {
-    /// The same error; if it is about data, as that about the data of a run: [`Training`](Self::Training) or
-    /// [`Validation`](Self::Validation).
+    /// Turns [`Data`](Self::Data) into the error that `data` makes of it: [`Training`](Self::Training) or
+    /// [`Validation`](Self::Validation). All other errors stay the same.
     pub(crate) fn about(self, data: fn(DataError<T>) -> Self) -> Self {
         match self {
             Self::Data(error) => data(error),

@@ -79,7 +79,8 @@
 //!
 //! # A target network
 //!
-//! As for DQN: an average of the networks of the last steps, with the weight `1 − 0.995ⁿ` for the last `n`.
+//! The soft update of DQN (Polyak averaging): the target is an exponential moving average of the trained network, in
+//! which the last `n` steps together have the weight `1 − 0.995ⁿ`.
 //!
 //! ```
 //! use constnet::{Adam, Trainer, Zeroed, mlp};

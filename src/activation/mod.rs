@@ -59,15 +59,15 @@ pub(crate) mod root {
 /// Declares an activation: a struct of size 0 that is a layer of `N` features, given its two formulas, an
 /// `impl` of [`Activation`](crate::activation::Activation).
 ///
-/// The gradient is computed `from output` or `from input`. From the output costs no memory: the layer before
-/// applies the activation as it writes its output, and the layer after, which keeps that output as its input,
-/// applies the derivative. From the input, the layer keeps its own input.
+/// The derivative is computed `from output` or `from input`. With `from output`, the activation takes no memory: the
+/// layer before it applies the formula as it writes its output, and the layer after it, which caches that output as its
+/// input, applies the derivative. With `from input`, the activation caches its own input.
 ///
 /// The struct has the parameters `N`, the number of features, and `T`, the element type (`f32` if left out). A
 /// number of type `usize` can stand between them, with its default: `pub struct Leaky<N, PERCENT = 1>: …`.
 ///
-/// The text is the line that PyTorch would print. `"Leaky(percent={})" with PERCENT` formats a value into it. With
-/// `, gives Probabilities` at the end, the output shape is
+/// The string after the colon is the line that PyTorch would print. `"Leaky(percent={})" with PERCENT` formats a value
+/// into it. With `, gives Probabilities` at the end, the output shape is
 /// [`Probabilities`](crate::layers::Probabilities) instead of [`Features`](crate::layers::Features).
 ///
 /// # Examples

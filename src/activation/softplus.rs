@@ -11,8 +11,8 @@ crate::activation_layer! {
     /// | `z`, `a` | `(B, N)` | `a = ln(1 + exp(z))`, and `z` where `z > 20` |
     /// | `da`, `dz` | `(B, N)` | `dz = da (1 − exp(−a))`, and `da` where `z > 20` |
     ///
-    /// The numbers are PyTorch's defaults: `beta` is 1, and above a `threshold` of 20 the function is the
-    /// identity. There the two differ by `exp(−20)` at most, about 2e-9.
+    /// The numbers are PyTorch's defaults: `beta` is 1, and above a `threshold` of 20 the function is the identity,
+    /// which differs there from `ln(1 + exp(z))` by `exp(−20)` at most, about 2e-9.
     ///
     /// # Examples
     ///

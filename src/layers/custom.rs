@@ -143,8 +143,8 @@ pub trait CustomLayer: Zeroed {
 /// For a network on the heap, and for training on all cores, derive `bytemuck::Zeroable` for the layer and for
 /// the structs in its cache.
 ///
-/// To use the layer with [`sizes::budget`](crate::sizes::budget), implement [`ParamCount`] and [`CacheSize`] for it.
-/// Its `Cached` counts two rows of the input for each sample, and the layer's own cache.
+/// To use the layer with [`sizes::budget`](crate::sizes::budget), implement [`ParamCount`] and [`CacheSize`] for it:
+/// `Cached` must count two rows of the input for each sample (the input and its gradient), and the layer's own cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "alloc", derive(bytemuck::Zeroable))]
 pub struct Custom<C>(pub C);

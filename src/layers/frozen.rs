@@ -84,8 +84,8 @@ impl<F> Frozen<F> {
     }
 }
 
-/// The shape of an input that must be data: rows as those of `S`, which no layer gives. So a layer that takes it
-/// can only be the first of a network.
+/// The shape of an input that must be data: its rows are those of `S`, but no layer has this shape as its output. So a
+/// layer with this input can only be the first of a network.
 pub struct InputOnly<S>(PhantomData<fn() -> S>);
 
 impl<S: Shape> Shape for InputOnly<S> {

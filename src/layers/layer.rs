@@ -60,7 +60,7 @@ pub trait LayerTypes: Zeroed {
     note = "without these macros a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`"
 )]
 pub trait Layer: LayerTypes {
-    /// The number of trainable parameters.
+    /// The number of parameters, also of those that no optimiser changes.
     const PARAMS: usize = 0;
     /// The number of layers in the chain.
     const LAYERS: usize = 1;
@@ -103,7 +103,8 @@ pub trait Layer: LayerTypes {
     /// value that the rule keeps, a layer of the same type. Returns false if a parameter kept its value because the
     /// new one would not be finite (see [`UpdateRule::finite_check`]).
     ///
-    /// The default keeps a gradient of this layer on the stack. [`Linear`](crate::Linear) and [`LayerNorm`](crate::LayerNorm) keep none.
+    /// The default stores the gradient of this layer on the stack until the update. [`Linear`](crate::Linear) and
+    /// [`LayerNorm`](crate::LayerNorm) store none.
     #[inline(always)]
     fn backward_update<S: Simd<Elem<Self>>, R: UpdateRule<Elem<Self>>, const B: usize>(
         &mut self,
@@ -147,9 +148,10 @@ pub trait Layer: LayerTypes {
         self.backward(ctx, cache, scratch, dy, input_grad, &mut { Self::ZERO });
     }
 
-    /// Forward mode: given the changes of the input, in the input buffer of `tangents`, overwrites `dy` with the changes of the
-    /// output, `J dx`. It follows a forward pass in inference mode, which filled `cache` and wrote `y`; it may overwrite the
-    /// cached input.
+    /// Forward-mode derivative (a Jacobian-vector product). Here `dx` and `dy` are changes (tangents), not gradients:
+    /// given the change `dx` of the input, in the input buffer of `tangents`, overwrites `dy` with the change of the
+    /// output, `J dx`. Called after a forward pass in inference mode, which filled `cache` and wrote `y`; it may
+    /// overwrite the cached input.
     ///
     /// The default takes one backward pass of this layer if its Jacobian matrix is
     /// [symmetric](Self::SYMMETRIC_JACOBIAN), else a forward and a backward pass for each output.
@@ -318,9 +320,9 @@ pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
     values.iter().fold(true, |all, value| all & value.is_finite())
 }
 
-/// Updates all parameters of a network, or of a part whose first layer has the index `layer`, given its whole gradient. `state` holds, for each value that the rule
-/// keeps, a network of the same type. A parameter that does not pass the check keeps its old value and state, and the
-/// result is false.
+/// Updates all parameters of a network, or of a part whose first layer has the index `layer`, given its whole
+/// gradient. `state` holds, for each value that the rule keeps, a network of the same type. A parameter that does not
+/// pass the check keeps its old value and state, and the result is false.
 #[inline(always)]
 pub(crate) fn update<S: Simd<Elem<L>>, L: Layer, R: UpdateRule<Elem<L>>>(
     token: S,

@@ -39,9 +39,9 @@ use crate::simd::{Element, Real, Scalar, Simd, Vector, Zeroed, map, reduce, tran
 /// The variance is divided by `N`. [`new`](Self::new) and the `init` of a network set `w = 1` and `b = 0`. The
 /// layer caches its input only; the backward pass computes `x̂` again.
 ///
-/// `eps` is 10⁻⁵, as in PyTorch. Another power of ten is given by its exponent as the third parameter of the type:
-/// `LayerNorm<64, f32, 3>` has the `eps` of Keras, 10⁻³, and `LayerNorm<64, f32, 12>` that of BERT, 10⁻¹². So it takes no
-/// memory. Of files, only those that this crate writes record it.
+/// `eps` is 10⁻⁵, as in PyTorch. For another power of ten, 10⁻ᵏ, set the third parameter of the type to `k`:
+/// `LayerNorm<64, f32, 3>` has the `eps` of Keras, 10⁻³, and `LayerNorm<64, f32, 12>` that of BERT, 10⁻¹². So `eps`
+/// takes no memory. ONNX files and the files that this crate writes record it; files of PyTorch's weights do not.
 ///
 /// # Examples
 ///

@@ -81,8 +81,8 @@ impl<const IN: usize, const OUT: usize, T: Element> Linear<IN, OUT, T> {
     /// The backward pass in plain loops: **adds** `dW = dzᵀ x / B` and `db`, the mean of `dz` over the batch, to
     /// `gradient`, and returns `dx = dz W`.
     ///
-    /// The notebook's `linear_backward(dz, cache)` with `cache = (x, params)`, which takes `dz` first and
-    /// **overwrites** `dW` and `db`.
+    /// The notebook's `linear_backward(dz, cache)`, with `cache = (x, params)`, takes `dz` first and **overwrites**
+    /// `dW` and `db`.
     pub fn backward<const B: usize>(
         &self,
         x: &[[T; IN]; B],

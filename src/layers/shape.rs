@@ -129,8 +129,8 @@ impl<Known> Always for Known {
     type Then<T> = T;
 }
 
-/// The inputs with respect to which a network has a gradient: all but those of a network that starts with a
-/// [`Frozen`](crate::Frozen) one.
+/// The input shapes with respect to which a network has a gradient: all but [`InputOnly`](super::InputOnly), the input
+/// shape of a [`Frozen`](crate::Frozen) network and of a [`Standardize`](crate::Standardize) layer.
 #[diagnostic::on_unimplemented(
     message = "this network has no gradient with respect to its input",
     label = "the network starts with a `Frozen` network or a `Standardize` layer, through which no gradient is computed"

@@ -2,7 +2,7 @@
 //!
 //! | quantity | shape | rule |
 //! |---|---|---|
-//! | `μ`, `σ` | `(N)` | mean and standard deviation of each feature over the rows it was fitted to, divided by their number |
+//! | `μ`, `σ` | `(N)` | mean and standard deviation of each feature over the `n` fitted rows; the variance is divided by `n` |
 //! | `y` | `(B, N)` | `y = (x − μ) / σ` |
 
 use core::fmt;
@@ -26,7 +26,7 @@ use crate::{
 ///
 /// | quantity | shape | rule |
 /// |---|---|---|
-/// | `μ`, `σ` | `(N)` | mean and standard deviation of each feature, divided by the number of rows |
+/// | `μ`, `σ` | `(N)` | mean and standard deviation of each feature; the variance is divided by the number of rows |
 /// | `x`, `y` | `(B, N)` | `y = (x − μ) / σ` |
 ///
 /// As the first layer of a network it lets the network take raw data, such as readings of sensors. An optimiser does
@@ -78,8 +78,8 @@ impl<const N: usize, T: Element> Standardize<N, T> {
     }
 
     /// The means and standard deviations of some rows, computed in `f64` in one pass by Welford's algorithm on the
-    /// differences to the first row: no digits are lost if the mean is much larger than the deviation. A feature that is constant up to rounding gets the
-    /// deviation 1, by the rule of scikit-learn.
+    /// differences to the first row: no digits are lost if the mean is much larger than the deviation. As in
+    /// scikit-learn, a feature that is constant up to rounding gets the deviation 1.
     ///
     /// # Errors
     ///

@@ -18,9 +18,10 @@ use crate::{
 /// | loss | the mean of `w ℓ` over the samples, with the loss `ℓ` of each; it is not divided by the sum of the weights |
 /// | gradient | `w` times that of the sample |
 ///
-/// A sample with the weight 0 is ignored, even if its loss overflows (not if a hidden layer overflows), but it counts in the mean, and its target has to be
-/// valid. If all weights of a batch are 0, the loss and the gradient are 0: a step of plain [`Sgd`](crate::Sgd) then changes
-/// nothing, but weight decay and momentum still change the parameters. A training run on such a data set is refused with
+/// A sample with the weight 0 is ignored, even if its loss overflows (but not if a hidden layer overflows). It still
+/// counts in the number of samples by which the mean is divided, and its target has to be valid. If all weights of a
+/// batch are 0, the loss and the gradient are 0: a step of plain [`Sgd`](crate::Sgd) then changes nothing, but weight
+/// decay and momentum still change the parameters. A training run on such a data set is refused with
 /// [`DataError::NoWeight`].
 ///
 /// For weights of classes see [`WeightedCrossEntropy`](crate::WeightedCrossEntropy) and

@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// Arithmetic. A network, or a gradient, is a vector of its [`PARAMS`](Self::PARAMS) parameters, also those that no
-/// optimiser changes. Each function reads each number once, with SIMD. Only [`read_flat`](Self::read_flat) checks for
-/// infinite numbers and NaN; all others treat them as ordinary arithmetic does.
+/// optimiser changes. The functions from [`lerp`](Self::lerp) to [`norm`](Self::norm) use SIMD. Only
+/// [`read_flat`](Self::read_flat) checks for infinite numbers and NaN; all others treat them as ordinary arithmetic
+/// does.
 impl<L: Layer> Sequential<L> {
     /// `self ← self + t (other − self)`: PyTorch's `self.lerp_(other, t)`. It is `self` for `t = 0` and `other` for
     /// `t = 1`, without a rounding error.

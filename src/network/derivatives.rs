@@ -12,8 +12,8 @@ use crate::{
     simd::{Kernel, Simd, Zeroed},
 };
 
-/// Derivatives with respect to the input, in inference mode. No gradient of a parameter is computed. The functions whose
-/// names end in `_into` write those of each of any number of rows.
+/// Derivatives with respect to the input, in inference mode. No gradient of a parameter is computed. The functions with
+/// names that end in `_into` compute the derivatives for each row of a slice.
 ///
 /// A network that starts with a [`Frozen`](crate::Frozen) network or a [`Standardize`](crate::Standardize) layer has no
 /// such derivatives: the compiler refuses it. Fold a `Standardize` layer into the next one first.

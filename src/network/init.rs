@@ -10,8 +10,8 @@
 //! | [`Orthogonal`] | orthogonal rows or columns, times `gain` | 0 |
 //! | [`Zeros`] | 0 | 0 |
 //!
-//! Each is a distribution of `rand`, for a network and for a single layer: `rng.sample(He)`. That network is returned by
-//! way of the stack. In place, in a box (`Zeroed::boxed`) or a `static`, call
+//! Each is a distribution of `rand`, for a network and for a single layer: `rng.sample(He)` returns it by value, on the
+//! stack. To initialise a network in place, in a box (`Zeroed::boxed`) or a `static`, call
 //! [`init`](crate::Sequential::init) (He) or [`init_with`](crate::Sequential::init_with).
 //!
 //! Values are drawn in the order of PyTorch's `(OUT, IN)`, layer after layer. On one platform a seed always gives the same
@@ -118,7 +118,8 @@ pub struct Orthogonal {
     pub gain: f64,
 }
 
-/// Every weight and bias is 0. A hidden layer that starts so learns nothing: this is for a last layer.
+/// Every weight and bias is 0: for a last layer. If all layers start like this, a network with ReLU or tanh learns only
+/// the bias of its last layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros;
 

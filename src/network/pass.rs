@@ -130,8 +130,8 @@ impl<'a, N: Layer, const B: usize> Pass<'a, N, B> {
 
     /// The same, and returns the gradient of each sample with respect to the input.
     ///
-    /// A network that starts with a [`Frozen`](crate::Frozen) network has no such gradient: the compiler
-    /// refuses it.
+    /// A network that starts with a [`Frozen`](crate::Frozen) network or a [`Standardize`](crate::Standardize) layer
+    /// has no such gradient: the compiler refuses it.
     pub fn backward_to_input(self, dy: &[Row<N::Out>; B], gradient: &mut N) -> &'a [Row<N::In>; B]
     where
         N::In: HasGradient,

@@ -86,7 +86,8 @@ impl<L: Layer> fmt::Debug for Sequential<L> {
 }
 
 impl<L: Layer> Sequential<L> {
-    /// The number of trainable parameters: all weights and biases.
+    /// The number of parameters: all weights and biases, and the `mean` and `deviation` of a
+    /// [`Standardize`](crate::Standardize) layer, which no optimiser changes.
     pub const PARAMS: usize = L::PARAMS;
 }
 

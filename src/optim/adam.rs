@@ -93,7 +93,7 @@ pub struct AdamW<T = f32> {
     pub betas: (T, T),
     /// Added to the root, so that the quotient stays finite: positive.
     pub eps: T,
-    /// Multiplied with the learning rate, the part of a parameter that each step subtracts: finite and not
+    /// The decoupled weight decay: each step subtracts `lr · weight_decay · p` from a parameter `p`. Finite and not
     /// negative.
     pub weight_decay: T,
 }
@@ -134,8 +134,8 @@ impl<T: Element> Default for AdamW<T> {
 /// The part of a step that [`Adam`] and [`AdamW`] share: updates the two means, and computes the change of a parameter,
 /// `step_size · m / (√v + eps)`.
 ///
-/// `m / (√v + eps)` is `m̂ / (√v̂ + eps)` with both sides of the fraction multiplied by `√(1 − β₂ᵗ)`: `step_size`
-/// and `eps` contain the corrections of the bias, which are the same for all parameters.
+/// It equals `lr · m̂ / (√v̂ + eps)` with numerator and denominator multiplied by `√(1 − β₂ᵗ)`: the `step_size` and
+/// `eps` of this struct contain the bias corrections, which are the same for all parameters.
 #[derive(Clone, Copy, Debug)]
 struct Moments<T> {
     betas: (T, T),
@@ -156,8 +156,8 @@ impl<T: Element> Moments<T> {
         Self { betas, step_size, eps, largest: Self::largest(betas, step_size, eps) }
     }
 
-    /// If `β₁² < β₂`, no quotient `m / √v` is larger than `(1 − β₁) / √((1 − β₂) (1 − β₁² / β₂))`, by the inequality of Cauchy and
-    /// Schwarz. Otherwise only `eps` limits it.
+    /// If `β₁² < β₂`, no quotient `m / √v` is larger than `(1 − β₁) / √((1 − β₂) (1 − β₁² / β₂))`, by the
+    /// Cauchy-Schwarz inequality. Otherwise only `eps` limits the quotient `m / (√v + eps)`.
     #[inline(always)]
     fn largest((beta_1, beta_2): (T, T), step_size: T, eps: T) -> T {
         let ratio = T::ONE - beta_1 * beta_1 / beta_2;

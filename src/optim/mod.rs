@@ -18,18 +18,20 @@
 //!
 //! # Numbers that are not finite
 //!
-//! A step with an optimiser of this crate makes no finite parameter or state value infinite or NaN, whatever the data. An
-//! update that would do so is left out and reported: [`Trainer::step`](crate::Trainer::step) returns NaN, as it returns a
-//! loss that is not finite, and the others an error. What stays as it was:
+//! A step with an optimiser of this crate makes no finite parameter or state value infinite or NaN, whatever the data.
+//! It leaves out an update that would do so, and reports it: [`Trainer::step`](crate::Trainer::step) returns NaN (or
+//! the loss, if that is not finite), and all other steps return an error. The table lists the parts that are not
+//! updated:
 //!
 //! | step | if a number in the gradient is infinite, NaN or too large, this is not updated |
 //! |---|---|
 //! | a step from a whole gradient: [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), the parallel step, [`ClipNorm`] | everything; for a number that is only too large, its parameter |
 //! | every other step of a [`Trainer`](crate::Trainer), which updates each layer during the backward pass | the parameters whose gradients are computed together with that number, and all layers nearer to the input |
 //!
-//! Too large is a gradient whose square (Adam, RMSprop) or whose product with the learning rate (the others) the element
-//! type cannot hold with some margin: for `f32`, 9e18 and `5e30 / lr`. A velocity, or a gradient with weight decay, that
-//! would become larger than that is set to it. A step that updates only some layers is counted. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
+//! A number in the gradient is too large if its square (Adam, RMSprop) or its product with the learning rate (the
+//! others) could make a parameter or its state overflow: for `f32`, above 9e18 and `5e30 / lr`. A velocity, or a
+//! gradient with weight decay, that would exceed this limit is set to the limit. A step that updates only some layers
+//! counts as a step. For PyTorch's behaviour, wrap the optimiser in [`Unchecked`].
 //!
 //! # Small numbers
 //!

@@ -77,10 +77,10 @@ pub trait Optimizer<T: Element>: OptimizerMemory {
     ///
     /// # Errors
     ///
-    /// [`Error::Gradient`] if a number in the gradient is infinite or NaN, and [`Error::Overflow`] if the norm of the
-    /// gradient is infinite: network and state are then as they were, and the step is not counted. [`Error::Overflow`] also if a new value of a
-    /// parameter or of its state would be infinite or NaN: that parameter and its state then keep their old values, and
-    /// all others are updated.
+    /// - [`Error::Gradient`] if a number in the gradient is infinite or NaN, and [`Error::Overflow`] if only the norm
+    ///   of the gradient is infinite: network and state stay as they were, and the step is not counted.
+    /// - [`Error::Overflow`] also if the new value of a parameter or of its state would be infinite or NaN: that
+    ///   parameter and its state keep their old values, and all others are updated.
     fn step<L: Layer<In: Shape<Elem = T>>>(
         &self,
         net: &mut L,
@@ -313,8 +313,8 @@ pub trait GradientStore {
     /// Whether there is one.
     const STORED: bool;
 
-    /// The backward pass of a network, and the update of its parameters. Given `dy`, the gradient with respect to the
-    /// output. Returns false if a parameter was not updated because a number would not have been finite.
+    /// The backward pass of a network, given the gradient `dy` with respect to the output, and the update of its
+    /// parameters. Returns false if a parameter was not updated because a number would not have been finite.
     fn backward_update<S: Simd<Elem<L>>, L: Layer, O, const B: usize>(
         ctx: Context<S>,
         net: &mut L,

@@ -13,9 +13,9 @@ use crate::{
 
 /// Updates some parameters by one optimiser, and all others by another: PyTorch's parameter groups.
 ///
-/// For more than two groups, `others` is another `ParameterGroup`. Both optimisers keep as many values for each parameter;
-/// usually they have the same type, and differ in learning rate or weight decay. No gradient is stored. For the norm of the
-/// whole gradient write [`ClipNorm`](crate::ClipNorm) around the groups, not inside.
+/// For more than two groups, `others` is another `ParameterGroup`. Both optimisers must keep the same number of values
+/// for each parameter; usually they have the same type, and differ in learning rate or weight decay. No gradient is
+/// stored. To limit the norm of the whole gradient, write [`ClipNorm`](crate::ClipNorm) around the groups, not inside.
 ///
 /// `lr_mut` gives the learning rate of `others`. So [`WithSchedule`](crate::WithSchedule) around the groups changes that one
 /// only: for a schedule of all rates, write it around each optimiser.

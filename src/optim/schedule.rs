@@ -37,8 +37,8 @@ pub trait Schedule<T> {
     /// Names the parameter that is not.
     fn check(&self) -> Result<(), Error<T>>;
 
-    /// Whether the rate is not positive in any of these steps: a run of them would not train the network, and
-    /// [`Fit::run`](crate::training::Fit::run) refuses it. Looks at the first 2²⁰ steps only.
+    /// Whether none of these steps has a positive rate: a run of these steps would not train the network, and
+    /// [`Fit::run`](crate::training::Fit::run) refuses it. Only the first 2²⁰ steps are checked.
     fn has_ended(&self, steps: RangeInclusive<usize>) -> bool
     where
         T: Element,

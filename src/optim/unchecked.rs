@@ -12,8 +12,10 @@ use crate::{
 /// Turns off an optimiser's check for infinite numbers and NaN: every update is made, as in PyTorch.
 ///
 /// All other optimisers leave out an update that would make a parameter infinite or NaN, and report it. With this wrapper,
-/// one NaN in the data makes all parameters NaN after a step or two. (The parallel step and the two halves of a step still
-/// update nothing after a loss that is not finite.) [`Fit`](crate::training::Fit) still ends with an error.
+/// one NaN in the data makes all parameters NaN after a step or two. (After a loss that is not finite, the parallel
+/// step and [`Trainer::step_rows`](crate::Trainer::step_rows) still update nothing, and
+/// [`Trainer::gradient`](crate::Trainer::gradient) gives a gradient of 0.) [`Fit`](crate::training::Fit) still ends
+/// with an error.
 ///
 /// # Examples
 ///

@@ -273,15 +273,18 @@ impl<'a, N: LayerTypes, Opt: OptimizerMemory, const B: usize, C: Loss<N::Out>> F
     ///
     /// # Errors
     ///
-    /// Before anything is changed: if a parameter of the optimiser or the loss is not valid, the number of epochs
-    /// or the batch size is 0, there are no samples or none has a weight, the numbers of inputs and targets differ, an input or a parameter of the network is
-    /// not finite, or the loss refuses a target; [`Error::ScheduleEnded`] if the learning rate is 0 in all steps of the
-    /// run.
+    /// Before anything is changed:
     ///
-    /// [`Error::Diverged`] as soon as a step does not return a finite loss. If the loss itself is not finite, the network is
-    /// as it was before that batch; if only the gradient is not, the layers near the output may be updated (see
-    /// [`optim`](crate::optim#numbers-that-are-not-finite)). All parameters are finite in both cases. With
-    /// [`Unchecked`](crate::Unchecked) they may not be; at the end of the run this is the same error.
+    /// - if a parameter of the optimiser or the loss is not valid, or the number of epochs or the batch size is 0;
+    /// - if there are no samples or none has a weight, or the numbers of inputs and targets differ;
+    /// - if an input or a parameter of the network is not finite, or the loss refuses a target;
+    /// - [`Error::ScheduleEnded`] if no step of the run has a positive learning rate.
+    ///
+    /// [`Error::Diverged`] as soon as a step does not return a finite loss. If the loss itself is not finite, the
+    /// network is as it was before that batch; if only the gradient is not, the layers near the output may be updated
+    /// (see [`optim`](crate::optim#numbers-that-are-not-finite)). All parameters are finite in both cases. With
+    /// [`Unchecked`](crate::Unchecked), parameters may become infinite or NaN: if one is at the end of the run, that
+    /// is [`Error::Diverged`] too.
     /// [`Error::ValidationLoss`] if only the validation loss is not finite; the network is then as it was after the epoch.
     /// To have a good network in any case, use [`keep_best`](Self::keep_best).
     pub fn run_with<R: Rng + ?Sized>(

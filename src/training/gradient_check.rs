@@ -26,8 +26,8 @@ use crate::{
 /// | `f64` | 6e-6 | 6e-6 | 5e-9 |
 /// | `f32` | 5e-3 | 5e-3 | 3e-3 |
 ///
-/// Use `f64` if possible. A kink such as that of ReLU disturbs the result only if it is nearer to a value than
-/// `h / 64`: random numbers are not that near, zeros may be. The gradient, a cache and one more batch are kept
+/// Use `f64` if possible. A kink such as that of ReLU at 0 disturbs the result only if a step of `h / 64` crosses it:
+/// this hardly happens with random numbers, but it can with zeros. The gradient, a cache and one more batch are kept
 /// on the stack.
 ///
 /// # Errors

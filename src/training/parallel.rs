@@ -10,11 +10,12 @@
 //! of the batch only; then the optimiser updates the network once. So the result is, to rounding, that of a
 //! [`Trainer`] with a batch as long.
 //!
-//! It pays off for batches that take some dozen microseconds on each thread. A shard has costs of its own, above all
-//! those of adding to a gradient, so choose `B` as large as leaves a shard for each thread: a step of 5→64→64→3 on 256
-//! samples and two threads is 1.4 times as fast as one [`Trainer`] with shards of 32, and 1.6 times with shards of
-//! 128 (`benches/parallel.rs`). The [`Workers`] hold a gradient for each sum that waits for another, 64 at most, and a cache for
-//! each thread, on the heap. They are allocated when a batch first needs them.
+//! It pays off for batches that take some dozen microseconds on each thread. Each shard has a fixed cost, mainly that
+//! of adding to a gradient, so choose the largest `B` with which there is still a shard for each thread: on 256
+//! samples and two threads, a step of 5→64→64→3 is 1.4 times as fast with shards of 32 as one [`Trainer`], and 1.6
+//! times with shards of 128 (`benches/parallel.rs`). The [`Workers`] hold, on the heap, a gradient for each partial
+//! sum that has not yet been added to another, 64 at most, and a cache for each thread. They are allocated when a
+//! batch first needs them.
 //!
 //! ```
 //! use constnet::{He, Sgd, Trainer, mlp};

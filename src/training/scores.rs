@@ -85,7 +85,8 @@ fn area<T: Element>(y_hat: &[[T; 1]], y: &[[T; 1]], buffer: &mut [T]) -> f64 {
 }
 
 /// The mean of `−ln p` over all samples, with the probability `p` that was predicted for the right class, for example by
-/// [`Softmax`](crate::Softmax). Same as scikit-learn's `log_loss`: `p` is at least the epsilon of the element type.
+/// [`Softmax`](crate::Softmax). Same as scikit-learn's `log_loss`: `p` is limited to the range from `ε` to `1 − ε`,
+/// with the machine epsilon `ε` of the element type.
 ///
 /// For a network with one output use [`binary_log_loss`]; this function does not compile. Without softmax, the value of
 /// [`CrossEntropy`](crate::CrossEntropy) is the log loss of logits.

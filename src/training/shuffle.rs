@@ -73,7 +73,7 @@ fn shuffle<R: Rng + ?Sized>(table: &mut [u8; SHORT], len: usize, rng: &mut R) {
     for count in (2..=len as u32).rev().filter_map(NonZeroU32::new) {
         let last = count.get() as usize - 1;
         let other = below(count, rng) as usize;
-        // What is to stay in its place is no pair.
+        // If both indices are the same, there is nothing to swap, and `get_disjoint_mut` returns an error.
         if let Ok([a, b]) = table.get_disjoint_mut([last, other]) {
             core::mem::swap(a, b);
         }

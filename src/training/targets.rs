@@ -112,8 +112,9 @@ impl<Y, I: Iterator<Item = usize>> Targets<Y> for OneByOne<'_, Y, I> {
     }
 }
 
-/// Whether `B` targets are so few bytes that a batch of them is copied to the stack. The targets of a larger batch are
-/// read where they are: each is then so long that the loss of one sample fills the vectors.
+/// Whether the targets of a batch are copied to the stack: those of up to 4096 bytes are. Larger ones are read in
+/// place, and the loss is computed sample by sample: unless `B` is large, one target is then long enough to fill SIMD
+/// vectors.
 pub(crate) const fn are_copied<Y, const B: usize>() -> bool {
     size_of::<[Y; B]>() <= 4096
 }
@@ -123,7 +124,8 @@ pub(crate) fn one_by_one<Y>(y: &[Y]) -> OneByOne<'_, Y, Range<usize>> {
     OneByOne { y, indices: 0..y.len(), len: y.len() }
 }
 
-/// Copies the inputs of the next `len` samples into a batch, as [`gather`](super::data::gather), but leaves the targets where they are.
+/// Copies the inputs of the next `len` samples into a batch, as [`gather`](super::data::gather) does, but leaves the
+/// targets where they are.
 #[inline(always)]
 pub(crate) fn gather_inputs<'a, X: Copy, Y, I: Iterator<Item = usize> + Clone, const B: usize>(
     inputs: &mut [X; B],

@@ -92,8 +92,9 @@ pub struct Trainer<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C = Mse>
 impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize> Trainer<N, Opt, B> {
     /// A trainer that minimises the mean squared error.
     ///
-    /// The returned value is moved. A debug build copies it, and uses three times its size on the stack: build a trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread
-    /// usually has 8 MB of stack, any other thread 2 MB.
+    /// The returned value is moved. A debug build copies it, and uses three times its size on the stack: build a
+    /// trainer of more than 500 kB (`size_of::<Trainer<…>>()`) with `boxed`, or in a `static`. A main thread usually
+    /// has 8 MB of stack, any other thread 2 MB.
     #[must_use]
     pub const fn new(net: N, optimizer: Opt) -> Self {
         Self::with_loss(net, optimizer, Mse)
@@ -216,8 +217,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     /// network stays as it is. If the loss is not finite, the gradient is 0.
     ///
     /// Between the two halves you can change the gradient, or add up the gradients of several machines. The masks of
-    /// [`Dropout`](crate::Dropout) depend on the [`seed`](Self::seed) and on the number of updates: give each machine
-    /// another seed, not 0, and change it between two gradients without an update.
+    /// [`Dropout`](crate::Dropout) depend on the [`seed`](Self::seed) and on the number of updates: give each machine a
+    /// different seed, not 0. If you compute several gradients before an update, change the seed for each of them.
     ///
     /// ```
     /// use constnet::{Sgd, Trainer, Zeroed, mlp};

@@ -30,8 +30,9 @@ use crate::{
 /// The number of work units of a batch; each takes its shards one after the other.
 ///
 /// It depends on the length of the batch, not on the number of threads, so that the result does not depend on the machine.
-/// 64 units are enough for many cores, and do not fill the memory. Adding the gradients of two units takes about as long as
-/// computing that of 15 samples: so a unit has at least 128 samples, if there are eight units with as many.
+/// 64 units are enough for many cores, and do not fill the memory. Adding the gradients of two units takes about as
+/// long as computing that of 15 samples: so a unit has at least 128 samples, except in batches of fewer than 8 · 128
+/// samples, which have at most 8 smaller units.
 const fn units_of(samples: usize) -> usize {
     match samples / 128 {
         0..8 => 8,
@@ -42,7 +43,7 @@ const fn units_of(samples: usize) -> usize {
 
 /// The memory for computing the gradient of a batch of any length on all cores, in shards of `B` samples.
 ///
-/// Its gradients can be used without a [`Trainer`], for example to sum those of several machines. They are then computed
+/// Its gradients can be used without a [`Trainer`](crate::Trainer), for example to sum those of several machines. They are then computed
 /// in inference mode: use them for networks without [`Dropout`](crate::Dropout).
 ///
 /// # Examples
@@ -66,8 +67,8 @@ pub struct Workers<N: LayerTypes, const B: usize> {
     sum: Option<Box<N>>,
 }
 
-/// Memory that waits for the next unit of work. A thread takes what was given back last, which is most likely still in the
-/// processor's cache.
+/// Memory that is free for the next units of work. A thread takes the piece that was returned last, which is most
+/// likely still in the processor's cache.
 struct Pool<N: LayerTypes, const B: usize> {
     gradients: Mutex<Vec<Box<N>>>,
     caches: Mutex<Vec<Box<Cache<N, B>>>>,
@@ -171,7 +172,8 @@ where
         self.pass(net, loss, x, y, 0..x.len(), least, Mode::Eval, true)
     }
 
-    /// The mean loss of the samples with these indices. If `with_gradient`, their gradient is left in the first unit.
+    /// The mean loss of the samples with these indices. If `with_gradient`, its gradient is written to
+    /// [`sum`](Self::sum). A unit takes at least `least` shards.
     pub(super) fn pass<C: Loss<N::Out, Target: Sync> + Sync>(
         &mut self,
         net: &N,
