@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `trainer.rs` | one training step: input, forward, loss, rule, backward with update |
-//! | `fit.rs` | training runs over a data set |
+//! | `fit.rs`, `epoch.rs` | training runs over a data set; what they keep between two epochs |
 //! | `parallel.rs` | training on all cores: steps on large batches, and many networks at once |
 //! | `workers.rs` | the gradient of a large batch, computed on all cores |
 //! | `rows.rs` | predictions and gradients for any number of rows |
@@ -14,6 +14,7 @@
 //! | `metrics.rs`, `scores.rs` | accuracy and the confusion matrix; metrics of scores, probabilities and numbers |
 
 mod data;
+mod epoch;
 mod fit;
 mod gradient_check;
 pub mod metrics;
@@ -31,14 +32,15 @@ mod workers;
 #[cfg(feature = "rayon")]
 pub(crate) use self::trainer::{batch_losses, mean_of};
 #[cfg(all(feature = "safetensors", feature = "std"))]
-pub(crate) use self::{data::is_finite, fit::Progress, shuffle::Permutation};
+pub(crate) use self::{data::is_finite, epoch::Progress, shuffle::Permutation};
 pub(crate) use self::{
     data::{check_network, check_run, finite_loss},
     rows::add_gradient,
     trainer::mean_loss,
 };
 pub use self::{
-    fit::{Best, EpochReport, Fit},
+    epoch::{Best, EpochReport},
+    fit::Fit,
     gradient_check::{Coordinate, GradientError, GradientPair, gradient_check},
     trainer::Trainer,
 };
