@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `trainer.rs` | one training step: input, forward, loss, rule, backward with update |
+//! | `trainer.rs`, `step.rs` | the trainer; its step: forward, loss, rule, backward with update |
 //! | `fit.rs`, `epoch.rs` | training runs over a data set; what they keep between two epochs |
 //! | `parallel.rs` | training on all cores: steps on large batches, and many networks at once |
 //! | `workers.rs` | the gradient of a large batch, computed on all cores |
@@ -23,6 +23,7 @@ pub mod parallel;
 mod rows;
 mod scores;
 mod shuffle;
+mod step;
 mod sum;
 mod targets;
 mod trainer;
@@ -30,13 +31,13 @@ mod trainer;
 mod workers;
 
 #[cfg(feature = "rayon")]
-pub(crate) use self::trainer::{batch_losses, mean_of};
+pub(crate) use self::step::{batch_losses, mean_of};
 #[cfg(all(feature = "safetensors", feature = "std"))]
 pub(crate) use self::{data::is_finite, epoch::Progress, shuffle::Permutation};
 pub(crate) use self::{
     data::{check_network, check_run, finite_loss},
     rows::add_gradient,
-    trainer::mean_loss,
+    step::mean_loss,
 };
 pub use self::{
     epoch::{Best, EpochReport},

@@ -8,8 +8,9 @@ use {alloc::vec, rayon::prelude::*};
 
 use super::{
     data::{check, finite_loss},
+    step::Gradient,
     sum::CompensatedSum,
-    trainer::{Gradient, Trainer},
+    trainer::Trainer,
 };
 use crate::{
     error::{Error, check_length},

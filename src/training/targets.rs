@@ -2,7 +2,7 @@
 
 use core::{ops::Range, slice::from_ref};
 
-use super::trainer::{loss_and_gradient, scale_of};
+use super::step::{loss_and_gradient, scale_of};
 use crate::{
     layers::{Elem, Layer, Row},
     loss::Loss,

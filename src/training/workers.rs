@@ -15,9 +15,9 @@ use bytemuck::Zeroable;
 use super::{
     data::{check, finite_loss, gather},
     rows::mode_of_shard,
+    step::{Evaluate, Gradient},
     sum::CompensatedSum,
     targets::{Targets, are_copied, gather_inputs},
-    trainer::{Evaluate, Gradient},
 };
 use crate::{
     error::Error,
