@@ -4,12 +4,21 @@
 //! to RAM and takes one step of gradient descent for each new reading, so that it adapts to the place of the sensor.
 #![cfg_attr(not(test), no_std)]
 
-use constnet::{Error, Frozen, Linear, Sequential, Sgd, StaticNetwork, Tanh, Trainer, Zeroed as _};
+use core::{
+    mem,
+    ops::{Bound, RangeBounds as _},
+};
+
+use constnet::{Frozen, Linear, Sequential, Sgd, StaticNetwork, Tanh, Trainer, Zeroed as _};
 
 include!(concat!(env!("OUT_DIR"), "/forecast.rs"));
 
 /// The number of readings that a forecast takes.
 pub const WINDOW: usize = 8;
+
+/// The range of the sensor, in °C. Its ends are excluded, because `<=` and `>=` would take more flash on a core without
+/// floating point.
+pub const SENSOR_RANGE: (Bound<f32>, Bound<f32>) = (Bound::Excluded(-40.0), Bound::Excluded(125.0));
 
 /// The layers that stay in flash.
 pub struct Body;
@@ -37,11 +46,9 @@ type Net = Sequential![Frozen<Body>, Linear<16, 1>];
 /// The last readings, the network, and what it needs for learning.
 pub struct Forecaster {
     trainer: Trainer<Net, Sgd, 1>,
-    /// The last readings in °C, a ring.
+    /// The last readings in °C, the oldest first.
     readings: [f32; WINDOW],
-    /// The index of the oldest reading.
-    oldest: usize,
-    /// The number of readings that are missing for the first forecast.
+    /// The number of readings that the first forecast still needs.
     missing: usize,
 }
 
@@ -55,32 +62,52 @@ pub struct Forecast {
     pub loss: Option<f32>,
 }
 
+/// Why a reading was left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Error {
+    /// The reading is outside [`SENSOR_RANGE`], or NaN.
+    Reading(f32),
+    /// The loss of the previous forecast is infinite or NaN.
+    Loss(f32),
+}
+
 impl Forecaster {
     /// With the network from PyTorch, and no readings.
     #[must_use]
     pub fn new() -> Self {
         let mut trainer = Trainer::new(Net::ZERO, Sgd { lr: 0.01 });
         *trainer.net.layer_mut::<1>() = HEAD;
-        Self { trainer, readings: [0.0; WINDOW], oldest: 0, missing: WINDOW }
+        Self { trainer, readings: [0.0; WINDOW], missing: WINDOW }
     }
 
     /// Learns from a reading in °C, and forecasts the next one, as soon as there are [`WINDOW`] readings.
     ///
     /// # Errors
     ///
-    /// If the reading is infinite or NaN: it is then left out.
-    pub fn update(&mut self, reading: f32) -> Result<Option<Forecast>, Error<f32>> {
-        if !reading.is_finite() {
-            return Err(Error::Loss(reading));
+    /// If the reading is outside [`SENSOR_RANGE`], or the loss of the previous forecast is not finite. The network and the
+    /// last readings then stay as they were.
+    pub fn update(&mut self, reading: f32) -> Result<Option<Forecast>, Error> {
+        if !SENSOR_RANGE.contains(&reading) {
+            return Err(Error::Reading(reading));
         }
-        // The reading that was to be forecast is known now: one step of gradient descent.
-        let loss = (self.missing == 0).then(|| {
+        let mut loss = None;
+        if self.missing == 0 {
+            // The reading is the target of the previous forecast: one step of gradient descent.
             let (x, newest) = self.input();
-            self.trainer.step(&[x], &[[reading - newest]])
-        });
-        self.readings[self.oldest % WINDOW] = reading;
-        self.oldest = (self.oldest + 1) % WINDOW;
-        self.missing = self.missing.saturating_sub(1);
+            let squared_error = self.trainer.step(&[x], &[[reading - newest]]);
+            if !squared_error.is_finite() {
+                return Err(Error::Loss(squared_error));
+            }
+            loss = Some(squared_error);
+        } else {
+            self.missing -= 1;
+        }
+        // Each reading takes the place of the next older one.
+        let mut newer = reading;
+        for slot in self.readings.iter_mut().rev() {
+            mem::swap(slot, &mut newer);
+        }
         if self.missing > 0 {
             return Ok(None);
         }
@@ -91,9 +118,8 @@ impl Forecaster {
 
     /// The older readings minus the newest, and the newest.
     fn input(&self) -> ([f32; WINDOW - 1], f32) {
-        let nth = |i| self.readings[(self.oldest + i) % WINDOW];
-        let newest = nth(WINDOW - 1);
-        (core::array::from_fn(|i| nth(i) - newest), newest)
+        let [older @ .., newest] = self.readings;
+        (older.map(|reading| reading - newest), newest)
     }
 }
 
@@ -104,6 +130,7 @@ impl Default for Forecaster {
 }
 
 #[cfg(test)]
+#[expect(clippy::excessive_precision, reason = "train.py prints numbers as f64")]
 mod tests {
     use super::*;
 
@@ -133,13 +160,30 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_that_is_not_a_number_is_left_out() {
-        let mut forecaster = Forecaster::new();
-        for _ in 0..WINDOW {
-            forecaster.update(20.0).expect("finite");
+    fn a_reading_outside_the_range_of_the_sensor_is_left_out() {
+        let (mut forecaster, mut undisturbed) = (Forecaster::new(), Forecaster::new());
+        for i in 0..20 {
+            for reading in [1000.0, -40.1, 1e20, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                match forecaster.update(reading) {
+                    Err(Error::Reading(value)) => assert_eq!(value.to_bits(), reading.to_bits()),
+                    other => panic!("{reading}: {other:?}"),
+                }
+            }
+            let temperature = 20.0 + i as f32;
+            assert_eq!(forecaster.update(temperature), undisturbed.update(temperature));
+            assert_eq!(forecaster.trainer.net, undisturbed.trainer.net);
         }
-        let before = forecaster.readings;
-        assert!(forecaster.update(f32::NAN).is_err());
-        assert_eq!(forecaster.readings, before);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_changes_nothing() {
+        let mut forecaster = Forecaster::new();
+        *forecaster.trainer.net.layer_mut::<1>() = Linear::new([[f32::MAX; 16]], [0.0]);
+        for i in 0..WINDOW {
+            forecaster.update(20.0 + i as f32).expect("in range");
+        }
+        let (net, readings) = (forecaster.trainer.net, forecaster.readings);
+        assert!(matches!(forecaster.update(28.0), Err(Error::Loss(_))));
+        assert_eq!((forecaster.trainer.net, forecaster.readings), (net, readings));
     }
 }
