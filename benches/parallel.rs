@@ -22,6 +22,7 @@ fn main() {
     let (flags, parts): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.starts_with("--"));
     // `cargo bench` adds this argument. `cargo test --benches` does not: then one round shows that the bench runs.
     let rounds = if flags.iter().any(|flag| *flag == "--bench") { ROUNDS } else { 1 };
+    assert!(flags.iter().all(|flag| *flag == "--bench"), "no option is known: {flags:?}");
 
     let batches: [(&str, fn() -> Vec<Step>); 7] = [
         ("5-64-64-3 b128 shards of 32", || steps!(mlp![5, 64, 64, 3], 128, 32)),

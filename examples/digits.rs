@@ -175,7 +175,9 @@ impl Data {
     /// Splits the images into training and test images. To each training image, four copies are added that are
     /// moved by one pixel.
     fn new(last_fifth: bool) -> Self {
-        let mut samples: Vec<(Image, usize)> = include_str!("data/digits.txt").lines().map(parse).collect();
+        let samples: Option<Vec<(Image, usize)>> =
+            include_str!("data/digits.txt").lines().map(parse).collect();
+        let mut samples = samples.expect("each line has 64 pixels and a digit");
         if !last_fifth {
             samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
         }
@@ -251,11 +253,11 @@ impl Data {
     }
 }
 
-/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show.
-fn parse(line: &str) -> (Image, usize) {
-    let mut numbers = line.chars().filter_map(|c| c.to_digit(17));
-    let image = [(); 64].map(|()| numbers.next().map_or(0.0, |pixel| pixel as f32 / 16.0));
-    (image, numbers.next().map_or(0, |digit| digit as usize))
+/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
+fn parse(line: &str) -> Option<(Image, usize)> {
+    let (pixels, digit) = line.split_once(' ')?;
+    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
+    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }
 
 /// The image, and four copies moved by one pixel: up, down, left, right.

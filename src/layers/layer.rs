@@ -60,7 +60,8 @@ pub trait LayerTypes: Zeroed {
     note = "without these macros a network is a chain of nested pairs, `(Linear<5, 64>, (Relu<64>, Linear<64, 3>))`"
 )]
 pub trait Layer: LayerTypes {
-    /// The number of parameters, also of those that no optimiser changes.
+    /// The number of parameters, also of those that no optimiser changes. Those of a [`Frozen`](crate::Frozen) network are
+    /// not counted.
     const PARAMS: usize = 0;
     /// The number of layers in the chain.
     const LAYERS: usize = 1;

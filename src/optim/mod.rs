@@ -25,7 +25,7 @@
 //!
 //! | step | if a number in the gradient is infinite, NaN or too large, this is not updated |
 //! |---|---|
-//! | a step from a whole gradient: [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), the parallel step, [`ClipNorm`] | everything; for a number that is only too large, its parameter |
+//! | a step from a whole gradient: [`Optimizer::step`], [`Trainer::update`](crate::Trainer::update), [`Trainer::step_rows`](crate::Trainer::step_rows), the parallel step, [`ClipNorm`] | everything; for a number that is only too large, its parameter |
 //! | every other step of a [`Trainer`](crate::Trainer), which updates each layer during the backward pass | the parameters whose gradients are computed together with that number, and all layers nearer to the input |
 //!
 //! A number in the gradient is too large if its square (Adam, RMSprop) or its product with the learning rate (the

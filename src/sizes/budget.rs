@@ -126,7 +126,7 @@ type ParameterNumbers<N, Opt> = Prod<<N as ParamCount>::Count, Add1<<Opt as Opti
 /// All numbers of a trainer.
 type Numbers<N, Opt, const B: usize> =
     Sum<Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>, <Opt as OptimizerSize>::Own>;
-/// A loss without values of its own, which takes no memory in a [`Trainer`].
+/// A loss without values of its own, which takes no memory in a [`Trainer`]. Implement it for your own loss if its size is 0.
 #[diagnostic::on_unimplemented(
     message = "a RAM budget does not count the values of the loss `{Self}`",
     label = "a loss that takes memory",

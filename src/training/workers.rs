@@ -76,10 +76,12 @@ struct Pool<N: LayerTypes, const B: usize> {
 
 /// Takes memory from one list of a pool, or new memory on the heap.
 fn take<M: Zeroed + Zeroable>(list: &Mutex<Vec<Box<M>>>) -> Box<M> {
-    locked(list).pop().unwrap_or_else(M::boxed)
+    // Nothing is allocated while the list is locked.
+    let free = locked(list).pop();
+    free.unwrap_or_else(M::boxed)
 }
 
-/// A list of a pool. A thread that panicked has left it whole.
+/// A list of a pool. No thread panics while it holds the lock.
 fn locked<M>(list: &Mutex<Vec<M>>) -> MutexGuard<'_, Vec<M>> {
     list.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,9 +10,7 @@ mod shard;
 use std::{
     env,
     fmt::Display,
-    fs,
-    hash::{DefaultHasher, Hasher as _},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -94,7 +92,7 @@ fn train(world: &impl Communicator, options: &Options) -> Result<()> {
     }
     let text = fs::read_to_string(&options.data).map_err(in_file(&options.data))?;
     let (training, test) = shard::images(&text).map_err(in_file(&options.data))?;
-    let run = [hash_of(|hasher| hasher.write(text.as_bytes())), SHARDS as u64, ROWS as u64];
+    let run = [hash_of(text.as_bytes()), SHARDS as u64, ROWS as u64];
     let share = SHARDS / size;
     let mut shards: Vec<_> =
         (rank * share..(rank + 1) * share).map(|index| Shard::new(index, &training)).collect();
@@ -205,7 +203,7 @@ fn add_in_pairs(vectors: &mut [f32]) {
 fn compare(world: &impl Communicator, options: &Options, [data, ..]: Run, net: &Net) -> Result<()> {
     const NAMES: [&str; 5] = ["program", "data", "weights", "--steps", "--every"];
     let program = fs::read(env::current_exe()?)?;
-    let program = hash_of(|hasher| hasher.write(&program));
+    let program = hash_of(&program);
     let own = [program, data, hash(net), options.steps as u64, options.every as u64];
     let mut all = vec![0_u64; NAMES.len() * world.size() as usize];
     world.all_gather_into(&own[..], &mut all[..]);
@@ -222,15 +220,15 @@ fn compare(world: &impl Communicator, options: &Options, [data, ..]: Run, net: &
 
 /// A number that is another one if a bit of a weight is another one.
 fn hash(net: &Net) -> u64 {
-    hash_of(|hasher| {
-        for parameter in net.parameters() {
-            parameter.iter().for_each(|weight| hasher.write_u32(weight.to_bits()));
-        }
-    })
+    let mut bytes = Vec::with_capacity(4 * Net::PARAMS);
+    for parameter in net.parameters() {
+        parameter.iter().for_each(|weight| bytes.extend(weight.to_le_bytes()));
+    }
+    hash_of(&bytes)
 }
 
-fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    write(&mut hasher);
-    hasher.finish()
+/// The hash FNV-1a: the same number with every compiler.
+fn hash_of(bytes: &[u8]) -> u64 {
+    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, add)
 }

@@ -48,7 +48,7 @@ impl Shard {
 
 /// Returns the training images and the test images of a text, or an error if a shard would be empty.
 pub fn images(text: &str) -> Result<(Vec<Sample>, Vec<Sample>), String> {
-    let expected = "expected 64 pixels, each a digit of base 17, and a digit below 10";
+    let expected = "expected 64 pixels, each a digit of base 17, a space, and a digit below 10";
     let samples = text.lines().zip(1..).map(|(line, number)| parse(line).ok_or(number));
     let samples: Result<Vec<_>, usize> = samples.collect();
     let mut training = samples.map_err(|number| format!("line {number}: {expected}"))?;
@@ -59,11 +59,9 @@ pub fn images(text: &str) -> Result<(Vec<Sample>, Vec<Sample>), String> {
     Ok((training, test))
 }
 
-/// Parses 64 pixels from 0 to 16, each a digit of base 17, then the digit that they show. Spaces are skipped.
+/// Parses 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
 fn parse(line: &str) -> Option<Sample> {
-    let numbers: Vec<_> = line.replace(' ', "").chars().map(|c| c.to_digit(17)).collect::<Option<_>>()?;
-    match numbers.split_first_chunk() {
-        Some((pixels, &[digit @ 0..10])) => Some((pixels.map(|pixel| pixel as f32 / 16.0), digit as usize)),
-        _ => None,
-    }
+    let (pixels, digit) = line.split_once(' ')?;
+    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
+    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }

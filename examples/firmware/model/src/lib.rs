@@ -4,10 +4,7 @@
 //! to RAM and takes one step of gradient descent for each new reading, so that it adapts to the place of the sensor.
 #![cfg_attr(not(test), no_std)]
 
-use core::{
-    mem,
-    ops::{Bound, RangeBounds as _},
-};
+use core::mem;
 
 use constnet::{Frozen, Linear, Sequential, Sgd, StaticNetwork, Tanh, Trainer, Zeroed as _};
 
@@ -16,9 +13,10 @@ include!(concat!(env!("OUT_DIR"), "/forecast.rs"));
 /// The number of readings that a forecast takes.
 pub const WINDOW: usize = 8;
 
-/// The range of the sensor, in °C. Its ends are excluded, because `<=` and `>=` would take more flash on a core without
-/// floating point.
-pub const SENSOR_RANGE: (Bound<f32>, Bound<f32>) = (Bound::Excluded(-40.0), Bound::Excluded(125.0));
+/// The readings of the sensor are above this, in °C.
+pub const COLDEST: f32 = -40.0;
+/// The readings of the sensor are below this, in °C.
+pub const HOTTEST: f32 = 125.0;
 
 /// The layers that stay in flash.
 pub struct Body;
@@ -66,7 +64,7 @@ pub struct Forecast {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Error {
-    /// The reading is outside [`SENSOR_RANGE`], or NaN.
+    /// The reading is not between [`COLDEST`] and [`HOTTEST`].
     Reading(f32),
     /// The loss of the previous forecast is infinite or NaN.
     Loss(f32),
@@ -85,10 +83,11 @@ impl Forecaster {
     ///
     /// # Errors
     ///
-    /// If the reading is outside [`SENSOR_RANGE`], or the loss of the previous forecast is not finite. The network and the
+    /// If the reading is not between [`COLDEST`] and [`HOTTEST`], or the loss of the previous forecast is not finite. The network and the
     /// last readings then stay as they were.
     pub fn update(&mut self, reading: f32) -> Result<Option<Forecast>, Error> {
-        if !SENSOR_RANGE.contains(&reading) {
+        // Not `<=`, which takes more flash on a core without floating point. NaN is in no range.
+        if !(COLDEST < reading && reading < HOTTEST) {
             return Err(Error::Reading(reading));
         }
         let mut loss = None;
@@ -163,7 +162,7 @@ mod tests {
     fn a_reading_outside_the_range_of_the_sensor_is_left_out() {
         let (mut forecaster, mut undisturbed) = (Forecaster::new(), Forecaster::new());
         for i in 0..20 {
-            for reading in [1000.0, -40.1, 1e20, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+            for reading in [1000.0, COLDEST, HOTTEST, 1e20, f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
                 match forecaster.update(reading) {
                     Err(Error::Reading(value)) => assert_eq!(value.to_bits(), reading.to_bits()),
                     other => panic!("{reading}: {other:?}"),
