@@ -96,9 +96,9 @@ fn training() {
 #[test]
 fn workers() {
     let mut workers = constnet::parallel::Workers::<mlp![1, 1], 2>::new();
-    assert_eq!(text(&workers), "Workers { units: 0, .. }");
+    assert_eq!(text(&workers), "Workers { has_gradient: false, .. }");
     workers.gradient(&Zeroed::ZERO, &constnet::Mse, &[[0.0]; 5], &[[0.0]; 5]).expect("a loss");
-    assert_eq!(text(&workers), "Workers { units: 3, .. }");
+    assert_eq!(text(&workers), "Workers { has_gradient: true, .. }");
 }
 
 #[cfg(feature = "safetensors")]

@@ -118,7 +118,7 @@ impl<N: LayerTypes, const B: usize> Default for Workers<N, B> {
 
 impl<N: LayerTypes, const B: usize> fmt::Debug for Workers<N, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers").finish_non_exhaustive()
+        f.debug_struct("Workers").field("has_gradient", &self.sum.is_some()).finish_non_exhaustive()
     }
 }
 
