@@ -123,11 +123,10 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
         C: Loss<N::Out, Target: Sync> + Sync,
     {
         check::<N, C>(&self.loss, x, y)?;
-        let loss = self.step_on_samples(workers, x, y, &mut (0..x.len()))?;
-        finite_loss(loss, &self.net)
+        self.step_on_samples(workers, x, y, &mut (0..x.len()))
     }
 
-    /// A step on the samples with these indices. If the loss is not finite, nothing is updated.
+    /// A step on the samples with these indices, after the check of the data.
     fn step_on_samples(
         &mut self,
         workers: &mut Workers<N, B>,
@@ -143,9 +142,8 @@ impl<N: LayerTypes, Opt: OptimizerMemory, const B: usize, C> Trainer<N, Opt, B, 
     {
         let mode = self.training_mode();
         let loss = workers.pass(&self.net, &self.loss, x, y, indices, 1, mode, true);
-        if let Some(gradient) = workers.sum()
-            && loss.is_finite()
-        {
+        let loss = finite_loss(loss, &self.net)?;
+        if let Some(gradient) = workers.sum() {
             self.update(gradient)?;
         }
         Ok(loss)

@@ -192,12 +192,11 @@ where
         order.extend(indices);
         // Every unit gets the same number of shards; the last may get fewer.
         let per_unit = order.len().div_ceil(B).div_ceil(units_of(order.len())).max(least) * B;
-        let units = order.len().div_ceil(per_unit);
         if with_gradient && let Some(last) = sum.take() {
             locked(&pool.gradients).push(last);
         }
         let batch = Batch { net, loss, x, y, per_unit, with_gradient, mode, samples: order.len(), pool };
-        let sums = batch.run(0, order, units);
+        let sums = batch.run(0, order);
         if with_gradient {
             *sum = sums.gradient;
         }
@@ -225,17 +224,16 @@ impl<N: Layer + Zeroable + Send + Sync, C: Loss<N::Out, Target: Sync> + Sync, co
 where
     Cache<N, B>: Zeroable + Send,
 {
-    /// The sums over this number of units: those of a tree whose shape depends on the number of units only.
-    /// `first` is the index of the first sample of these units in the batch.
-    fn run(&self, first: usize, order: &[usize], units: usize) -> Sums<N> {
+    /// The sums over these samples: those of a tree whose shape depends on the number of units only. `first` is the index
+    /// of the first of the samples in the batch.
+    fn run(&self, first: usize, order: &[usize]) -> Sums<N> {
+        let units = order.len().div_ceil(self.per_unit);
         if units <= 1 {
             return self.unit(first, order);
         }
-        let left = units.div_ceil(2);
-        let split = order.len().min(left * self.per_unit);
+        let split = order.len().min(units.div_ceil(2) * self.per_unit);
         let (start, rest) = order.split_at(split);
-        let (mut sums, right) =
-            rayon::join(|| self.run(first, start, left), || self.run(first + split, rest, units - left));
+        let (mut sums, right) = rayon::join(|| self.run(first, start), || self.run(first + split, rest));
         sums.loss.add_sum(right.loss);
         if let (Some(to), Some(from)) = (&mut sums.gradient, right.gradient) {
             add_scaled(&mut **to, Elem::<N>::from_count(1), &*from);
@@ -247,10 +245,11 @@ where
     /// The sums over one unit, whose shards are computed one after the other.
     fn unit(&self, first: usize, order: &[usize]) -> Sums<N> {
         let Self { x, y, .. } = *self;
-        let mut gradient = self.with_gradient.then(|| take(&self.pool.gradients));
-        if let Some(gradient) = &mut gradient {
-            zero(&mut **gradient);
-        }
+        let mut gradient = self.with_gradient.then(|| {
+            let mut gradient = take(&self.pool.gradients);
+            zero(&mut *gradient);
+            gradient
+        });
         let mut cache = take(&self.pool.caches);
         let buffers = &mut cache.buffers;
         let mut loss = CompensatedSum::ZERO;
