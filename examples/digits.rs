@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example digits -- --help` lists the options.
 
+#[path = "shared/digits.rs"]
+mod digits;
 #[path = "shared/live.rs"]
 mod live;
 #[path = "shared/plot.rs"]
@@ -176,7 +178,7 @@ impl Data {
     /// moved by one pixel.
     fn new(last_fifth: bool) -> Self {
         let samples: Option<Vec<(Image, usize)>> =
-            include_str!("data/digits.txt").lines().map(parse).collect();
+            include_str!("data/digits.txt").lines().map(digits::parse).collect();
         let mut samples = samples.expect("each line has 64 pixels and a digit");
         if !last_fifth {
             samples.shuffle(&mut Xoshiro128PlusPlus::seed_from_u64(0));
@@ -251,13 +253,6 @@ impl Data {
             println!("{}\n", captions.collect::<String>().trim_end());
         }
     }
-}
-
-/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
-fn parse(line: &str) -> Option<(Image, usize)> {
-    let (pixels, digit) = line.split_once(' ')?;
-    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
-    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }
 
 /// The image, and four copies moved by one pixel: up, down, left, right.

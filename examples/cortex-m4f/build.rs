@@ -6,6 +6,8 @@ use std::{env, error::Error, fs, path::Path};
 use constnet::{Quantized, Safetensors, Zeroed, mlp, synthetic};
 use rand::{SeedableRng, rngs::Xoshiro128PlusPlus, seq::SliceRandom};
 
+#[path = "../shared/digits.rs"]
+mod digits;
 #[path = "../../tests/data/random_layers.rs"]
 #[allow(dead_code, reason = "the layers are for the programs")]
 mod random_layers;
@@ -88,7 +90,7 @@ fn digits() -> Result<String, Box<dyn Error>> {
     let mut net = <mlp![64, 128, 10]>::ZERO;
     Safetensors::new().load_file(&mut net, "../data/digits.safetensors")?;
     let text = fs::read_to_string("../data/digits.txt")?;
-    let samples: Option<Vec<([f32; 64], u8)>> = text.lines().map(image).collect();
+    let samples: Option<Vec<([f32; 64], usize)>> = text.lines().map(digits::parse).collect();
     let mut samples = samples.ok_or("digits.txt: expected 64 pixels and a digit in each line")?;
     let all: Vec<[f32; 64]> = samples.iter().map(|(x, _)| *x).collect();
     let (of_all, _) = Quantized::of(&net, &all)?;
@@ -117,11 +119,4 @@ fn digits() -> Result<String, Box<dyn Error>> {
         of_all.to_rust_source("ALL_DIGITS"),
         all.len(),
     ))
-}
-
-/// Parses a line of the file: 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
-fn image(line: &str) -> Option<([f32; 64], u8)> {
-    let (pixels, digit) = line.split_once(' ')?;
-    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
-    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }

@@ -1,5 +1,8 @@
 //! The data and the gradient of one shard: images of handwritten digits.
 
+#[path = "../../shared/digits.rs"]
+mod digits;
+
 use constnet::{Cache, CrossEntropy, Error, Zeroed as _};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro128PlusPlus};
 
@@ -49,7 +52,7 @@ impl Shard {
 /// Returns the training images and the test images of a text, or an error if a shard would be empty.
 pub fn images(text: &str) -> Result<(Vec<Sample>, Vec<Sample>), String> {
     let expected = "expected 64 pixels, each a digit of base 17, a space, and a digit below 10";
-    let samples = text.lines().zip(1..).map(|(line, number)| parse(line).ok_or(number));
+    let samples = text.lines().zip(1..).map(|(line, number)| digits::parse(line).ok_or(number));
     let samples: Result<Vec<_>, usize> = samples.collect();
     let mut training = samples.map_err(|number| format!("line {number}: {expected}"))?;
     if training.len() < SHARDS + TEST {
@@ -57,11 +60,4 @@ pub fn images(text: &str) -> Result<(Vec<Sample>, Vec<Sample>), String> {
     }
     let test = training.split_off(training.len() - TEST);
     Ok((training, test))
-}
-
-/// Parses 64 pixels from 0 to 16, each a digit of base 17, a space, and the digit that they show.
-fn parse(line: &str) -> Option<Sample> {
-    let (pixels, digit) = line.split_once(' ')?;
-    let pixels: Option<Vec<f32>> = pixels.chars().map(|c| Some(c.to_digit(17)? as f32 / 16.0)).collect();
-    Some((pixels?.try_into().ok()?, digit.parse().ok().filter(|digit| *digit < 10)?))
 }
