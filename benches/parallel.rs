@@ -1,8 +1,8 @@
 //! The time of a training step on several threads, beside that of one `Trainer` with a batch of the same length.
 //!
 //! The ways to compute a step are measured in turn, in rounds. The column "as fast" is the shortest time of a step of
-//! the one `Trainer`, divided by that of this way; "median" is the median of the same ratio within each round. Each
-//! number of threads has a pool of its own, and the steps are called inside it.
+//! the one `Trainer`, divided by that of this way; "median" is the median of the same ratio within each round. For
+//! each number of threads there is a pool of rayon with as many threads, which computes the steps.
 //!
 //! `cargo bench --features rayon --bench parallel -- [part of a name]…`
 

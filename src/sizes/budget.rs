@@ -126,7 +126,8 @@ type ParameterNumbers<N, Opt> = Prod<<N as ParamCount>::Count, Add1<<Opt as Opti
 /// All numbers of a trainer.
 type Numbers<N, Opt, const B: usize> =
     Sum<Sum<ParameterNumbers<N, Opt>, CacheNumbers<N, B>>, <Opt as OptimizerSize>::Own>;
-/// A loss without values of its own, which takes no memory in a [`Trainer`]. Implement it for your own loss if its size is 0.
+/// A loss whose type holds no numbers, such as [`Mse`]: it takes no memory in a [`Trainer`]. Implement this trait for a
+/// loss of your own if the size of its type is 0.
 #[diagnostic::on_unimplemented(
     message = "a RAM budget does not count the values of the loss `{Self}`",
     label = "a loss that takes memory",
@@ -279,7 +280,7 @@ where
 /// const _: () = budget::fits_ram::<20, Training>();
 /// ```
 ///
-/// A loss that has values of its own does not compile either, because the budget does not count them:
+/// A loss that holds numbers, here a weight for each class, does not compile either: the budget does not count them.
 ///
 /// ```compile_fail,E0277
 /// # use constnet::{Sgd, Trainer, WeightedCrossEntropy, mlp, sizes::budget};
